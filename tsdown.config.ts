@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { defineConfig } from 'tsdown';
+
+// Every package builds with this file (`tsdown --config ../../tsdown.config.ts`, run in the package's folder).
+// What to build is read from its package.json: dist/x.js, as an export or a command, comes from src/x.ts.
+const { publishConfig, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
+const outputs: string[] = [
+  ...Object.values<string>(bin),
+  ...Object.values<{ default: string }>(publishConfig.exports ?? {}).map((entry) => entry.default),
+];
+
+export default defineConfig({
+  entry: Object.fromEntries(
+    outputs.map((file) => {
+      const name = file.replace('./dist/', '').replace(/\.js$/, '');
+      return [name, `src/${name}.ts`];
+    }),
+  ),
+  format: 'esm',
+  target: 'es2023',
+  platform: 'neutral',
+  dts: { oxc: true },
+  sourcemap: true,
+  fixedExtension: false,
+});
