@@ -1,0 +1,111 @@
+import { GraftError } from './errors.ts';
+import { activeRecorders, composite, withRecorders, type Recorded, type Recorder } from './op.ts';
+import { add, ones, zeros } from './ops/index.ts';
+import { isTensor, type Tensor } from './tensor.ts';
+import { sameShape, showShape } from './types.ts';
+
+/** Anything that holds a trainable tensor, such as a `Parameter`. */
+export interface TensorHolder {
+  readonly value: Tensor;
+}
+
+/**
+ * The record of one forward pass: the entries, in order, in which a watched tensor had a part. An op none of whose
+ * inputs depends on a watched tensor leaves no trace, so a locked base runs at the price of inference.
+ */
+class Tape implements Recorder {
+  readonly #entries: { entry: Recorded; needs: boolean[] }[] = [];
+  readonly #tracked = new Set<number>();
+
+  watch(t: Tensor): void {
+    this.#tracked.add(t.id);
+  }
+
+  record(entry: Recorded): void {
+    const needs = entry.inputs.map((t) => this.#tracked.has(t.id));
+    if (!needs.includes(true)) return;
+    this.#entries.push({ entry, needs });
+    for (const t of entry.outputs) if (t.dtype === 'float32') this.#tracked.add(t.id);
+  }
+
+  /** Walks back from `y` (seeded with `gy`); returns d(y · gy)/d(source) for each source, null where y does not depend on it. */
+  gradients(y: Tensor, gy: Tensor, sources: readonly Tensor[]): (Tensor | null)[] {
+    const grads = new Map<number, Tensor>([[y.id, gy]]);
+    while (this.#entries.length) {
+      const { entry, needs } = this.#entries.pop()!;
+      const outs = entry.outputs.map((t) => grads.get(t.id) ?? null);
+      const first = outs.find((g) => g !== null);
+      if (!first) continue;
+      const gyOfFirst = outs[0] ?? zeros(entry.outputs[0]!.shape, { backend: first.backend });
+      const found = entry.vjp({ inputs: entry.inputs, outputs: entry.outputs, gy: gyOfFirst, grads: outs, needs });
+      entry.inputs.forEach((input, i) => {
+        const g = found[i];
+        if (!needs[i] || !g) return;
+        if (!sameShape(g.shape, input.shape)) {
+          throw new GraftError(
+            `${entry.name}: its vjp gave ${showShape(g.shape)} as the gradient of input ${i}, ${showShape(input.shape)}`,
+          );
+        }
+        const before = grads.get(input.id);
+        grads.set(input.id, before ? add(before, g) : g);
+      });
+    }
+    return sources.map((s) => grads.get(s.id) ?? null);
+  }
+}
+
+/** Runs `fn` under a fresh tape that watches `sources`, then walks back. */
+function differentiate<R>(
+  sources: readonly Tensor[],
+  fn: () => R,
+  outputOf: (r: R) => Tensor,
+  seed?: Tensor,
+): { result: R; grads: Tensor[] } {
+  const tape = new Tape();
+  for (const s of sources) tape.watch(s);
+  const outer = [...activeRecorders()];
+  const result = withRecorders([...outer, tape], fn);
+  const y = outputOf(result);
+  if (!seed && y.size !== 1) {
+    throw new GraftError(`gradients are of a scalar; this function gave ${showShape(y.shape)}: sum() it, or pass gy`);
+  }
+  const gy = seed ?? ones(y.shape, { backend: y.backend });
+  const found = tape.gradients(y, gy, sources);
+  return { result, grads: found.map((g, i) => g ?? zeros(sources[i]!.shape, { backend: sources[i]!.backend })) };
+}
+
+/**
+ * The value of `fn()` and its gradients with respect to `params`, in their order. `fn` gives a scalar loss, or
+ * `{ loss, ...more tensors }`, which comes back as `value`. Everything else that is made on the way is freed.
+ * Where the loss does not depend on a parameter the gradient is zeros.
+ */
+export function valueAndGrad<R extends Tensor | { loss: Tensor }>(
+  fn: () => R,
+  params: readonly TensorHolder[],
+): { value: R; grads: Tensor[] } {
+  return composite(() => {
+    const tensors = params.map((p) => p.value);
+    const { result, grads } = differentiate(tensors, fn, (r): Tensor => (isTensor(r) ? r : (r as { loss: Tensor }).loss));
+    return { value: result, grads };
+  });
+}
+
+/**
+ * The gradient function of a scalar function of tensors: `grad((x, w) => …)(x, w)` gives `[dx, dw]`. Nests: the
+ * gradient of a gradient is exact, too.
+ */
+export function grad(fn: (...inputs: Tensor[]) => Tensor): (...inputs: Tensor[]) => Tensor[] {
+  return (...inputs) => composite(() => differentiate(inputs, () => fn(...inputs), (y) => y).grads);
+}
+
+/** Vector-Jacobian product: `fn(...inputs)` and, for the output gradient `gy`, the gradients of `inputs`. */
+export function vjp(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  gy: Tensor,
+): { value: Tensor; grads: Tensor[] } {
+  return composite(() => {
+    const { result, grads } = differentiate(inputs, () => fn(...inputs), (y) => y, gy);
+    return { value: result, grads };
+  });
+}

@@ -1,0 +1,68 @@
+import type { OpAttrs, OpName } from './primitives.ts';
+import type { TensorSpec, TypedArray } from './types.ts';
+
+/**
+ * What a backend is: a place that holds buffers and runs primitives on them.
+ *
+ * - `run` is synchronous and means *enqueued, in order*. Output specs come from `infer`, so nobody waits for a shape.
+ *   A synchronous backend (TypeScript, Wasm) has done the work when `run` returns; a queued one (WebGL) has recorded
+ *   it; an asynchronous one (onnxruntime) holds a promise in its buffer and works off one serial queue.
+ * - A failure of enqueued work surfaces at `read` or `flush`, as a `KernelError` that names the op and its specs.
+ * - Buffers are opaque, dense and immutable once returned. `run` may return an input's buffer as an output (`reshape`
+ *   does where the layout allows): core counts references and calls `release` once, when the last tensor is gone.
+ *   `release` may be called while queued work still reads the buffer: the backend defers the reuse, not the caller.
+ * - A buffer belongs to its backend for life; core never hands it to another.
+ * - Arguments have been checked by `infer` before `run` sees them. Extents of 0 are legal everywhere.
+ * - Factories are async, return a value and touch no global: `const cpu = await createCpuBackend()`.
+ *
+ * `B` is the backend's own buffer type.
+ */
+export interface Backend<B = unknown> {
+  /** Short and unique: 'cpu', 'wasm', 'onnx'. For people and reports; core never decides by it. */
+  readonly name: string;
+
+  /** Copies `data` (row-major, one number per element) in, converted to the spec's dtype. */
+  upload(data: ArrayLike<number>, spec: TensorSpec): B;
+
+  /** Copies a buffer out, after all that was enqueued before it. */
+  read(buffer: B, spec: TensorSpec): Promise<TypedArray>;
+
+  /** The same at once; only backends whose work is done when `run` returns offer it. */
+  readSync?(buffer: B, spec: TensorSpec): TypedArray;
+
+  /** Gives a buffer back. */
+  release(buffer: B): void;
+
+  /** Resolves when all enqueued work is done; rejects with the first failure since the last flush. */
+  flush(): Promise<void>;
+
+  /** Frees everything (threads, contexts, memory). Its tensors are unusable afterwards. */
+  dispose(): Promise<void>;
+
+  /** Enqueues one primitive. */
+  run<N extends OpName>(op: N, inputs: readonly Operand<B>[], attrs: OpAttrs[N], outputs: readonly TensorSpec[]): B[];
+
+  /** Bytes that the backend itself holds, pools and caches included; for reports and leak tests. */
+  memory?(): BackendMemory;
+}
+
+export interface Operand<B> {
+  readonly buffer: B;
+  readonly spec: TensorSpec;
+}
+
+export interface BackendMemory {
+  /** Bytes in buffers that tensors hold. */
+  readonly inUse: number;
+  /** Bytes kept for reuse. */
+  readonly pooled: number;
+}
+
+export type Kernel<N extends OpName, B> = (
+  inputs: readonly Operand<B>[],
+  attrs: OpAttrs[N],
+  outputs: readonly TensorSpec[],
+) => B[];
+
+/** One kernel for every primitive. Total on purpose: leaving out a gradient is a compile error. */
+export type Kernels<B> = { readonly [N in OpName]: Kernel<N, B> };

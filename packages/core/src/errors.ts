@@ -1,0 +1,77 @@
+import { showShape, type TensorSpec } from './types.ts';
+
+/** Base of every error that Graft throws on purpose; the message says what is wrong and what to do. */
+export class GraftError extends Error {
+  override name = 'GraftError';
+}
+
+/** Shapes, data types or attributes do not fit an operation. Thrown by `infer`, before any arithmetic. */
+export class ShapeError extends GraftError {
+  override name = 'ShapeError';
+}
+
+/** A name (layer, parameter, class, option) that does not exist; the message lists the nearest ones. */
+export class NameError extends GraftError {
+  override name = 'NameError';
+}
+
+/** A tensor, backend or model used after it was disposed, or mixed with another backend's. */
+export class StateError extends GraftError {
+  override name = 'StateError';
+}
+
+/** A backend cannot do what was asked, and says so instead of doing something else. */
+export class UnsupportedError extends GraftError {
+  override name = 'UnsupportedError';
+}
+
+/** A backend has no room left; says what was asked for and what is in use. */
+export class OutOfMemoryError extends GraftError {
+  override name = 'OutOfMemoryError';
+}
+
+/** A kernel failed while it ran. Asynchronous backends raise it at `data()` or `flush()`. */
+export class KernelError extends GraftError {
+  override name = 'KernelError';
+  constructor(
+    readonly op: string,
+    readonly inputs: readonly TensorSpec[],
+    cause: unknown,
+  ) {
+    const specs = inputs.map((s) => `${s.dtype}${showShape(s.shape)}`).join(', ');
+    super(`${op}(${specs}) failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** Edit distance (Levenshtein), for suggestions. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** The `limit` names most like `wanted`; a name that contains it, or is contained, counts as near. */
+export function nearest(wanted: string, names: Iterable<string>, limit = 3): string[] {
+  const w = wanted.toLowerCase();
+  const scored = [...new Set(names)].map((name) => {
+    const n = name.toLowerCase();
+    const contained = n.includes(w) || w.includes(n);
+    return { name, score: distance(w, n) / Math.max(w.length, n.length, 1) - (contained ? 0.5 : 0) };
+  });
+  return scored
+    .sort((a, b) => a.score - b.score)
+    .slice(0, limit)
+    .map((s) => s.name);
+}
+
+/** A `NameError` of the form: unknown layer 'x'; the nearest are 'y', 'z'. */
+export function unknownName(kind: string, wanted: string, names: Iterable<string>): NameError {
+  const near = nearest(wanted, names).map((n) => `'${n}'`);
+  return new NameError(`unknown ${kind} '${wanted}'${near.length ? `; the nearest are ${near.join(', ')}` : ''}`);
+}

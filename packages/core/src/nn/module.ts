@@ -1,0 +1,232 @@
+import type { Backend } from '../backend.ts';
+import { GraftError, unknownName } from '../errors.ts';
+import { Tensor } from '../tensor.ts';
+import { sameShape, showShape, type Shape } from '../types.ts';
+
+/** A named tensor of a module, replaced as a whole: the old value is freed when a new one is set. */
+abstract class Slot {
+  #value: Tensor;
+  constructor(value: Tensor) {
+    this.#value = value.keep();
+  }
+  get value(): Tensor {
+    return this.#value;
+  }
+  /** Takes `next` over; it must have the same shape and dtype. */
+  set(next: Tensor): void {
+    if (next === this.#value) return;
+    if (!sameShape(next.shape, this.#value.shape) || next.dtype !== this.#value.dtype) {
+      throw new GraftError(
+        `cannot replace ${this.#value.dtype}${showShape(this.#value.shape)} by ${next.dtype}${showShape(next.shape)}`,
+      );
+    }
+    this.#value.dispose();
+    this.#value = next.keep();
+  }
+  dispose(): void {
+    this.#value.dispose();
+  }
+}
+
+/** A trainable tensor. */
+export class Parameter extends Slot {
+  /** A locked parameter gets no gradient and no step: no weight decay, no momentum. */
+  locked = false;
+  /** Optimizers may treat groups differently; `transfer` makes 'base' and 'head'. */
+  group = 'default';
+}
+
+/** A tensor that belongs to the state of a module but is not trained, such as running statistics. */
+export class StateBuffer extends Slot {}
+
+export type Member = Module | Parameter | StateBuffer;
+
+/** What `loadStateDict` takes: tensors, or plain values with a shape as file readers give them. */
+export type StateEntry = Tensor | { readonly shape: Shape; readonly data: ArrayLike<number> };
+export type StateDict = ReadonlyMap<string, StateEntry>;
+
+/** A name, a prefix at a dot ('features.3'), a glob ('features.*.bn', '**' crosses dots), a RegExp, or several. */
+export type NamePattern = string | RegExp | readonly (string | RegExp)[];
+
+/** Does `name`, or a prefix of it that ends at a dot, match? */
+export function matchesName(name: string, pattern: NamePattern): boolean {
+  if (Array.isArray(pattern)) return (pattern as readonly (string | RegExp)[]).some((p) => matchesName(name, p));
+  if (pattern instanceof RegExp) return pattern.test(name);
+  const glob = (pattern as string)
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*\*|\*/g, (m) => (m === '**' ? '.*' : '[^.]*'));
+  return new RegExp(`^${glob}(\\..*)?$`).test(name);
+}
+
+/**
+ * A network or a part of one. Subclasses assign parameters, buffers and child modules to properties, and these give
+ * the names: `this.conv1 = new Conv2d(…)` has 'conv1.weight'; an array gives 'layers.0', 'layers.1', …
+ */
+export abstract class Module {
+  /** Dropout drops and batch norm uses the batch's statistics only while this is true. See `train()`, `eval()`. */
+  training = true;
+  /** Set by `lock()`. A locked module behaves as in `eval()` and its parameters are not trained. */
+  locked = false;
+
+  abstract forward(x: Tensor): Tensor;
+
+  /** Named members in the order in which they were assigned. */
+  *members(): IterableIterator<[string, Member]> {
+    for (const [key, value] of Object.entries(this) as [string, unknown][]) {
+      if (isMember(value)) yield [key, value];
+      else if (Array.isArray(value)) for (const [i, v] of value.entries()) if (isMember(v)) yield [`${key}.${i}`, v];
+    }
+  }
+
+  /** This module (as '') and all below it, by dotted path. */
+  *namedModules(prefix = ''): IterableIterator<[string, Module]> {
+    yield [prefix, this];
+    for (const [key, m] of this.members()) if (m instanceof Module) yield* m.namedModules(join(prefix, key));
+  }
+  *namedParameters(prefix = ''): IterableIterator<[string, Parameter]> {
+    for (const [key, m] of this.members()) {
+      if (m instanceof Parameter) yield [join(prefix, key), m];
+      else if (m instanceof Module) yield* m.namedParameters(join(prefix, key));
+    }
+  }
+  *namedBuffers(prefix = ''): IterableIterator<[string, StateBuffer]> {
+    for (const [key, m] of this.members()) {
+      if (m instanceof StateBuffer) yield [join(prefix, key), m];
+      else if (m instanceof Module) yield* m.namedBuffers(join(prefix, key));
+    }
+  }
+  parameters(): Parameter[] {
+    return [...this.namedParameters()].map(([, p]) => p);
+  }
+  /** The parameters that are not locked. */
+  trainable(): Parameter[] {
+    return this.parameters().filter((p) => !p.locked);
+  }
+  /** The module at a dotted path. @throws NameError with the nearest names. */
+  module(path: string): Module {
+    const all = new Map(this.namedModules());
+    const found = all.get(path);
+    if (!found) throw unknownName('layer', path, [...all.keys()].filter(Boolean));
+    return found;
+  }
+
+  /** Parameters and buffers by name: live tensors, not copies. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.#slots().map(([name, slot]) => [name, slot.value]));
+  }
+
+  /**
+   * Copies values in. With `strict` (the default) every parameter and buffer must be given and nothing else.
+   * @throws GraftError that names every missing, unexpected and mis-shaped entry at once; nothing is changed then.
+   */
+  loadStateDict(state: StateDict, options: { readonly strict?: boolean } = {}): void {
+    const slots = new Map(this.#slots());
+    const problems: string[] = [];
+    const list = (title: string, names: string[]): void => {
+      if (names.length) problems.push(`${title}: ${names.join(', ')}`);
+    };
+    if (options.strict ?? true) {
+      list('missing', [...slots.keys()].filter((n) => !state.has(n)));
+      list('unexpected', [...state.keys()].filter((n) => !slots.has(n)));
+    }
+    const shared = [...state].filter(([n]) => slots.has(n));
+    list(
+      'wrong shape',
+      shared
+        .filter(([n, v]) => !sameShape(v.shape, slots.get(n)!.value.shape))
+        .map(([n, v]) => `${n} (given ${showShape(v.shape)}, wanted ${showShape(slots.get(n)!.value.shape)})`),
+    );
+    if (problems.length) throw new GraftError(`the state does not fit this model; ${problems.join('; ')}`);
+    for (const [name, entry] of shared) {
+      const slot = slots.get(name)!;
+      const { backend, shape, dtype } = slot.value;
+      const spec = { shape, dtype };
+      const values = entry instanceof Tensor ? entry.dataSync() : entry.data;
+      slot.set(Tensor.fromBuffer(backend, backend.upload(values, spec), spec));
+    }
+  }
+
+  #slots(): [string, Parameter | StateBuffer][] {
+    return [...this.namedParameters(), ...this.namedBuffers()];
+  }
+
+  /** Locks modules and parameters whose path matches (default: all). @throws NameError when nothing matches. */
+  lock(pattern?: NamePattern): this {
+    return this.#setLocked(pattern, true);
+  }
+  /** The opposite of `lock`. */
+  unlock(pattern?: NamePattern): this {
+    return this.#setLocked(pattern, false);
+  }
+  #setLocked(pattern: NamePattern | undefined, locked: boolean): this {
+    const hit = (name: string): boolean => pattern === undefined || matchesName(name, pattern);
+    const parameters = [...this.namedParameters()].filter(([n]) => hit(n));
+    const modules = [...this.namedModules()].filter(([n]) => hit(n));
+    if (pattern !== undefined && !parameters.length && !modules.length) {
+      throw unknownName('layer', String(pattern), [...this.namedModules()].map(([n]) => n).filter(Boolean));
+    }
+    for (const [, p] of parameters) p.locked = locked;
+    for (const [, m] of modules) m.locked = locked;
+    return this;
+  }
+
+  /** Training mode for this module and all below it. */
+  train(mode = true): this {
+    for (const [, m] of this.namedModules()) m.training = mode;
+    return this;
+  }
+  /** Evaluation mode: no dropout, batch norm on stored statistics. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Moves parameters and buffers to another backend. */
+  async to(backend: Backend): Promise<this> {
+    for (const [, slot] of this.#slots()) slot.set(await slot.value.to(backend));
+    return this;
+  }
+
+  /** Frees all parameters and buffers. */
+  dispose(): void {
+    for (const [, slot] of this.#slots()) slot.dispose();
+  }
+}
+
+function isMember(v: unknown): v is Member {
+  return v instanceof Module || v instanceof Slot;
+}
+function join(prefix: string, key: string): string {
+  return prefix ? `${prefix}.${key}` : key;
+}
+
+/** Modules one after the other. From a list the names are '0', '1', …; from a record, its keys. */
+export class Sequential extends Module {
+  readonly #children: Map<string, Module>;
+  constructor(children: readonly Module[] | Readonly<Record<string, Module>> | ReadonlyMap<string, Module>) {
+    super();
+    this.#children =
+      children instanceof Map ? new Map(children) : new Map(Object.entries(children as Record<string, Module>));
+  }
+  override *members(): IterableIterator<[string, Member]> {
+    yield* this.#children;
+  }
+  forward(x: Tensor): Tensor {
+    let y = x;
+    for (const m of this.#children.values()) y = m.forward(y);
+    return y;
+  }
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly module: Module;
+}
+
+/**
+ * A model as a chain: nested `Sequential`s opened up, each other module whole, by dotted path. Between any two stages
+ * exactly one tensor passes, so these are the places where a network can be cut.
+ */
+export function stagesOf(model: Module, prefix = ''): Stage[] {
+  if (!(model instanceof Sequential)) return [{ name: prefix, module: model }];
+  return [...model.members()].flatMap(([key, m]) => (m instanceof Module ? stagesOf(m, join(prefix, key)) : []));
+}

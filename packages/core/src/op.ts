@@ -1,0 +1,157 @@
+import type { Backend } from './backend.ts';
+import { KernelError, GraftError, StateError } from './errors.ts';
+import type { OpAttrs, OpName } from './primitives.ts';
+import { scope, Tensor } from './tensor.ts';
+import type { TensorSpec } from './types.ts';
+
+/** What a vjp gets: the forward's tensors, the gradient of each output, and which gradients are wanted. */
+export interface VjpContext<A> {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /** The gradient with respect to the first (usually the only) output. */
+  readonly gy: Tensor;
+  /** One per output; null where the loss does not depend on it. */
+  readonly grads: readonly (Tensor | null)[];
+  readonly attrs: A;
+  /** `needs[i]`: input i's gradient is used. Compute only those; give null for the others. */
+  readonly needs: readonly boolean[];
+}
+
+/** One gradient per input, null where there is none or it is not needed. */
+export type Vjp<A> = (ctx: VjpContext<A>) => readonly (Tensor | null)[];
+
+export interface OpDefinition<N extends OpName> {
+  readonly name: N;
+  /** Output specs; the only place where arguments are checked. */
+  readonly infer: (inputs: readonly TensorSpec[], attrs: OpAttrs[N]) => TensorSpec;
+  /** Written in public ops, so that gradients differentiate too. */
+  readonly vjp: Vjp<OpAttrs[N]>;
+  /** Multiplications and additions, for reports. */
+  readonly flops: (inputs: readonly TensorSpec[], attrs: OpAttrs[N], output: TensorSpec) => number;
+}
+
+/** What happened in one `apply`, as tapes record it. */
+export interface Recorded {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[];
+}
+/** Sees every op that runs while it is installed. */
+export interface Recorder {
+  record(entry: Recorded): void;
+}
+
+/** Carries an op out. *Eager* calls the backend at once; a tracer appends a node to a graph instead. */
+export interface Runner {
+  run<N extends OpName>(op: OpDefinition<N>, inputs: readonly Tensor[], attrs: OpAttrs[N], output: TensorSpec): Tensor;
+}
+
+const eager: Runner = {
+  run(op, inputs, attrs, output) {
+    const backend = commonBackend(op.name, inputs);
+    const operands = inputs.map((t) => ({ buffer: t.storage.buffer, spec: t }));
+    let buffers: unknown[];
+    try {
+      buffers = backend.run(op.name, operands, attrs, [output]);
+    } catch (e) {
+      throw e instanceof GraftError ? e : new KernelError(op.name, inputs, e);
+    }
+    const buffer = buffers[0];
+    // A kernel may hand back an input's buffer: then the tensors share one storage.
+    const alias = inputs.find((t) => t.storage.buffer === buffer);
+    return alias ? new Tensor(alias.storage, output) : Tensor.fromBuffer(backend, buffer, output);
+  },
+};
+
+let runner: Runner = eager;
+let recorders: Recorder[] = [];
+
+/** Runs `fn` with another runner: the doorway for tracing. */
+export function withRunner<T>(next: Runner, fn: () => T): T {
+  const before = runner;
+  runner = next;
+  try {
+    return fn();
+  } finally {
+    runner = before;
+  }
+}
+
+/** Runs `fn` with exactly these recorders listening. */
+export function withRecorders<T>(next: Recorder[], fn: () => T): T {
+  const before = recorders;
+  recorders = next;
+  try {
+    return fn();
+  } finally {
+    recorders = before;
+  }
+}
+
+export function activeRecorders(): readonly Recorder[] {
+  return recorders;
+}
+
+/** Runs `fn` unseen by any tape: its results are constants to autodiff. */
+export function noGrad<T>(fn: () => T): T {
+  return withRecorders([], fn);
+}
+
+export function commonBackend(name: string, inputs: readonly Tensor[]): Backend {
+  const backend = inputs[0]?.backend;
+  if (!backend) throw new GraftError(`${name}: no input`);
+  for (const t of inputs) {
+    if (t.backend !== backend) {
+      throw new StateError(
+        `${name}: inputs live on different backends ('${backend.name}' and '${t.backend.name}'): move one with await t.to(backend)`,
+      );
+    }
+  }
+  return backend;
+}
+
+/** A definition with its doorway: `apply` infers, hands to the runner, and tells the recorders. */
+export interface Primitive<N extends OpName> extends OpDefinition<N> {
+  readonly apply: (inputs: readonly Tensor[], attrs: OpAttrs[N]) => Tensor;
+}
+
+/** Defines a primitive. */
+export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
+  const apply: Primitive<N>['apply'] = (inputs, attrs) => {
+    const output = runner.run(op, inputs, attrs, op.infer(inputs, attrs));
+    if (recorders.length) {
+      const entry: Recorded = {
+        name: op.name,
+        inputs,
+        outputs: [output],
+        vjp: (ctx) => op.vjp({ ...ctx, attrs }),
+      };
+      for (const r of recorders) r.record(entry);
+    }
+    return output;
+  };
+  return { ...op, apply };
+}
+
+/**
+ * A composite with a gradient of its own: `forward` runs unseen by the tapes, which record one node whose gradient is
+ * `vjp`. Worth it where the derivative in closed form is cheaper, or more accurate, than that of the parts (batch
+ * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again.
+ */
+export function customVjp(
+  name: string,
+  inputs: readonly Tensor[],
+  forward: () => Tensor[],
+  vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[],
+): Tensor[] {
+  if (!recorders.length) return scope(forward);
+  const outputs = scope(() => noGrad(forward));
+  for (const r of recorders) r.record({ name, inputs, outputs, vjp });
+  return outputs;
+}
+
+/** A composite: frees its intermediate tensors at once, unless a tape needs them. */
+export function composite<T>(fn: () => T): T {
+  return recorders.length ? fn() : scope(fn);
+}

@@ -1,0 +1,279 @@
+import { defineOp, type Primitive } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+import { sameShape, showShape, sizeOf, type Shape } from '../types.ts';
+import { ops } from './bound.ts';
+import { broadcastShapes, fail, normalizeAxis, wantDtype } from './check.ts';
+import { tensor } from './create.ts';
+
+const none = (): number => 0;
+
+export const reshapeOp: Primitive<'reshape'> = defineOp({
+  name: 'reshape',
+  infer([x], { shape }) {
+    if (sizeOf(x!.shape) !== sizeOf(shape)) {
+      fail('reshape', `${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`);
+    }
+    return { dtype: x!.dtype, shape };
+  },
+  vjp: ({ inputs, gy }) => [reshape(gy, inputs[0]!.shape)],
+  flops: none,
+});
+
+export const transposeOp: Primitive<'transpose'> = defineOp({
+  name: 'transpose',
+  infer([x], { perm }) {
+    const rank = x!.shape.length;
+    if (perm.length !== rank || new Set(perm).size !== rank || perm.some((p) => !(p >= 0 && p < rank))) {
+      fail('transpose', `[${perm.join(', ')}] is not a permutation of the ${rank} axes of ${showShape(x!.shape)}`);
+    }
+    return { dtype: x!.dtype, shape: perm.map((p) => x!.shape[p]!) };
+  },
+  vjp({ gy, attrs }) {
+    const inverse = new Array<number>(attrs.perm.length);
+    attrs.perm.forEach((p, i) => (inverse[p] = i));
+    return [transpose(gy, inverse)];
+  },
+  flops: none,
+});
+
+export const sliceOp: Primitive<'slice'> = defineOp({
+  name: 'slice',
+  infer([x], { start, size, step }) {
+    x!.shape.forEach((extent, i) => {
+      const [b, n, s] = [start[i]!, size[i]!, step[i]!];
+      if (!(b >= 0 && n >= 0 && s >= 1 && (n === 0 || b + (n - 1) * s < extent))) {
+        fail('slice', `start ${b}, size ${n}, step ${s} on axis ${i} leave ${showShape(x!.shape)}`);
+      }
+    });
+    return { dtype: x!.dtype, shape: size };
+  },
+  // Put back where it came from: step − 1 zeros between neighbours.
+  vjp({ inputs, gy, attrs: { start, size, step } }) {
+    const after = inputs[0]!.shape.map((n, i) => {
+      const covered = size[i]! === 0 ? 0 : (size[i]! - 1) * step[i]! + 1;
+      return n - start[i]! - covered;
+    });
+    return [pad(gy, { before: start, after, interior: step.map((s) => s - 1) })];
+  },
+  flops: none,
+});
+
+export const padOp: Primitive<'pad'> = defineOp({
+  name: 'pad',
+  infer([x], { before, after, interior }) {
+    const shape = x!.shape.map((n, i) => {
+      const [b, a, m] = [before[i]!, after[i]!, interior[i]!];
+      if (!(b >= 0 && a >= 0 && m >= 0)) fail('pad', `amounts on axis ${i} must be 0 or more (before ${b}, after ${a}, interior ${m})`);
+      return b + n + Math.max(n - 1, 0) * m + a;
+    });
+    return { dtype: x!.dtype, shape };
+  },
+  vjp: ({ inputs, gy, attrs: { before, interior } }) => [
+    sliceOp.apply([gy], { start: before, size: inputs[0]!.shape, step: interior.map((m) => m + 1) }),
+  ],
+  flops: none,
+});
+
+export const concatOp: Primitive<'concat'> = defineOp({
+  name: 'concat',
+  infer(inputs, { axis }) {
+    const first = inputs[0]!;
+    let extent = 0;
+    inputs.forEach((t, k) => {
+      const fits =
+        t.dtype === first.dtype &&
+        t.shape.length === first.shape.length &&
+        t.shape.every((d, i) => i === axis || d === first.shape[i]);
+      if (!fits) {
+        fail('concat', `input ${k}, ${t.dtype}${showShape(t.shape)}, and input 0, ${first.dtype}${showShape(first.shape)}, may differ on axis ${axis} only`);
+      }
+      extent += t.shape[axis]!;
+    });
+    return { dtype: first.dtype, shape: first.shape.map((d, i) => (i === axis ? extent : d)) };
+  },
+  vjp({ inputs, gy, attrs: { axis }, needs }) {
+    let at = 0;
+    return inputs.map((t, k) => {
+      const start = at;
+      at += t.shape[axis]!;
+      return needs[k] ? slice(gy, axis, start, at) : null;
+    });
+  },
+  flops: none,
+});
+
+export const broadcastToOp: Primitive<'broadcastTo'> = defineOp({
+  name: 'broadcastTo',
+  infer([x], { shape }) {
+    if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape)) {
+      fail('broadcastTo', `${showShape(x!.shape)} does not broadcast to ${showShape(shape)}`);
+    }
+    return { dtype: x!.dtype, shape };
+  },
+  vjp: ({ inputs, gy }) => [ops.sumTo(gy, inputs[0]!.shape)],
+  flops: none,
+});
+
+export const gatherOp: Primitive<'gather'> = defineOp({
+  name: 'gather',
+  infer([x, indices], { axis }) {
+    wantDtype('gather', 'indices', indices!, 'int32');
+    if (indices!.shape.length !== 1) fail('gather', `indices have shape ${showShape(indices!.shape)}, they must have 1 axis`);
+    normalizeAxis('gather', axis, x!.shape.length);
+    return { dtype: x!.dtype, shape: x!.shape.map((d, i) => (i === axis ? indices!.shape[0]! : d)) };
+  },
+  vjp: ({ inputs, gy, attrs: { axis } }) => [
+    scatterAddOp.apply([gy, inputs[1]!], { axis, size: inputs[0]!.shape[axis]! }),
+    null,
+  ],
+  flops: none,
+});
+
+export const scatterAddOp: Primitive<'scatterAdd'> = defineOp({
+  name: 'scatterAdd',
+  infer([y, indices], { axis, size }) {
+    wantDtype('scatterAdd', 'values', y!, 'float32', 'int32');
+    wantDtype('scatterAdd', 'indices', indices!, 'int32');
+    normalizeAxis('scatterAdd', axis, y!.shape.length);
+    if (indices!.shape.length !== 1 || indices!.shape[0] !== y!.shape[axis]) {
+      fail('scatterAdd', `${showShape(indices!.shape)} indices for ${y!.shape[axis]} values on axis ${axis}: one index each`);
+    }
+    return { dtype: y!.dtype, shape: y!.shape.map((d, i) => (i === axis ? size : d)) };
+  },
+  vjp: ({ inputs, gy, attrs: { axis } }) => [gatherOp.apply([gy, inputs[1]!], { axis }), null],
+  flops: ([y]) => sizeOf(y!.shape),
+});
+
+/** Same elements, another shape; one extent may be −1 and is worked out. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
+  const target = shape.map((d) => (d === -1 ? (known === 0 ? 0 : x.size / known) : d));
+  if (!target.every((d) => Number.isInteger(d) && d >= 0) || shape.filter((d) => d === -1).length > 1) {
+    fail('reshape', `${showShape(x.shape)} does not reshape to ${showShape(shape)}`);
+  }
+  return reshapeOp.apply([x], { shape: target });
+}
+
+/** Joins the axes from `from` on into one: `[n, c, h, w]` → `[n, c·h·w]`. */
+export function flatten(x: Tensor, from = 1): Tensor {
+  return reshape(x, [...x.shape.slice(0, from), sizeOf(x.shape.slice(from))]);
+}
+
+/** Drops axes of extent 1 (all of them, or the one named). */
+export function squeeze(x: Tensor, axis?: number): Tensor {
+  const at = axis === undefined ? undefined : normalizeAxis('squeeze', axis, x.rank);
+  if (at !== undefined && x.shape[at] !== 1) fail('squeeze', `axis ${at} of ${showShape(x.shape)} has extent ${x.shape[at]}, not 1`);
+  return reshape(
+    x,
+    x.shape.filter((d, i) => (at === undefined ? d !== 1 : i !== at)),
+  );
+}
+
+/** Inserts an axis of extent 1. */
+export function expandDims(x: Tensor, axis: number): Tensor {
+  const at = normalizeAxis('expandDims', axis, x.rank + 1);
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
+}
+
+/** Permutes axes; without `perm`, reverses them. */
+export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
+  return transposeOp.apply([x], { perm: perm ?? x.shape.map((_, i) => x.rank - 1 - i) });
+}
+
+/** `[start, end)` of one axis, as Array.slice: negative numbers count from the end. */
+export function slice(x: Tensor, axis: number, start: number, end?: number, step = 1): Tensor {
+  const a = normalizeAxis('slice', axis, x.rank);
+  const extent = x.shape[a]!;
+  const clampEnd = (v: number): number => Math.min(Math.max(v < 0 ? v + extent : v, 0), extent);
+  const from = clampEnd(start);
+  const size = Math.max(Math.ceil((clampEnd(end ?? extent) - from) / step), 0);
+  const only = <T>(value: T, others: (d: number) => T): T[] => x.shape.map((d, i) => (i === a ? value : others(d)));
+  return sliceOp.apply([x], { start: only(from, () => 0), size: only(size, (d) => d), step: only(step, () => 1) });
+}
+
+/** What `index` takes for one axis: a position, `[start, end?, step?]`, or null for all of it. */
+export type Selector = number | null | readonly [start: number, end?: number, step?: number];
+
+/** `index(x, 0, null, [1, 3])` is numpy's `x[0, :, 1:3]`: a number drops its axis, negative numbers count from the end. */
+export function index(x: Tensor, ...selectors: Selector[]): Tensor {
+  if (selectors.length > x.rank) fail('index', `${selectors.length} selectors for ${x.rank} axes`);
+  let y = x;
+  const dropped = new Set<number>();
+  selectors.forEach((s, axis) => {
+    if (s === null) return;
+    if (typeof s === 'number') {
+      const at = s < 0 ? s + x.shape[axis]! : s;
+      if (at < 0 || at >= x.shape[axis]!) fail('index', `${s} is outside axis ${axis} of ${showShape(x.shape)}`);
+      dropped.add(axis);
+      y = slice(y, axis, at, at + 1);
+    } else y = slice(y, axis, s[0], s[1], s[2]);
+  });
+  return dropped.size ? reshape(y, y.shape.filter((_, i) => !dropped.has(i))) : y;
+}
+
+export interface PadAmounts {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** Between neighbours. Default 0. */
+  readonly interior?: readonly number[];
+  /** Default 0. */
+  readonly value?: number;
+}
+
+/** Constant padding, per axis. */
+export function pad(x: Tensor, amounts: PadAmounts): Tensor {
+  const { before, after, interior = x.shape.map(() => 0), value = 0 } = amounts;
+  return padOp.apply([x], { before, after, interior, value });
+}
+
+/** Joins along an axis. */
+export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
+  const first = inputs[0] ?? fail('concat', 'no input');
+  return concatOp.apply(inputs, { axis: normalizeAxis('concat', axis, first.rank) });
+}
+
+/** Joins tensors of one shape along a new axis. */
+export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
+  return concat(
+    inputs.map((t) => expandDims(t, axis)),
+    axis,
+  );
+}
+
+/** Cuts an axis into pieces of the given extents. */
+export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
+  const a = normalizeAxis('split', axis, x.rank);
+  const total = sizes.reduce((s, n) => s + n, 0);
+  if (total !== x.shape[a]) fail('split', `pieces [${sizes.join(', ')}] add up to ${total}, axis ${a} has ${x.shape[a]}`);
+  let at = 0;
+  return sizes.map((n) => slice(x, a, at, (at += n)));
+}
+
+/** numpy's broadcast_to. */
+export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  return sameShape(x.shape, shape) ? x : broadcastToOp.apply([x], { shape });
+}
+
+/** Picks along an axis; `indices` is an int32 tensor with one axis, or numbers. */
+export function gather(x: Tensor, indices: Tensor | readonly number[], axis = 0): Tensor {
+  const list = 'shape' in indices ? indices : tensor(Int32Array.from(indices), [indices.length], { backend: x.backend });
+  return gatherOp.apply([x, list], { axis: normalizeAxis('gather', axis, x.rank) });
+}
+
+/** Reverses axes. */
+export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
+  return (typeof axes === 'number' ? [axes] : axes).reduce((y, axis) => {
+    const n = y.shape[normalizeAxis('flip', axis, y.rank)]!;
+    return gather(
+      y,
+      Array.from({ length: n }, (_, i) => n - 1 - i),
+      axis,
+    );
+  }, x);
+}
+
+/** One-hot rows: int32 `[...shape]` → float32 `[...shape, classes]`; an index outside gives a row of zeros. */
+export function oneHot(indices: Tensor, classes: number): Tensor {
+  const range = ops.arange(classes, { backend: indices.backend });
+  return ops.cast(ops.equal(expandDims(indices, -1), range), 'float32');
+}

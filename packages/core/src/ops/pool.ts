@@ -1,0 +1,203 @@
+import { defineOp, type Primitive } from '../op.ts';
+import type { AvgPoolAttrs, PoolAttrs } from '../primitives.ts';
+import type { Tensor } from '../tensor.ts';
+import { sameShape, showShape, sizeOf, type Layout, type TensorSpec } from '../types.ts';
+import { ops } from './bound.ts';
+import { fail } from './check.ts';
+import {
+  activationShape,
+  channelAxis,
+  perAxis,
+  resolvePadding,
+  spatialAxes,
+  spatialOf,
+  wantActivation,
+  windowOutput,
+  type Padding,
+  type PerAxis,
+} from './spatial.ts';
+
+function pooled(op: string, x: TensorSpec, a: PoolAttrs): number[] {
+  wantActivation(op, 'input', x, a.layout, a.kernel.length);
+  a.kernel.forEach((k, i) => {
+    // Otherwise a window could lie in the padding altogether, with nothing to choose from.
+    const [lo, hi] = a.padding[i]!;
+    if (Math.max(lo, hi) > (a.dilation[i]! * (k - 1) + 1) / 2) fail(op, `padding [${lo}, ${hi}] on spatial axis ${i} is more than half the window (${k})`);
+  });
+  const out = windowOutput(op, spatialOf(a.layout, x.shape), a);
+  return activationShape(a.layout, x.shape[0]!, x.shape[channelAxis(a.layout, x.shape.length)]!, out);
+}
+
+function sameAs(op: string, gy: TensorSpec, want: readonly number[]): void {
+  if (!sameShape(gy.shape, want)) fail(op, `gy has shape ${showShape(gy.shape)}, the pool gives ${showShape(want)}`);
+}
+
+export const maxPoolOp: Primitive<'maxPool'> = defineOp({
+  name: 'maxPool',
+  infer: ([x], a) => ({ dtype: 'float32', shape: pooled('maxPool', x!, a) }),
+  vjp: ({ inputs: [x], gy, attrs }) => [maxPoolGradOp.apply([x!, gy], attrs)],
+  flops: (_, a, y) => sizeOf(y.shape) * sizeOf(a.kernel),
+});
+
+export const maxPoolGradOp: Primitive<'maxPoolGrad'> = defineOp({
+  name: 'maxPoolGrad',
+  infer([x, gy], a) {
+    sameAs('maxPoolGrad', gy!, pooled('maxPoolGrad', x!, a));
+    return { dtype: 'float32', shape: x!.shape };
+  },
+  // Linear in gy; locally constant in x.
+  vjp: ({ inputs: [x], gy: ct, attrs, needs }) => [null, needs[1] ? pickAtMax(x!, ct, attrs) : null],
+  flops: ([x, gy], a) => sizeOf(x!.shape) + sizeOf(gy!.shape) * sizeOf(a.kernel),
+});
+
+export const avgPoolOp: Primitive<'avgPool'> = defineOp({
+  name: 'avgPool',
+  infer: ([x], a) => ({ dtype: 'float32', shape: pooled('avgPool', x!, a) }),
+  vjp: ({ inputs: [x], gy, attrs }) => [avgPoolGradOp.apply([gy], { ...attrs, inputSize: spatialOf(attrs.layout, x!.shape) })],
+  flops: (_, a, y) => sizeOf(y.shape) * sizeOf(a.kernel),
+});
+
+export const avgPoolGradOp: Primitive<'avgPoolGrad'> = defineOp({
+  name: 'avgPoolGrad',
+  infer([gy], a) {
+    wantActivation('avgPoolGrad', 'gy', gy!, a.layout, a.kernel.length);
+    const channels = gy!.shape[channelAxis(a.layout, gy!.shape.length)]!;
+    const shape = activationShape(a.layout, gy!.shape[0]!, channels, a.inputSize);
+    sameAs('avgPoolGrad', gy!, pooled('avgPoolGrad', { dtype: 'float32', shape }, a));
+    return { dtype: 'float32', shape };
+  },
+  vjp({ gy: ct, attrs }) {
+    const { inputSize: _, ...pool } = attrs;
+    return [avgPoolOp.apply([ct], pool)];
+  },
+  flops: ([gy], a) => sizeOf(gy!.shape) * sizeOf(a.kernel),
+});
+
+/**
+ * Adjoint of `maxPoolGrad` in gy: for each window, `values` at the window's first maximum of `x`. Goes over the taps,
+ * keeping the best so far; only gradients of gradients need it.
+ */
+function pickAtMax(x: Tensor, values: Tensor, a: PoolAttrs): Tensor {
+  const axes = spatialAxes(a.layout, x.rank);
+  const input = spatialOf(a.layout, x.shape);
+  const out = windowOutput('maxPool', input, a);
+  // Enough padding on the far side for the last (ceilMode) window, too.
+  const before = new Array<number>(x.rank).fill(0);
+  const after = new Array<number>(x.rank).fill(0);
+  axes.forEach((axis, i) => {
+    before[axis] = a.padding[i]![0];
+    const reach = (out[i]! - 1) * a.stride[i]! + (a.kernel[i]! - 1) * a.dilation[i]! + 1;
+    after[axis] = Math.max(reach - input[i]! - before[axis], 0);
+  });
+  const px = ops.pad(x, { before, after, value: -Infinity });
+  const pv = ops.pad(values, { before, after });
+  const taps = a.kernel.reduce((n, k) => n * k, 1);
+  let best: Tensor | null = null;
+  let picked: Tensor | null = null;
+  for (let tap = 0; tap < taps; tap++) {
+    let rest = tap;
+    const start = new Array<number>(x.rank).fill(0);
+    const step = new Array<number>(x.rank).fill(1);
+    const size = [...x.shape];
+    for (let i = axes.length - 1; i >= 0; i--) {
+      const axis = axes[i]!;
+      start[axis] = (rest % a.kernel[i]!) * a.dilation[i]!;
+      rest = Math.floor(rest / a.kernel[i]!);
+      step[axis] = a.stride[i]!;
+      size[axis] = out[i]!;
+    }
+    const xt = ops.sliceOp.apply([px], { start, size, step });
+    const vt = ops.sliceOp.apply([pv], { start, size, step });
+    if (!best || !picked) [best, picked] = [xt, vt];
+    else {
+      const wins: Tensor = ops.greater(xt, best);
+      [best, picked] = [ops.select(wins, xt, best), ops.select(wins, vt, picked)];
+    }
+  }
+  return picked!;
+}
+
+export interface PoolOptions {
+  /** Default: the kernel. */
+  readonly stride?: PerAxis;
+  /** Default `'valid'`. */
+  readonly padding?: Padding;
+  /** Default 1. */
+  readonly dilation?: PerAxis;
+  /** Round the output extent up. Default false. */
+  readonly ceilMode?: boolean;
+  /** Default channels-first. */
+  readonly layout?: Layout;
+}
+
+function poolAttrs(op: string, x: Tensor, kernel: PerAxis, o: PoolOptions): PoolAttrs {
+  const rank = x.rank - 2;
+  if (rank < 1 || rank > 3) fail(op, `input ${showShape(x.shape)} must have 3, 4 or 5 axes`);
+  const layout = o.layout ?? 'channels-first';
+  const k = perAxis(op, 'kernel', kernel, rank, 1);
+  const stride = perAxis(op, 'stride', o.stride ?? k, rank, 1);
+  const dilation = perAxis(op, 'dilation', o.dilation ?? 1, rank, 1);
+  const padding = resolvePadding(op, o.padding ?? 'valid', spatialOf(layout, x.shape), k, stride, dilation);
+  return { kernel: k, stride, padding, dilation, ceilMode: o.ceilMode ?? false, layout };
+}
+
+/** Largest element of each window, in 1, 2 or 3 dimensions. The gradient goes to the window's first maximum. */
+export function maxPool(x: Tensor, kernel: PerAxis, options: PoolOptions = {}): Tensor {
+  return maxPoolOp.apply([x], poolAttrs('maxPool', x, kernel, options));
+}
+
+export interface AvgPoolOptions extends PoolOptions {
+  /** Divide by the taps inside the padded input rather than inside the input. Default true, as PyTorch. */
+  readonly countIncludePad?: boolean;
+}
+
+/** Mean of each window, in 1, 2 or 3 dimensions. */
+export function avgPool(x: Tensor, kernel: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  const attrs: AvgPoolAttrs = {
+    ...poolAttrs('avgPool', x, kernel, options),
+    countIncludePad: options.countIncludePad ?? options.padding !== 'same',
+  };
+  return avgPoolOp.apply([x], attrs);
+}
+
+/** Mean over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`. */
+export function globalAvgPool(x: Tensor, options: { readonly layout?: Layout; readonly keepDims?: boolean } = {}): Tensor {
+  return ops.mean(x, spatialAxes(options.layout ?? 'channels-first', x.rank), { keepDims: options.keepDims ?? false });
+}
+
+/** Maximum over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`. */
+export function globalMaxPool(x: Tensor, options: { readonly layout?: Layout; readonly keepDims?: boolean } = {}): Tensor {
+  return ops.max(x, spatialAxes(options.layout ?? 'channels-first', x.rank), { keepDims: options.keepDims ?? false });
+}
+
+/** Bin i of an adaptive pool covers [⌊i·n/m⌋, ⌈(i+1)·n/m⌉), as PyTorch. */
+function bins(n: number, m: number): [number, number][] {
+  return Array.from({ length: m }, (_, i) => [Math.floor((i * n) / m), Math.ceil(((i + 1) * n) / m)]);
+}
+
+function adaptive(op: string, x: Tensor, output: PerAxis, layout: Layout, reduceBin: (bin: Tensor, axis: number) => Tensor): Tensor {
+  const rank = x.rank - 2;
+  if (rank < 1 || rank > 3) fail(op, `input ${showShape(x.shape)} must have 3, 4 or 5 axes`);
+  const size = perAxis(op, 'output size', output, rank, 1);
+  const axes = spatialAxes(layout, x.rank);
+  // The last axis first: then the first maximum in row-major order wins a tie.
+  let y = x;
+  for (let i = rank - 1; i >= 0; i--) {
+    const axis = axes[i]!;
+    y = ops.concat(
+      bins(x.shape[axis]!, size[i]!).map(([from, to]) => reduceBin(ops.slice(y, axis, from, to), axis)),
+      axis,
+    );
+  }
+  return y;
+}
+
+/** Average pool to a fixed output extent; bins may overlap by one. */
+export function adaptiveAvgPool(x: Tensor, output: PerAxis, options: { readonly layout?: Layout } = {}): Tensor {
+  return adaptive('adaptiveAvgPool', x, output, options.layout ?? 'channels-first', (bin, axis) => ops.mean(bin, axis, { keepDims: true }));
+}
+
+/** Max pool to a fixed output extent; bins may overlap by one. */
+export function adaptiveMaxPool(x: Tensor, output: PerAxis, options: { readonly layout?: Layout } = {}): Tensor {
+  return adaptive('adaptiveMaxPool', x, output, options.layout ?? 'channels-first', (bin, axis) => ops.max(bin, axis, { keepDims: true }));
+}

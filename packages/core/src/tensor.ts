@@ -1,0 +1,210 @@
+import type { Backend } from './backend.ts';
+import { GraftError, StateError, UnsupportedError } from './errors.ts';
+import { register, runScope, unregister, type Storage } from './memory.ts';
+import { ops } from './ops/bound.ts';
+import type { Selector } from './ops/index.ts';
+import { format } from './print.ts';
+import { showShape, sizeOf, type DType, type Shape, type TensorSpec, type TypedArray } from './types.ts';
+
+const bytesPerElement: Record<DType, number> = { float32: 4, int32: 4, bool: 1 };
+let nextId = 1;
+
+/** A number stands for a scalar of the other operand's dtype. */
+export type TensorLike = Tensor | number;
+
+/**
+ * An immutable, dense, row-major array on one backend. Made by `tensor`, `zeros`, … and by ops; freed by `dispose()`,
+ * by the `scope()` it was made in, or by `using`.
+ */
+export class Tensor implements TensorSpec {
+  readonly id: number = nextId++;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** Survives the scope it was made in. */
+  kept = false;
+  #storage: Storage | null;
+
+  /** For core and backends' tests; users call `tensor()`. */
+  constructor(storage: Storage, spec: TensorSpec) {
+    this.dtype = spec.dtype;
+    this.shape = spec.shape;
+    this.#storage = storage;
+    register(this, storage);
+  }
+
+  /** Wraps a fresh backend buffer. */
+  static fromBuffer(backend: Backend, buffer: unknown, spec: TensorSpec): Tensor {
+    const bytes = sizeOf(spec.shape) * bytesPerElement[spec.dtype];
+    return new Tensor({ backend, buffer, bytes, refs: 0 }, spec);
+  }
+
+  get storage(): Storage {
+    if (!this.#storage) {
+      throw new StateError(
+        `this ${this.dtype}${showShape(this.shape)} tensor was disposed; return it from its scope(), or keep() it`,
+      );
+    }
+    return this.#storage;
+  }
+
+  get backend(): Backend {
+    return this.storage.backend;
+  }
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+  get disposed(): boolean {
+    return this.#storage === null;
+  }
+
+  /** The values, row-major, copied out. Waits for the backend; failures of queued work surface here. */
+  async data(): Promise<TypedArray> {
+    const s = this.storage;
+    return s.backend.read(s.buffer, this);
+  }
+
+  /** The values at once, on backends that work synchronously. */
+  dataSync(): TypedArray {
+    const s = this.storage;
+    if (!s.backend.readSync) {
+      throw new UnsupportedError(`dataSync() on '${s.backend.name}', which works asynchronously: use await data()`);
+    }
+    return s.backend.readSync(s.buffer, this);
+  }
+
+  /** The value of a one-element tensor. */
+  async item(): Promise<number> {
+    if (this.size !== 1) throw new GraftError(`item() wants one element, this tensor is ${showShape(this.shape)}`);
+    return (await this.data())[0]!;
+  }
+
+  /** The values as nested arrays. */
+  async array(): Promise<NestedArray> {
+    return nest(await this.data(), this.shape);
+  }
+
+  /** A copy on another backend, or this tensor itself if it is there already. */
+  async to(backend: Backend): Promise<Tensor> {
+    if (backend === this.backend) return this;
+    return Tensor.fromBuffer(backend, backend.upload(await this.data(), this), { dtype: this.dtype, shape: this.shape });
+  }
+
+  /** Frees it now. Calling it twice is harmless. */
+  dispose(): void {
+    if (!this.#storage) return;
+    unregister(this.#storage);
+    this.#storage = null;
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Lets it outlive the current scope; its owner disposes it. */
+  keep(): this {
+    this.kept = true;
+    return this;
+  }
+
+  /** Rows and columns, long axes elided; on asynchronous backends only dtype and shape (print `await t.print()`). */
+  toString(): string {
+    if (this.disposed) return `Tensor ${this.dtype}${showShape(this.shape)} (disposed)`;
+    const s = this.storage;
+    const head = `Tensor ${this.dtype}${showShape(this.shape)} on ${s.backend.name}`;
+    return s.backend.readSync ? `${head}\n${format(s.backend.readSync(s.buffer, this), this)}` : head;
+  }
+  /** `toString` with values, on every backend. */
+  async print(): Promise<string> {
+    const values = await this.data();
+    return `Tensor ${this.dtype}${showShape(this.shape)} on ${this.backend.name}\n${format(values, this)}`;
+  }
+
+  add(b: TensorLike): Tensor {
+    return ops.add(this, b);
+  }
+  sub(b: TensorLike): Tensor {
+    return ops.sub(this, b);
+  }
+  mul(b: TensorLike): Tensor {
+    return ops.mul(this, b);
+  }
+  div(b: TensorLike): Tensor {
+    return ops.div(this, b);
+  }
+  pow(b: TensorLike): Tensor {
+    return ops.pow(this, b);
+  }
+  neg(): Tensor {
+    return ops.neg(this);
+  }
+  exp(): Tensor {
+    return ops.exp(this);
+  }
+  log(): Tensor {
+    return ops.log(this);
+  }
+  sqrt(): Tensor {
+    return ops.sqrt(this);
+  }
+  relu(): Tensor {
+    return ops.relu(this);
+  }
+  sum(axes?: Axes, options?: ReduceOptions): Tensor {
+    return ops.sum(this, axes, options);
+  }
+  mean(axes?: Axes, options?: ReduceOptions): Tensor {
+    return ops.mean(this, axes, options);
+  }
+  max(axes?: Axes, options?: ReduceOptions): Tensor {
+    return ops.max(this, axes, options);
+  }
+  argmax(axis?: number): Tensor {
+    return ops.argmax(this, axis);
+  }
+  matmul(b: Tensor): Tensor {
+    return ops.matmul(this, b);
+  }
+  reshape(shape: Shape): Tensor {
+    return ops.reshape(this, shape);
+  }
+  transpose(perm?: readonly number[]): Tensor {
+    return ops.transpose(this, perm);
+  }
+  /** See `index`: `t.at(0)`, `t.at([1, 3])`, `t.at(null, -1)`. */
+  at(...selectors: Selector[]): Tensor {
+    return ops.index(this, ...selectors);
+  }
+  cast(dtype: DType): Tensor {
+    return ops.cast(this, dtype);
+  }
+}
+
+export type Axes = number | readonly number[];
+export interface ReduceOptions {
+  /** Keep reduced axes with extent 1. */
+  readonly keepDims?: boolean;
+}
+export type NestedArray = number | boolean | NestedArray[];
+
+function nest(values: TypedArray, spec: Shape): NestedArray {
+  let at = 0;
+  const walk = (axis: number): NestedArray =>
+    axis === spec.length ? values[at++]! : Array.from({ length: spec[axis]! }, () => walk(axis + 1));
+  return walk(0);
+}
+
+export function isTensor(value: unknown): value is Tensor {
+  return value instanceof Tensor;
+}
+
+/**
+ * Runs `fn` and frees every tensor made inside, but those in its result (directly, or in arrays, maps and plain
+ * objects) and those marked with `keep()`. On an exception all are freed. `fn` must be synchronous.
+ */
+export function scope<T>(fn: () => T): T {
+  return runScope(fn, isTensor);
+}

@@ -1,0 +1,47 @@
+/** Element types. Backends store bool as one byte (0 or 1); float64 exists only inside test oracles. */
+export type DType = 'float32' | 'int32' | 'bool';
+
+/** Row-major extents, outermost first. `[]` is a scalar. */
+export type Shape = readonly number[];
+
+/** What is known about a tensor without looking at its values. */
+export interface TensorSpec {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** What `read` gives back: float32 → Float32Array (a float64 oracle: Float64Array), int32 → Int32Array, bool → Uint8Array. */
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/**
+ * Where the channel axis of an activation is. With two spatial axes: channels-first is NCHW, channels-last NHWC.
+ * Weights do not follow it: they are always `[outChannels, inChannels / groups, ...kernel]`.
+ */
+export type Layout = 'channels-first' | 'channels-last';
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: Shape): number {
+  let n = 1;
+  for (const d of shape) n *= d;
+  return n;
+}
+
+/** Row-major strides, in elements. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= shape[i]!;
+  }
+  return strides;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((d, i) => d === b[i]);
+}
+
+/** `[2, 3, 8]` → `"[2, 3, 8]"`, for messages. */
+export function showShape(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
