@@ -10,6 +10,7 @@ const outputs: string[] = [
 ];
 
 export default defineConfig({
+  cwd: process.cwd(), // without this, tsdown works in the folder of this file
   entry: Object.fromEntries(
     outputs.map((file) => {
       const name = file.replace('./dist/', '').replace(/\.js$/, '');
@@ -20,6 +21,5 @@ export default defineConfig({
   target: 'es2023',
   platform: 'neutral',
   dts: { oxc: true },
-  sourcemap: true,
   fixedExtension: false,
 });

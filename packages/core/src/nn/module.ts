@@ -1,5 +1,6 @@
 import type { Backend } from '../backend.ts';
 import { GraftError, unknownName } from '../errors.ts';
+import { commonBackend } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { sameShape, showShape, type Shape } from '../types.ts';
 
@@ -141,8 +142,12 @@ export abstract class Module {
       const slot = slots.get(name)!;
       const { backend, shape, dtype } = slot.value;
       const spec = { shape, dtype };
-      const values = entry instanceof Tensor ? entry.dataSync() : entry.data;
-      slot.set(Tensor.fromBuffer(backend, backend.upload(values, spec), spec));
+      if (entry instanceof Tensor) commonBackend('loadStateDict', [slot.value, entry]);
+      const next =
+        entry instanceof Tensor
+          ? new Tensor(entry.storage, spec) // shares the buffer: tensors are immutable
+          : Tensor.fromBuffer(backend, backend.upload(entry.data, spec), spec);
+      slot.set(next);
     }
   }
 
