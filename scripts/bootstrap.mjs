@@ -1,6 +1,6 @@
 // `npm test` and `npm run demo` start here. They need Node and npm only: this checks the Node version, installs
 // the dependencies with the pnpm that package.json names, and runs the pnpm script given as argument.
-// It must run on any Node, and before anything is installed.
+// Old syntax only, so that an old Node gets as far as the message about its version.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -23,13 +23,12 @@ if (task === undefined) {
 const shell = process.platform === 'win32'; // there, npx and pnpm are .cmd files
 const pinned = manifest.packageManager; // 'pnpm@10.34.9'
 const onPath = spawnSync('pnpm', ['--version'], { cwd: root, shell, encoding: 'utf8' });
-const pnpm = `pnpm@${(onPath.stdout ?? '').trim()}` === pinned ? ['pnpm'] : ['npx', '--yes', pinned];
+const pnpm = `pnpm@${String(onPath.stdout).trim()}` === pinned ? ['pnpm'] : ['npx', '--yes', pinned];
 
-// Ctrl-C reaches the whole process group; a signal sent to this process alone is passed on. Either way
-// the child decides what to do, and its exit code becomes ours.
+// Ctrl-C reaches every process on the terminal: stay until the child has tidied up, and end with its exit code.
 let child;
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, () => child?.kill(signal));
+  process.on(signal, () => child && child.kill(signal));
 }
 
 function run(...command) {
@@ -40,15 +39,18 @@ function run(...command) {
       console.error(`cannot run ${program}: ${error.message}`);
       resolve(1);
     });
-    child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
+    child.on('exit', (code, signal) => resolve(code !== null ? code : signal === 'SIGINT' ? 130 : 1));
   });
 }
 
-let status = await run('install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn');
-if (status !== 0) {
-  console.error('pnpm could not install the dependencies; see above.');
-} else {
+async function main() {
+  const installed = await run('install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn');
+  if (installed !== 0) {
+    console.error('pnpm could not install the dependencies; see above.');
+    return installed;
+  }
   // --silent: the script's own last line stays the last line
-  status = await run('--silent', 'run', task, ...args);
+  return run('--silent', 'run', task, ...args);
 }
-process.exit(status);
+
+main().then((status) => process.exit(status));
