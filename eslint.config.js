@@ -43,6 +43,17 @@ export default defineConfig(
     },
   },
   {
+    // The rules that need types: a promise nobody waits for hides a failed kernel.
+    name: 'no lost promises',
+    files: ['{packages,apps}/*/{src,test,demo}/**/*.ts', 'benchmarks/src/**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+    },
+  },
+  {
     name: 'packages run anywhere',
     files: ['packages/*/src/**/*.ts'],
     ignores: [...tests, 'packages/*/src/node/**'],

@@ -10,7 +10,6 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const env = {
   ...process.env,
   PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
-  TURBO_TELEMETRY_DISABLED: '1',
 };
 
 /** Runs one command with its output on the terminal; resolves to its exit code. */
