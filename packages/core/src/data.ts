@@ -1,4 +1,5 @@
-import type { Layout, Shape } from './types.ts';
+import { GraftError } from './errors.ts';
+import { showShape, sizeOf, type Layout, type Shape } from './types.ts';
 
 /**
  * Labelled samples that can be had by number. `view` 0 is the plain sample; views 1, 2, … are augmented ones, each the
@@ -16,6 +17,39 @@ export interface DataSource {
   readonly key: string;
   /** The samples one after the other: `indices.length × size of sampleShape` values. */
   load(indices: readonly number[], view: number): Promise<Float32Array>;
+}
+
+/** Samples that are in memory already. Has no augmented views: every view is the plain sample. */
+export class ArraySource implements DataSource {
+  readonly length: number;
+  readonly labels: Int32Array;
+  readonly key: string;
+  /**
+   * @param values sample after sample, row-major.
+   * @param key name them if features are to be kept across runs.
+   */
+  constructor(
+    readonly values: Float32Array,
+    labels: ArrayLike<number>,
+    readonly sampleShape: Shape,
+    readonly classes: readonly string[],
+    key = 'array',
+  ) {
+    this.length = labels.length;
+    this.labels = Int32Array.from(labels);
+    this.key = key;
+    if (values.length !== this.length * sizeOf(sampleShape)) {
+      throw new GraftError(`${values.length} values are not ${this.length} samples of ${showShape(sampleShape)}`);
+    }
+    for (const l of this.labels) if (!(l >= 0 && l < classes.length)) throw new GraftError(`label ${l} is not one of ${classes.length} classes`);
+  }
+
+  load(indices: readonly number[]): Promise<Float32Array> {
+    const size = sizeOf(this.sampleShape);
+    const out = new Float32Array(indices.length * size);
+    indices.forEach((index, i) => out.set(this.values.subarray(index * size, (index + 1) * size), i * size));
+    return Promise.resolve(out);
+  }
 }
 
 /** How a picture becomes the network's input; travels with the base and the trained model. */

@@ -1,5 +1,5 @@
 import type { Backend } from './backend.ts';
-import { GraftError, StateError } from './errors.ts';
+import { GraftError } from './errors.ts';
 import type { Tensor } from './tensor.ts';
 
 /** A backend buffer shared by the tensors that alias it. */
@@ -67,21 +67,26 @@ export function tensorsIn(value: unknown, isTensor: (v: unknown) => v is Tensor,
 export function runScope<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor): T {
   const made: Tensor[] = [];
   scopes.push(made);
-  let escaping: Set<Tensor> | undefined;
+  let result: T;
   try {
-    const result = fn();
+    result = fn();
     if (result instanceof Promise) {
       throw new GraftError('scope() takes a synchronous function: put the `await` outside, or dispose by hand');
     }
-    escaping = tensorsIn(result, isTensor);
-    return result;
-  } finally {
-    if (scopes.pop() !== made) throw new StateError('scopes were closed out of order');
-    const outer = scopes.at(-1);
-    for (const t of made) {
-      if (t.kept || t.disposed) continue;
-      if (escaping?.has(t)) outer?.push(t);
-      else t.dispose();
-    }
+  } catch (e) {
+    close(made, new Set());
+    throw e;
+  }
+  close(made, tensorsIn(result, isTensor));
+  return result;
+}
+
+function close(made: readonly Tensor[], escaping: ReadonlySet<Tensor>): void {
+  scopes.length = scopes.lastIndexOf(made as Tensor[]);
+  const outer = scopes.at(-1);
+  for (const t of made) {
+    if (t.kept || t.disposed) continue;
+    if (escaping.has(t)) outer?.push(t);
+    else t.dispose();
   }
 }

@@ -33,6 +33,8 @@ export interface OpDefinition<N extends OpName> {
 /** What happened in one `apply`, as tapes record it. */
 export interface Recorded {
   readonly name: string;
+  /** The primitive's attributes; a composite with its own gradient has none. */
+  readonly attrs?: unknown;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   readonly vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[];
@@ -123,6 +125,7 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
     if (recorders.length) {
       const entry: Recorded = {
         name: op.name,
+        attrs,
         inputs,
         outputs: [output],
         vjp: (ctx) => op.vjp({ ...ctx, attrs }),

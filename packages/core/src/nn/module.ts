@@ -49,6 +49,12 @@ export type StateDict = ReadonlyMap<string, StateEntry>;
 /** A name, a prefix at a dot ('features.3'), a glob ('features.*.bn', '**' crosses dots), a RegExp, or several. */
 export type NamePattern = string | RegExp | readonly (string | RegExp)[];
 
+/** From or up to a stage of the chain, that stage included; see `stagesOf`. */
+export interface StageRange {
+  readonly from?: string;
+  readonly to?: string;
+}
+
 /** Does `name`, or a prefix of it that ends at a dot, match? */
 export function matchesName(name: string, pattern: NamePattern): boolean {
   if (Array.isArray(pattern)) return (pattern as readonly (string | RegExp)[]).some((p) => matchesName(name, p));
@@ -103,6 +109,16 @@ export abstract class Module {
   trainable(): Parameter[] {
     return this.parameters().filter((p) => !p.locked);
   }
+  /**
+   * Is this module's function the same in every training step: all parameters locked, no batch statistics, no dropout?
+   * Then its outputs can be computed once and kept.
+   */
+  get frozen(): boolean {
+    for (const [, m] of this.members()) {
+      if (m instanceof Parameter ? !m.locked : m instanceof Module && !m.frozen) return false;
+    }
+    return true;
+  }
   /** The module at a dotted path. @throws NameError with the nearest names. */
   module(path: string): Module {
     const all = new Map(this.namedModules());
@@ -155,15 +171,19 @@ export abstract class Module {
     return [...this.namedParameters(), ...this.namedBuffers()];
   }
 
-  /** Locks modules and parameters whose path matches (default: all). @throws NameError when nothing matches. */
-  lock(pattern?: NamePattern): this {
-    return this.#setLocked(pattern, true);
+  /**
+   * Locks modules and parameters whose path matches (default: all), or a range of the chain's stages.
+   * @throws NameError when nothing matches.
+   */
+  lock(which?: NamePattern | StageRange): this {
+    return this.#setLocked(which, true);
   }
-  /** The opposite of `lock`. */
-  unlock(pattern?: NamePattern): this {
-    return this.#setLocked(pattern, false);
+  /** The opposite of `lock`: `model.unlock({ from: 'features.14' })`. */
+  unlock(which?: NamePattern | StageRange): this {
+    return this.#setLocked(which, false);
   }
-  #setLocked(pattern: NamePattern | undefined, locked: boolean): this {
+  #setLocked(which: NamePattern | StageRange | undefined, locked: boolean): this {
+    const pattern = isRange(which) ? stageRange(this, which).map((s) => s.name) : which;
     const hit = (name: string): boolean => pattern === undefined || matchesName(name, pattern);
     const parameters = [...this.namedParameters()].filter(([n]) => hit(n));
     const modules = [...this.namedModules()].filter(([n]) => hit(n));
@@ -234,4 +254,22 @@ export interface Stage {
 export function stagesOf(model: Module, prefix = ''): Stage[] {
   if (!(model instanceof Sequential)) return [{ name: prefix, module: model }];
   return [...model.members()].flatMap(([key, m]) => (m instanceof Module ? stagesOf(m, join(prefix, key)) : []));
+}
+
+function isRange(which: NamePattern | StageRange | undefined): which is StageRange {
+  return typeof which === 'object' && !Array.isArray(which) && !(which instanceof RegExp);
+}
+
+/** The stages from `range.from` to `range.to`, both included. @throws NameError for an unknown stage. */
+export function stageRange(model: Module, range: StageRange): Stage[] {
+  const stages = stagesOf(model);
+  const names = stages.map((s) => s.name);
+  const at = (name: string): [number, number] => {
+    const inside = names.flatMap((n, i) => (n === name || n.startsWith(`${name}.`) ? [i] : []));
+    if (!inside.length) throw unknownName('layer', name, names);
+    return [inside[0]!, inside.at(-1)!];
+  };
+  const first = range.from === undefined ? 0 : at(range.from)[0];
+  const last = range.to === undefined ? stages.length - 1 : at(range.to)[1];
+  return stages.slice(first, last + 1);
 }

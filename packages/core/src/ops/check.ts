@@ -12,12 +12,6 @@ export function wantDtype(op: string, what: string, spec: TensorSpec, ...allowed
   }
 }
 
-export function wantRank(op: string, what: string, spec: TensorSpec, rank: number, meaning: string): void {
-  if (spec.shape.length !== rank) {
-    fail(op, `${what} has shape ${showShape(spec.shape)}, it must have ${rank} axes (${meaning})`);
-  }
-}
-
 /** Resolves a possibly negative axis. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   const a = axis < 0 ? axis + rank : axis;

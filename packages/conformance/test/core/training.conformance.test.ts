@@ -1,0 +1,223 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import {
+  adam,
+  BatchNorm2d,
+  Conv2d,
+  Dropout,
+  FeatureCache,
+  fit,
+  manualSeed,
+  memory,
+  ReLU,
+  Sequential,
+  setDefaultBackend,
+  sgd,
+  transfer,
+  evaluate,
+  type Checkpoint,
+  type CheckpointStore,
+  type FitOptions,
+  type History,
+} from '@graftjs/core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { bits, quadrants } from './helpers.ts';
+
+const backend = await createCpuBackend();
+beforeAll(() => setDefaultBackend(backend));
+
+const shape = [2, 8, 8];
+const train = quadrants(50, shape, 1);
+const validation = quadrants(24, shape, 2);
+
+function base(): Sequential {
+  manualSeed(3);
+  return new Sequential({
+    stem: new Sequential([new Conv2d(2, 6, 3, { padding: 1 }), new BatchNorm2d(6), new ReLU()]),
+    deep: new Sequential([new Conv2d(6, 8, 3, { padding: 1, stride: 2 }), new BatchNorm2d(8), new ReLU()]),
+  });
+}
+const grafted = (): Sequential => transfer(base(), { classes: 4, sampleShape: shape, dropout: 0.3 });
+const options = (): FitOptions => ({ epochs: 3, batchSize: 16, optimizer: adam({ lr: 0.01 }), seed: 5 });
+
+/** Keeps a checkpoint in memory, as bytes would be kept. */
+class MemoryStore implements CheckpointStore {
+  last: Checkpoint | null = null;
+  saves = 0;
+  save(c: Checkpoint): Promise<void> {
+    this.last = structuredClone(c);
+    this.saves++;
+    return Promise.resolve();
+  }
+  load(): Promise<Checkpoint | null> {
+    return Promise.resolve(this.last);
+  }
+}
+
+describe('a locked layer', () => {
+  test('keeps the bits of its weights and running statistics, with weight decay, momentum and batch norm', async () => {
+    const model = grafted();
+    const locked = (name: string): boolean => !name.startsWith('head');
+    const before = await bits(model);
+    await fit(model, { train, validation }, { ...options(), optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1 }), keepBest: false });
+    expect(await bits(model, locked)).toEqual(Object.fromEntries(Object.entries(before).filter(([n]) => locked(n))));
+    expect(await bits(model)).not.toEqual(before);
+  });
+
+  test('in the middle of an unlocked network keeps its bits, too', async () => {
+    const model = grafted();
+    model.unlock();
+    model.lock('deep');
+    for (const [, m] of model.namedModules()) if (m instanceof BatchNorm2d) m.statistics = 'batch';
+    const inDeep = (name: string): boolean => name.startsWith('deep');
+    const before = await bits(model, inDeep);
+    const stem = await bits(model, (n) => n.startsWith('stem'));
+    await fit(model, { train }, { ...options(), optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1 }) });
+    expect(await bits(model, inDeep)).toEqual(before);
+    const after = await bits(model, (n) => n.startsWith('stem'));
+    for (const name of Object.keys(stem)) expect(after[name], name).not.toBe(stem[name]);
+  });
+});
+
+describe('the feature cache', () => {
+  test('does not change a bit of what is trained', async () => {
+    const results = await Promise.all(
+      [null, new FeatureCache(), new FeatureCache({ memoryLimit: 100 })].map(async (cache) => {
+        const model = grafted();
+        const history = await fit(model, { train, validation }, { ...options(), cache });
+        return { history, weights: await bits(model) };
+      }),
+    );
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  test('asks the source for every picture once, and keeps pooled features', async () => {
+    const model = grafted();
+    const seen = new Map<number, number>();
+    const counting = Object.assign(quadrants(50, shape, 1), {
+      load(this: typeof train, indices: readonly number[]) {
+        for (const i of indices) seen.set(i, (seen.get(i) ?? 0) + 1);
+        return train.load(indices);
+      },
+    });
+    const cache = new FeatureCache();
+    await fit(model, { train: counting }, { ...options(), cache });
+    expect([...seen.values()]).toEqual(new Array(50).fill(1));
+    expect(cache.bytes).toBe(50 * 8 * 4);
+  });
+
+  test('spills to a store, comes back from it, and survives one that fails', async () => {
+    const files = new Map<string, Float32Array>();
+    const store = {
+      read: (k: string) => Promise.resolve(files.get(k) ?? null),
+      write: (k: string, v: Float32Array) => Promise.resolve(void files.set(k, v.slice())),
+    };
+    const run = async (cache: FeatureCache): Promise<unknown> => {
+      const model = grafted();
+      await fit(model, { train }, { ...options(), cache });
+      return bits(model);
+    };
+    const plain = await run(new FeatureCache());
+    expect(await run(new FeatureCache({ memoryLimit: 100, store }))).toEqual(plain);
+    expect(files.size).toBe(1);
+    expect(await run(new FeatureCache({ memoryLimit: 100, store }))).toEqual(plain);
+    const warnings: string[] = [];
+    const full = { read: () => Promise.resolve(null), write: () => Promise.reject(new Error('no space left')) };
+    expect(await run(new FeatureCache({ memoryLimit: 100, store: full, onWarning: (m) => warnings.push(m) }))).toEqual(plain);
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('fit', () => {
+  test('learns', async () => {
+    const model = grafted();
+    model.unlock();
+    const history = await fit(model, { train, validation }, { ...options(), epochs: 10 });
+    expect(history.epochs).toHaveLength(10);
+    expect(history.epochs.at(-1)!.loss).toBeLessThan(history.epochs[0]!.loss / 2);
+    expect((await evaluate(model, validation)).balancedAccuracy).toBeGreaterThan(0.8);
+  });
+
+  test('leaks no tensor', async () => {
+    const model = grafted();
+    model.unlock({ from: 'deep' });
+    const optimizer = adam({ lr: 0.01 });
+    const run = { ...options(), optimizer, cache: null, keepBest: false, clipNorm: 1, mixup: 0.4 };
+    await fit(model, { train, validation }, run);
+    const before = memory(backend);
+    await fit(model, { train, validation }, run);
+    expect(memory(backend)).toEqual(before);
+  });
+
+  test('stopped anywhere and resumed, gives the bits and the history of an undisturbed run', async () => {
+    const run = async (stops: readonly number[]): Promise<{ weights: unknown; history: History }> => {
+      const store = new MemoryStore();
+      for (const stop of [...stops, Infinity]) {
+        const model = grafted();
+        let steps = 0;
+        const signal = { aborted: false };
+        const history = await fit(
+          model,
+          { train, validation },
+          {
+            ...options(),
+            optimizer: adam({ lr: 0.01 }),
+            unfreeze: [{ epoch: 1, unlock: { from: 'deep' } }],
+            mixup: 0.2,
+            checkpoint: store,
+            checkpointSteps: 2,
+            resume: true,
+            signal,
+            onStep: () => {
+              if (++steps === stop) signal.aborted = true;
+            },
+          },
+        );
+        if (stop !== Infinity) expect(history.stopped).toBe('aborted');
+        else return { weights: await bits(model), history };
+      }
+      throw new Error('unreachable');
+    };
+    const whole = await run([]);
+    expect(await run([1])).toEqual(whole);
+    expect(await run([4, 1, 3])).toEqual(whole);
+    expect(await run([2, 6])).toEqual(whole);
+  });
+
+  test('refuses to resume with other settings', async () => {
+    const store = new MemoryStore();
+    await fit(grafted(), { train }, { ...options(), checkpoint: store });
+    await expect(fit(grafted(), { train }, { ...options(), batchSize: 8, checkpoint: store, resume: true })).rejects.toThrow(
+      /other settings: batchSize was 16, is 8/,
+    );
+  });
+
+  test('keeps the best epoch, and stops early when it gets no better', async () => {
+    const model = grafted();
+    const history = await fit(
+      model,
+      { train, validation },
+      { ...options(), epochs: 40, optimizer: sgd({ lr: 2 }), earlyStopping: { patience: 2 } },
+    );
+    expect(history.stopped).toBe('early');
+    const best = Math.min(...history.epochs.map((e) => e.validationLoss!));
+    expect(history.epochs[history.bestEpoch!]!.validationLoss).toBe(best);
+    expect((await evaluate(model, validation, { batchSize: 16 })).loss).toBe(best);
+  });
+
+  test('says what is wrong', async () => {
+    const locked = grafted().lock();
+    await expect(fit(locked, { train }, options())).rejects.toThrow(/every layer is locked/);
+    await expect(fit(grafted(), { train }, { ...options(), optimizer: sgd({ lr: 1e30 }) })).rejects.toThrow(/lower the learning rate/);
+    expect(() => transfer(base(), { classes: 4, sampleShape: shape, cut: 'dep' })).toThrow(/unknown layer 'dep'; the nearest are 'deep'/);
+    expect(() => transfer(base(), { classes: 1, sampleShape: shape })).toThrow(/at least two classes/);
+  });
+
+  test('a dropout in the base keeps it out of the cache', async () => {
+    const chain = new Sequential({ a: new Conv2d(2, 3, 3), drop: new Dropout(0.5), b: new Conv2d(3, 3, 3) });
+    const model = transfer(chain, { classes: 4, sampleShape: shape });
+    expect(model.module('drop').frozen).toBe(true); // locked: it does not drop
+    model.unlock('drop');
+    expect(model.module('drop').frozen).toBe(false);
+  });
+});

@@ -1,0 +1,136 @@
+import { composite, customVjp } from '../op.ts';
+import { add, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
+import { fail, normalizeAxes } from '../ops/check.ts';
+import { channelAxis, spatialAxes } from '../ops/spatial.ts';
+import type { Axes, Tensor } from '../tensor.ts';
+import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
+import { channelsOf, perChannel, wantPerChannel } from './channels.ts';
+
+const keepDims = { keepDims: true } as const;
+
+/**
+ * (x − mean) / √(variance + eps) over `axes`, with the biased variance, in two passes: first the mean, then the squared
+ * deviations from it, which loses nothing to cancellation when the mean is large.
+ */
+export function standardize(x: Tensor, axes: Axes, eps = 1e-5): Tensor {
+  const over = normalizeAxes('standardize', axes, x.rank);
+  const n = over.reduce((p, a) => p * x.shape[a]!, 1);
+  return composite(
+    () =>
+      customVjp(
+        'standardize',
+        [x],
+        () => {
+          const mean = div(sum(x, over, keepDims), n);
+          const d = sub(x, mean);
+          const variance = div(sum(mul(d, d), over, keepDims), n);
+          return [mul(d, rsqrt(add(variance, eps))), mean, variance];
+        },
+        // Mean and variance are outputs so that a gradient of this gradient reaches x through them.
+        ({ outputs, grads }) => {
+          const [y, mean, variance] = outputs as [Tensor, Tensor, Tensor];
+          return [
+            composite(() => {
+              const [g, gMean, gVariance] = grads;
+              let gx: Tensor | null = null;
+              if (g) {
+                const centred = sub(g, div(sum(g, over, keepDims), n));
+                const along = mul(y, div(sum(mul(g, y), over, keepDims), n));
+                gx = mul(sub(centred, along), rsqrt(add(variance, eps)));
+              }
+              return plusStatistics(gx, x, mean, gMean, gVariance, n);
+            }),
+          ];
+        },
+      )[0]!,
+  );
+}
+
+/** Adds what flows back through the mean and the (biased) variance of n elements: gm / n + 2 gv (x − mean) / n. */
+export function plusStatistics(
+  gx: Tensor | null,
+  x: Tensor,
+  mean: Tensor,
+  gMean: Tensor | null | undefined,
+  gVariance: Tensor | null | undefined,
+  n: number,
+): Tensor | null {
+  let total = gx;
+  const plus = (t: Tensor): void => {
+    total = total ? add(total, t) : add(t, mul(x, 0)); // the sum broadcasts to x's shape
+  };
+  if (gMean) plus(div(gMean, n));
+  if (gVariance) plus(mul(sub(x, mean), mul(gVariance, 2 / n)));
+  return total;
+}
+
+export interface AffineOptions {
+  /** Factor. Default 1. */
+  readonly weight?: Tensor | null;
+  /** Summand. Default 0. */
+  readonly bias?: Tensor | null;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+}
+
+function affine(y: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor {
+  const scaled = weight ? mul(y, weight) : y;
+  return bias ? add(scaled, bias) : scaled;
+}
+
+/**
+ * Normalizes each sample over its last axes. (Ba et al., 2016, arXiv:1607.06450)
+ * @param shape The extents of those axes; `weight` and `bias` have this shape, too.
+ * @throws ShapeError where x does not end in `shape`.
+ */
+export function layerNorm(x: Tensor, shape: number | Shape, options: AffineOptions = {}): Tensor {
+  const want = typeof shape === 'number' ? [shape] : shape;
+  const first = x.rank - want.length;
+  if (!want.length || first < 0 || !sameShape(x.shape.slice(first), want)) {
+    fail('layerNorm', `input ${showShape(x.shape)} does not end in the normalized shape ${showShape(want)}`);
+  }
+  for (const [name, p] of [['weight', options.weight], ['bias', options.bias]] as const) {
+    if (p && !sameShape(p.shape, want)) fail('layerNorm', `${name} has shape ${showShape(p.shape)}, it must be ${showShape(want)}`);
+  }
+  const axes = want.map((_, i) => first + i);
+  return composite(() => affine(standardize(x, axes, options.eps), options.weight ?? null, options.bias ?? null));
+}
+
+export interface ChannelNormOptions extends AffineOptions {
+  /** Default channels-first. */
+  readonly layout?: Layout;
+}
+
+function channelAffine(op: string, y: Tensor, options: ChannelNormOptions): Tensor {
+  const layout = options.layout ?? 'channels-first';
+  const shaped = (what: string, p: Tensor | null | undefined): Tensor | null => {
+    if (!p) return null;
+    wantPerChannel(op, what, p, channelsOf(op, y.shape, layout));
+    return perChannel(p, y.rank, layout);
+  };
+  return affine(y, shaped('weight', options.weight), shaped('bias', options.bias));
+}
+
+/**
+ * Normalizes each sample over groups of neighbouring channels and all positions. (Wu, He, 2018, arXiv:1803.08494)
+ * @param x `[n, c, ...spatial]` (or channels-last); `weight` and `bias` are `[c]`.
+ * @throws ShapeError where the channels do not divide into `groups`.
+ */
+export function groupNorm(x: Tensor, groups: number, options: ChannelNormOptions = {}): Tensor {
+  const layout = options.layout ?? 'channels-first';
+  const c = channelsOf('groupNorm', x.shape, layout);
+  if (groups < 1 || c % groups !== 0) fail('groupNorm', `${c} channels do not divide into ${groups} groups`);
+  const at = channelAxis(layout, x.rank);
+  const parted = [...x.shape.slice(0, at), groups, c / groups, ...x.shape.slice(at + 1)];
+  const axes = parted.map((_, i) => i).filter((i) => i !== 0 && i !== at);
+  return composite(() =>
+    channelAffine('groupNorm', reshape(standardize(reshape(x, parted), axes, options.eps), x.shape), options),
+  );
+}
+
+/** Normalizes every channel of every sample over its positions. (Ulyanov et al., 2016, arXiv:1607.08022) */
+export function instanceNorm(x: Tensor, options: ChannelNormOptions = {}): Tensor {
+  if (x.rank < 3) fail('instanceNorm', `input has shape ${showShape(x.shape)}, it needs at least one spatial axis`);
+  const axes = spatialAxes(options.layout ?? 'channels-first', x.rank);
+  return composite(() => channelAffine('instanceNorm', standardize(x, axes, options.eps), options));
+}

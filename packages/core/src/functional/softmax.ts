@@ -1,0 +1,44 @@
+import { composite, customVjp } from '../op.ts';
+import { div, exp, log, max, mul, sub, sum } from '../ops/index.ts';
+import { normalizeAxis } from '../ops/check.ts';
+import type { Tensor } from '../tensor.ts';
+
+const keepDims = { keepDims: true } as const;
+
+/** exp(x) / Σ exp(x) along `axis` (default: the last); the maximum is subtracted first, so nothing overflows. */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  const a = normalizeAxis('softmax', axis, x.rank);
+  return customVjp(
+    'softmax',
+    [x],
+    () => {
+      const e = exp(sub(x, max(x, a, keepDims)));
+      return [div(e, sum(e, a, keepDims))];
+    },
+    ({ outputs, gy }) => {
+      const y = outputs[0]!;
+      return [composite(() => mul(y, sub(gy, sum(mul(gy, y), a, keepDims))))];
+    },
+  )[0]!;
+}
+
+/** log(softmax(x)) along `axis` (default: the last), computed as x − max − log Σ exp(x − max). */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  const a = normalizeAxis('logSoftmax', axis, x.rank);
+  return customVjp(
+    'logSoftmax',
+    [x],
+    () => [logSoftmaxForward(x, a)],
+    ({ outputs, gy }) => [logSoftmaxGrad(outputs[0]!, gy, a)],
+  )[0]!;
+}
+
+export function logSoftmaxForward(x: Tensor, axis: number): Tensor {
+  const shifted = sub(x, max(x, axis, keepDims));
+  return sub(shifted, log(sum(exp(shifted), axis, keepDims)));
+}
+
+/** Of y = logSoftmax(x): gy − exp(y) · Σ gy. */
+export function logSoftmaxGrad(y: Tensor, gy: Tensor, axis: number): Tensor {
+  return composite(() => sub(gy, mul(exp(y), sum(gy, axis, keepDims))));
+}

@@ -1,0 +1,96 @@
+import type { DataSource } from '../data.ts';
+import { crossEntropy, softmax } from '../functional/index.ts';
+import { accuracy, balancedAccuracy } from '../metrics.ts';
+import type { Module } from '../nn/module.ts';
+import { noGrad } from '../op.ts';
+import { tensor } from '../ops/index.ts';
+import { scope, type Tensor } from '../tensor.ts';
+import type { Shape } from '../types.ts';
+import { Prefix, runStages, type FeatureCache } from './feature-cache.ts';
+
+export interface EvaluateOptions {
+  /** Default 64. */
+  readonly batchSize?: number;
+  /** Outputs of the locked prefix are taken from here, and left here. */
+  readonly cache?: FeatureCache | null;
+  /** The model's locked prefix, where the caller has it already. */
+  readonly prefix?: Prefix;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignalLike;
+}
+
+/** The part of `AbortSignal` that is used; core knows no DOM. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+}
+
+export interface Evaluation {
+  /** Mean cross-entropy. */
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly balancedAccuracy: number;
+  readonly labels: Int32Array;
+  readonly predictions: Int32Array;
+  /** `[count, classes]`, row-major. */
+  readonly probabilities: Float32Array;
+}
+
+/** Lets timers and signal handlers run: synchronous backends would otherwise never give the event loop a turn. */
+export function breathe(): Promise<void> {
+  const timer = (globalThis as { setTimeout?: (f: () => void, ms: number) => unknown }).setTimeout;
+  return timer ? new Promise((resolve) => timer(resolve, 0)) : Promise.resolve();
+}
+
+/** Runs a model over a source, in evaluation mode (and leaves it in the mode it had). */
+export async function evaluate(model: Module, source: DataSource, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const batchSize = options.batchSize ?? 64;
+  const backend = model.parameters()[0]!.value.backend;
+  const put = (values: Float32Array, shape: Shape): Tensor => tensor(values, shape, { backend });
+  const modes = [...model.namedModules()].map(([, m]): [Module, boolean] => [m, m.training]);
+  model.eval();
+  try {
+    const prefix = options.prefix ?? (options.cache ? await Prefix.of(model, source.sampleShape) : Prefix.none(model, source.sampleShape));
+    const n = source.length;
+    const predictions = new Int32Array(n);
+    let probabilities = new Float32Array(0);
+    let loss = 0;
+    for (let from = 0; from < n; from += batchSize) {
+      if (options.signal?.aborted) break;
+      const indices = Array.from({ length: Math.min(batchSize, n - from) }, (_, i) => from + i);
+      const x = await prefix.inputs(source, indices, 0, options.cache ?? null, put);
+      const labels = Int32Array.from(indices, (i) => source.labels[i]!);
+      const out = scope(() =>
+        noGrad(() => {
+          const logits = runStages(prefix.rest, x);
+          const target = tensor(labels, [labels.length], { backend });
+          return { p: softmax(logits, 1), loss: crossEntropy(logits, target, { reduction: 'sum' }) };
+        }),
+      );
+      x.dispose();
+      const p = (await out.p.data()) as Float32Array;
+      loss += await out.loss.item();
+      out.p.dispose();
+      out.loss.dispose();
+      const classes = p.length / indices.length;
+      if (!probabilities.length) probabilities = new Float32Array(n * classes);
+      probabilities.set(p, from * classes);
+      for (let i = 0; i < indices.length; i++) {
+        let best = 0;
+        for (let c = 1; c < classes; c++) if (p[i * classes + c]! > p[i * classes + best]!) best = c;
+        predictions[from + i] = best;
+      }
+      options.onProgress?.(from + indices.length, n);
+      await breathe();
+    }
+    return {
+      loss: loss / Math.max(n, 1),
+      accuracy: accuracy(source.labels, predictions),
+      balancedAccuracy: balancedAccuracy(source.labels, predictions, source.classes.length),
+      labels: source.labels,
+      predictions,
+      probabilities,
+    };
+  } finally {
+    for (const [m, training] of modes) m.training = training;
+  }
+}

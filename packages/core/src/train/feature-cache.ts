@@ -1,0 +1,199 @@
+import type { DataSource } from '../data.ts';
+import { stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { noGrad } from '../op.ts';
+import { tensor } from '../ops/index.ts';
+import { scope, type Tensor } from '../tensor.ts';
+import { sizeOf, type Shape } from '../types.ts';
+
+/** Where blocks of features go that do not fit in memory: a folder, IndexedDB, … Keys are file-name safe. */
+export interface FeatureStore {
+  read(key: string): Promise<Float32Array | null>;
+  write(key: string, values: Float32Array): Promise<void>;
+}
+
+export interface FeatureCacheOptions {
+  /** Bytes kept in memory. Default 512 MiB. */
+  readonly memoryLimit?: number;
+  /** Takes what memory cannot hold, and gives it back to later runs. */
+  readonly store?: FeatureStore;
+  /** Told once when the store fails (a full disk, say); features are then computed again when needed. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** Samples a block holds: large enough for few files, small enough to fetch for a few rows. */
+const BLOCK = 64;
+
+/** Computes the rows of a block. */
+type Compute = (indices: readonly number[]) => Promise<Float32Array>;
+
+/**
+ * Keeps the outputs of a locked prefix, one row per sample and view, in blocks of 64 rows: least recently used first out
+ * of memory, then out of the store. A row has the same bits whether it was computed now or kept.
+ */
+export class FeatureCache {
+  readonly #blocks = new Map<string, Float32Array>();
+  readonly #options: FeatureCacheOptions;
+  #bytes = 0;
+  #storeFailed = false;
+
+  constructor(options: FeatureCacheOptions = {}) {
+    this.#options = options;
+  }
+
+  get #limit(): number {
+    return this.#options.memoryLimit ?? 512 * 2 ** 20;
+  }
+
+  /** Is caching so many bytes worth it? Without a store, what does not fit in memory would only be computed twice. */
+  accepts(bytes: number): boolean {
+    return bytes <= this.#limit || (this.#options.store !== undefined && !this.#storeFailed);
+  }
+
+  /** Bytes in memory now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Rows by sample number. `key` names source, prefix and view; `count` is the number of samples of the source. */
+  async rows(key: string, indices: readonly number[], count: number, rowSize: number, compute: Compute): Promise<Float32Array> {
+    const out = new Float32Array(indices.length * rowSize);
+    for (const [i, index] of indices.entries()) {
+      const block = await this.#block(key, Math.floor(index / BLOCK), count, rowSize, compute);
+      const at = (index % BLOCK) * rowSize;
+      out.set(block.subarray(at, at + rowSize), i * rowSize);
+    }
+    return out;
+  }
+
+  async #block(key: string, number: number, count: number, rowSize: number, compute: Compute): Promise<Float32Array> {
+    const name = `${key}-${number}`;
+    const kept = this.#blocks.get(name);
+    if (kept) {
+      this.#blocks.delete(name); // to the end: most recently used
+      this.#blocks.set(name, kept);
+      return kept;
+    }
+    const first = number * BLOCK;
+    const members = Array.from({ length: Math.min(BLOCK, count - first) }, (_, i) => first + i);
+    const stored = await this.#store((s) => s.read(name));
+    const values = stored?.length === members.length * rowSize ? stored : await compute(members);
+    if (values !== stored) await this.#store((s) => s.write(name, values));
+    this.#blocks.set(name, values);
+    this.#bytes += values.byteLength;
+    for (const [old, block] of this.#blocks) {
+      if (this.#bytes <= this.#limit || old === name) break;
+      this.#blocks.delete(old);
+      this.#bytes -= block.byteLength;
+    }
+    return values;
+  }
+
+  async #store<T>(use: (store: FeatureStore) => Promise<T>): Promise<T | null> {
+    const { store, onWarning } = this.#options;
+    if (!store || this.#storeFailed) return null;
+    try {
+      return await use(store);
+    } catch (e) {
+      this.#storeFailed = true;
+      onWarning?.(`the feature cache cannot be used (${e instanceof Error ? e.message : String(e)}); features are computed again where needed`);
+      return null;
+    }
+  }
+}
+
+/** Two 32-bit FNV-1a-like hashes over the words of the values, as 16 hex digits. */
+class Fingerprint {
+  #a = 0x811c9dc5;
+  #b = 0x2f0b4c47;
+  add(word: number): void {
+    this.#a = Math.imul(this.#a ^ word, 0x01000193);
+    this.#b = Math.imul(this.#b ^ (word >>> 7) ^ (word << 11), 0x85ebca6b);
+    this.#b ^= this.#b >>> 15;
+  }
+  text(s: string): this {
+    for (let i = 0; i < s.length; i++) this.add(s.charCodeAt(i));
+    return this;
+  }
+  get hex(): string {
+    return [this.#a, this.#b].map((v) => (v >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+}
+
+/**
+ * The chain cut in two: a locked prefix whose outputs never change during training, and the rest. The cut lies as
+ * late as it can, after the pooling where everything before the classifier is locked: 1,280 numbers a picture there
+ * instead of 62,720 before it.
+ */
+export class Prefix {
+  private constructor(
+    readonly stages: readonly Stage[],
+    readonly rest: readonly Stage[],
+    /** Shape of one sample where the cut is. */
+    readonly shape: Shape,
+    readonly key: string,
+  ) {}
+
+  /** No cut: all of the model is `rest`. */
+  static none(model: Module, sampleShape: Shape): Prefix {
+    return new Prefix([], stagesOf(model), sampleShape, '');
+  }
+
+  static async of(model: Module, sampleShape: Shape): Promise<Prefix> {
+    const all = stagesOf(model);
+    let n = 0;
+    while (n < all.length - 1 && all[n]!.module.frozen) n++;
+    const stages = all.slice(0, n);
+    if (!stages.some((s) => s.module.parameters().length)) return Prefix.none(model, sampleShape);
+    const hash = new Fingerprint().text(sampleShape.join());
+    for (const { name, module } of stages) {
+      hash.text(name).text(module.constructor.name);
+      for (const [key, t] of module.stateDict()) {
+        const values = await t.data();
+        hash.text(`${key}${t.shape.join()}`);
+        const words = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+        for (let i = 0; i < words.length; i += 4) {
+          hash.add(words[i]! | ((words[i + 1] ?? 0) << 8) | ((words[i + 2] ?? 0) << 16) | ((words[i + 3] ?? 0) << 24));
+        }
+      }
+    }
+    const probe = stages.at(0)?.module.parameters()[0] ?? stages.flatMap((s) => s.module.parameters())[0]!;
+    const shape = scope(() => {
+      const x = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], { backend: probe.value.backend });
+      return runStages(stages, x).shape.slice(1);
+    });
+    return new Prefix(stages, all.slice(n), shape, `${stages.at(-1)!.name}-${hash.hex}`);
+  }
+
+  /** The name of the last locked stage, or null. */
+  get name(): string | null {
+    return this.stages.at(-1)?.name ?? null;
+  }
+
+  /**
+   * Inputs of `rest` for some samples: through the cache where it accepts them, else computed now. Without locked stages
+   * these are the samples themselves.
+   */
+  async inputs(source: DataSource, indices: readonly number[], view: number, cache: FeatureCache | null, put: (values: Float32Array, shape: Shape) => Tensor): Promise<Tensor> {
+    if (!this.stages.length) {
+      return put(await source.load(indices, view), [indices.length, ...source.sampleShape]);
+    }
+    const compute: Compute = async (wanted) => {
+      const values = await source.load(wanted, view);
+      const features = scope(() => runStages(this.stages, put(values, [wanted.length, ...source.sampleShape])));
+      const data = (await features.data()) as Float32Array;
+      features.dispose();
+      return data;
+    };
+    const rowSize = sizeOf(this.shape);
+    const rows =
+      cache?.accepts(rowSize * 4 * source.length) ?
+        await cache.rows(`${new Fingerprint().text(source.key).hex}-${this.key}-${view}`, indices, source.length, rowSize, compute)
+      : await compute(indices);
+    return put(rows, [indices.length, ...this.shape]);
+  }
+}
+
+/** Runs stages without a tape. */
+export function runStages(stages: readonly Stage[], x: Tensor): Tensor {
+  return noGrad(() => stages.reduce((y, s) => s.module.forward(y), x));
+}

@@ -1,0 +1,348 @@
+import { valueAndGrad } from '../autograd.ts';
+import type { Backend } from '../backend.ts';
+import type { DataSource } from '../data.ts';
+import { GraftError } from '../errors.ts';
+import { crossEntropy } from '../functional/index.ts';
+import type { Module, Parameter } from '../nn/module.ts';
+import { withRandom } from '../nn/random-context.ts';
+import { argmax, cast, equal, oneHot, sum, tensor } from '../ops/index.ts';
+import { clipGradNorm } from '../optim/index.ts';
+import { Random } from '../rng/index.ts';
+import { scope, Tensor } from '../tensor.ts';
+import { sizeOf, type Shape } from '../types.ts';
+import { assertSameRun, restoreTensors, saveTensors, type Checkpoint } from './checkpoint.ts';
+import { breathe, evaluate } from './evaluate.ts';
+import { FeatureCache, Prefix } from './feature-cache.ts';
+import { mixupPairs, mixRows } from './mixup.ts';
+import type { EpochRecord, FitData, FitOptions, History, Monitor } from './options.ts';
+
+/** Position and scores: what a checkpoint holds beside the tensors. */
+interface Position {
+  epoch: number;
+  /** Steps done in the epoch. */
+  step: number;
+  /** Sums over the epoch so far. */
+  lossSum: number;
+  correct: number;
+  seen: number;
+  records: EpochRecord[];
+  best: { epoch: number; score: number } | null;
+  worse: number;
+}
+
+const higherIsBetter = (m: Monitor): boolean => m === 'validationAccuracy' || m === 'validationBalancedAccuracy';
+
+/**
+ * Trains `model` on `data`. Nothing but the seed, the data and the settings decides the result: not the backend (within
+ * its bounds; bit for bit on those that are exact), not the cache, not an interruption that was resumed.
+ *
+ * Each epoch: open what `unfreeze` says; shuffle; for each batch take the locked prefix's outputs from the cache, run the
+ * rest under the tape, clip, step; evaluate; keep the best; save.
+ */
+export async function fit(model: Module, data: FitData, options: FitOptions): Promise<History> {
+  const run = new Run(model, data, options);
+  try {
+    return await run.all();
+  } finally {
+    run.close();
+  }
+}
+
+class Run {
+  readonly #backend: Backend;
+  readonly #cache: FeatureCache | null;
+  readonly #batchSize: number;
+  readonly #stepsPerEpoch: number;
+  readonly #monitor: Monitor;
+  readonly #weights: Tensor | null;
+  #prefix: Prefix;
+  #best = new Map<string, Tensor>();
+  #at: Position = { epoch: 0, step: 0, lossSum: 0, correct: 0, seen: 0, records: [], best: null, worse: 0 };
+
+  constructor(
+    readonly model: Module,
+    readonly data: FitData,
+    readonly options: FitOptions,
+  ) {
+    const first = model.parameters()[0];
+    if (!first) throw new GraftError('this model has no parameters to train');
+    if (data.train.length === 0) throw new GraftError('there are no training samples');
+    this.#backend = first.value.backend;
+    this.#cache = options.cache === undefined ? new FeatureCache() : options.cache;
+    this.#batchSize = options.batchSize ?? 32;
+    if (!(this.#batchSize >= 1)) throw new GraftError(`batchSize must be 1 or more, not ${this.#batchSize}`);
+    if (!(options.epochs >= 1)) throw new GraftError(`epochs must be 1 or more, not ${options.epochs}`);
+    this.#stepsPerEpoch = Math.ceil(data.train.length / this.#batchSize);
+    this.#monitor = options.monitor ?? options.earlyStopping?.monitor ?? (data.validation ? 'validationLoss' : 'loss');
+    this.#weights = this.#classWeights();
+    this.#prefix = Prefix.none(model, data.train.sampleShape);
+  }
+
+  close(): void {
+    this.#weights?.dispose();
+    for (const t of this.#best.values()) t.dispose();
+  }
+
+  async all(): Promise<History> {
+    const { options, model } = this;
+    if (options.resume) await this.#restore();
+    let stopped: History['stopped'] = 'finished';
+    for (; this.#at.epoch < options.epochs; this.#at.epoch++) {
+      await this.#unfreeze();
+      model.train();
+      if (!(await this.#epoch())) {
+        await this.#save();
+        stopped = 'aborted';
+        break;
+      }
+      const record = await this.#finishEpoch();
+      if (!record) {
+        stopped = 'aborted';
+        break;
+      }
+      await options.onEpoch?.(record, model);
+      const patience = options.earlyStopping?.patience;
+      if (patience !== undefined && this.#at.worse > patience) {
+        stopped = 'early';
+        break;
+      }
+    }
+    model.eval();
+    const keep = (options.keepBest ?? this.data.validation !== undefined) && stopped !== 'aborted';
+    if (keep && this.#at.best) model.loadStateDict(this.#best, { strict: false });
+    return { epochs: this.#at.records, bestEpoch: keep ? (this.#at.best?.epoch ?? null) : null, stopped };
+  }
+
+  /** Locks and unlocks as they are at the start of the epoch at hand, and finds the locked prefix. */
+  async #unfreeze(): Promise<void> {
+    for (const u of this.options.unfreeze ?? []) if (u.epoch <= this.#at.epoch) this.model.unlock(u.unlock);
+    if (!this.#trainable().length) throw new GraftError('every layer is locked: unlock() some, or give the model a new head with transfer()');
+    if (this.#at.epoch === 0 || this.#prefixChanged()) {
+      this.#prefix = this.#cache ? await Prefix.of(this.model, this.data.train.sampleShape) : this.#prefix;
+    }
+  }
+  #prefixChanged(): boolean {
+    return this.#prefix.stages.length === 0 || this.#prefix.stages.some((s) => !s.module.frozen);
+  }
+
+  #trainable(): { name: string; parameter: Parameter }[] {
+    return [...this.model.namedParameters()].filter(([, p]) => !p.locked).map(([name, parameter]) => ({ name, parameter }));
+  }
+
+  #view(epoch: number): number {
+    const { views = 0 } = this.options;
+    return views === 'fresh' ? epoch + 1 : views === 0 ? 0 : 1 + (epoch % views);
+  }
+
+  /** The batches of the epoch at hand, from `#at.step` on. False when aborted. */
+  async #epoch(): Promise<boolean> {
+    const { options, data } = this;
+    const at = this.#at;
+    const { train } = data;
+    const seed = options.seed ?? 0;
+    const order = new Random(seed, `shuffle/${at.epoch}`).permutation(train.length);
+    const view = this.#view(at.epoch);
+    const cache = options.views === 'fresh' ? null : this.#cache;
+    const trainable = this.#trainable();
+    await this.#warm(train, view, cache);
+    while (at.step < this.#stepsPerEpoch) {
+      if (options.signal?.aborted) return false;
+      const from = at.step * this.#batchSize;
+      const indices = [...order.subarray(from, Math.min(from + this.#batchSize, train.length))];
+      const step = at.epoch * this.#stepsPerEpoch + at.step;
+      const random = new Random(seed, `step/${step}`);
+      const x = await this.#prefix.inputs(train, indices, view, cache, this.#put);
+      const { loss, correct } = this.#step(x, indices, trainable, step, random);
+      const lossValue = await loss.item();
+      at.correct += await correct.item();
+      loss.dispose();
+      correct.dispose();
+      if (!Number.isFinite(lossValue)) {
+        throw new GraftError(`the loss became ${lossValue} at step ${step + 1}: lower the learning rate, or set clipNorm`);
+      }
+      at.lossSum += lossValue * indices.length;
+      at.seen += indices.length;
+      at.step++;
+      options.onStep?.(step, lossValue);
+      this.#tell('train', at.seen, train.length, at.lossSum / at.seen, at.correct / at.seen);
+      const every = options.checkpointSteps;
+      if (every && (step + 1) % every === 0 && at.step < this.#stepsPerEpoch) await this.#save();
+      await breathe();
+    }
+    return true;
+  }
+
+  readonly #put = (values: Float32Array, shape: Shape): Tensor => tensor(values, shape, { backend: this.#backend });
+
+  /** Fills the cache in the samples' order before they are wanted in a shuffled one. */
+  async #warm(source: DataSource, view: number, cache: FeatureCache | null): Promise<void> {
+    if (!cache || !this.#prefix.stages.length || !cache.accepts(sizeOf(this.#prefix.shape) * 4 * source.length)) return;
+    for (let from = 0; from < source.length; from += this.#batchSize) {
+      if (this.options.signal?.aborted) return;
+      const indices = Array.from({ length: Math.min(this.#batchSize, source.length - from) }, (_, i) => from + i);
+      (await this.#prefix.inputs(source, indices, view, cache, this.#put)).dispose();
+      this.#tell('features', from + indices.length, source.length);
+      await breathe();
+    }
+  }
+
+  /** Forward, backward, clip, update. Frees all but two numbers; takes `x` over. */
+  #step(
+    x: Tensor,
+    indices: readonly number[],
+    trainable: readonly { name: string; parameter: Parameter }[],
+    step: number,
+    random: Random,
+  ): { loss: Tensor; correct: Tensor } {
+    const { options, data } = this;
+    return scope(() => {
+      const labels = Int32Array.from(indices, (i) => data.train.labels[i]!);
+      const hard = tensor(labels, [labels.length], { backend: this.#backend });
+      const pairs = options.mixup ? mixupPairs(indices.length, options.mixup, random.fork('mixup')) : null;
+      const input = pairs ? mixRows(x, pairs) : x;
+      const target = pairs ? mixRows(oneHot(hard, data.train.classes.length), pairs) : hard;
+      const { value, grads } = withRandom(random.fork('forward'), () =>
+        valueAndGrad(
+          () => {
+            const logits = this.#prefix.rest.reduce((y, s) => s.module.forward(y), input);
+            return { loss: this.#loss(logits, target), logits };
+          },
+          trainable.map((t) => t.parameter),
+        ),
+      );
+      const clipped = options.clipNorm === undefined ? grads : clipGradNorm(grads, options.clipNorm).grads;
+      const factor = options.schedule?.(step, options.epochs * this.#stepsPerEpoch) ?? 1;
+      options.optimizer.step(
+        trainable.map((t, i) => ({ ...t, grad: clipped[i]! })),
+        factor,
+      );
+      const correct = sum(cast(equal(argmax(value.logits, 1), hard), 'float32'));
+      x.dispose();
+      return { loss: value.loss, correct };
+    });
+  }
+
+  #loss(logits: Tensor, target: Tensor): Tensor {
+    const { loss, labelSmoothing = 0 } = this.options;
+    if (loss) return loss(logits, target);
+    return crossEntropy(logits, target, { labelSmoothing, ...(this.#weights ? { weight: this.#weights } : {}) });
+  }
+
+  #classWeights(): Tensor | null {
+    const { classWeights } = this.options;
+    if (!classWeights) return null;
+    const { classes, labels } = this.data.train;
+    if (classWeights !== 'balanced' && classWeights.length !== classes.length) {
+      throw new GraftError(`${classWeights.length} class weights for ${classes.length} classes`);
+    }
+    const counts = classes.map((_, c) => labels.reduce((n, l) => n + (l === c ? 1 : 0), 0));
+    const values = classWeights === 'balanced' ? counts.map((n) => labels.length / (classes.length * Math.max(n, 1))) : classWeights;
+    return tensor([...values], [classes.length], { backend: this.#backend }).keep();
+  }
+
+  /** Evaluates, keeps the best, writes the record and the checkpoint. Null when aborted meanwhile. */
+  async #finishEpoch(): Promise<EpochRecord | null> {
+    const { options, data, model } = this;
+    const at = this.#at;
+    const result = data.validation
+      ? await evaluate(model, data.validation, {
+          batchSize: this.#batchSize,
+          cache: this.#cache,
+          prefix: this.#prefix,
+          ...(options.signal ? { signal: options.signal } : {}),
+          onProgress: (done, total) => this.#tell('validation', done, total),
+        })
+      : null;
+    if (options.signal?.aborted && data.validation) {
+      await this.#save(); // at the end of the epoch's steps: a resumed run evaluates again
+      return null;
+    }
+    const lastStep = at.epoch * this.#stepsPerEpoch + this.#stepsPerEpoch - 1;
+    const record: EpochRecord = {
+      epoch: at.epoch,
+      loss: at.lossSum / at.seen,
+      accuracy: at.correct / at.seen,
+      ...(result
+        ? {
+            validationLoss: result.loss,
+            validationAccuracy: result.accuracy,
+            validationBalancedAccuracy: result.balancedAccuracy,
+          }
+        : {}),
+      learningRate: options.optimizer.lr * (options.schedule?.(lastStep, options.epochs * this.#stepsPerEpoch) ?? 1),
+    };
+    at.records.push(record);
+    const score = record[this.#monitor];
+    if (score === undefined) throw new GraftError(`'${this.#monitor}' needs validation data`);
+    const gain = at.best ? (higherIsBetter(this.#monitor) ? score - at.best.score : at.best.score - score) : Infinity;
+    if (gain > (options.earlyStopping?.minDelta ?? 0)) {
+      at.best = { epoch: at.epoch, score };
+      at.worse = 0;
+      this.#rememberBest();
+    } else at.worse++;
+    Object.assign(at, { lossSum: 0, correct: 0, seen: 0, step: 0 });
+    at.epoch++;
+    await this.#save();
+    at.epoch--;
+    return record;
+  }
+
+  /** Tensors are immutable, so a snapshot shares the buffers. */
+  #rememberBest(): void {
+    for (const t of this.#best.values()) t.dispose();
+    this.#best = new Map([...this.model.stateDict()].map(([name, t]) => [name, new Tensor(t.storage, t).keep()]));
+  }
+
+  #tell(phase: 'features' | 'train' | 'validation', done: number, total: number, loss?: number, accuracy?: number): void {
+    this.options.onProgress?.({
+      phase,
+      epoch: this.#at.epoch,
+      epochs: this.options.epochs,
+      done,
+      total,
+      ...(loss === undefined ? {} : { loss }),
+      ...(accuracy === undefined ? {} : { accuracy }),
+    });
+  }
+
+  #settings(): Record<string, unknown> {
+    const { options, data } = this;
+    return {
+      epochs: options.epochs,
+      batchSize: this.#batchSize,
+      seed: options.seed ?? 0,
+      views: options.views ?? 0,
+      mixup: options.mixup ?? 0,
+      clipNorm: options.clipNorm ?? null,
+      labelSmoothing: options.labelSmoothing ?? 0,
+      classWeights: options.classWeights ?? null,
+      optimizer: options.optimizer.describe(),
+      data: data.train.key,
+      samples: data.train.length,
+    };
+  }
+
+  async #save(): Promise<void> {
+    const { checkpoint, optimizer } = this.options;
+    if (!checkpoint) return;
+    const tensors = await saveTensors([
+      ...[...this.model.stateDict()].map(([n, t]) => [`model/${n}`, t] as const),
+      ...[...optimizer.state()].map(([n, t]) => [`optimizer/${n}`, t] as const),
+      ...[...this.#best].map(([n, t]) => [`best/${n}`, t] as const),
+    ]);
+    const meta = { version: 1, settings: this.#settings(), optimizerSteps: optimizer.stepCount, at: this.#at };
+    await checkpoint.save({ meta: JSON.stringify(meta), tensors });
+  }
+
+  async #restore(): Promise<void> {
+    const saved: Checkpoint | null = (await this.options.checkpoint?.load()) ?? null;
+    if (!saved) return;
+    const meta = JSON.parse(saved.meta) as { settings: Record<string, unknown>; optimizerSteps: number; at: Position };
+    assertSameRun(meta.settings, JSON.parse(JSON.stringify(this.#settings())) as Record<string, unknown>);
+    this.model.loadStateDict(restoreTensors(saved, 'model/', this.#backend));
+    this.options.optimizer.loadState(restoreTensors(saved, 'optimizer/', this.#backend), meta.optimizerSteps);
+    this.#best = restoreTensors(saved, 'best/', this.#backend);
+    for (const t of this.#best.values()) t.keep();
+    this.#at = meta.at;
+  }
+}

@@ -1,0 +1,34 @@
+import { add, gather, mul, sub, tensor } from '../ops/index.ts';
+import type { Random } from '../rng/index.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** Sample i is mixed with sample `partner[i]`, keeping the share `weight[i]` of itself. */
+export interface MixupPairs {
+  readonly partner: Int32Array;
+  readonly weight: Float32Array;
+}
+
+/**
+ * Draws partners and shares. λ ~ Beta(α, α) by Jöhnk's method for α ≤ 1 (rejection on u^(1/α) + v^(1/α) ≤ 1); the larger
+ * share stays with the sample itself, as the pair is symmetric. Zhang et al., "mixup" (2018).
+ */
+export function mixupPairs(n: number, alpha: number, random: Random): MixupPairs {
+  const weight = new Float32Array(n);
+  for (let i = 0; i < n; i++) {
+    for (;;) {
+      const a = random.uniform() ** (1 / alpha);
+      const b = random.uniform() ** (1 / alpha);
+      if (a + b > 1 || a + b === 0) continue;
+      weight[i] = Math.max(a, b) / (a + b);
+      break;
+    }
+  }
+  return { partner: random.permutation(n), weight };
+}
+
+/** Rows mixed with their partners' along the batch axis. */
+export function mixRows(x: Tensor, { partner, weight }: MixupPairs): Tensor {
+  const share = tensor(weight, [weight.length, ...x.shape.slice(1).map(() => 1)], { backend: x.backend });
+  const other = gather(x, tensor(partner, [partner.length], { backend: x.backend }), 0);
+  return add(mul(x, share), mul(other, sub(1, share)));
+}

@@ -1,0 +1,86 @@
+import type { DataSource } from '../data.ts';
+import type { Module, NamePattern, StageRange } from '../nn/module.ts';
+import type { Optimizer } from '../optim/index.ts';
+import type { Tensor } from '../tensor.ts';
+import type { CheckpointStore } from './checkpoint.ts';
+import type { AbortSignalLike } from './evaluate.ts';
+import type { FeatureCache } from './feature-cache.ts';
+
+export interface FitData {
+  readonly train: DataSource;
+  readonly validation?: DataSource;
+}
+
+/** One line of the history. Losses are means over samples, accuracies fractions. */
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly validationLoss?: number;
+  readonly validationAccuracy?: number;
+  readonly validationBalancedAccuracy?: number;
+  readonly learningRate: number;
+}
+
+export interface History {
+  readonly epochs: readonly EpochRecord[];
+  /** The epoch whose weights the model has now, if `keepBest`. */
+  readonly bestEpoch: number | null;
+  readonly stopped: 'finished' | 'early' | 'aborted';
+}
+
+export interface Progress {
+  readonly phase: 'features' | 'train' | 'validation';
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Samples, within the phase. */
+  readonly done: number;
+  readonly total: number;
+  readonly loss?: number;
+  readonly accuracy?: number;
+}
+
+export interface Callbacks {
+  readonly onEpoch?: (record: EpochRecord, model: Module) => void | Promise<void>;
+  readonly onStep?: (step: number, loss: number) => void;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export type Monitor = 'validationLoss' | 'validationAccuracy' | 'validationBalancedAccuracy' | 'loss';
+
+export interface FitOptions extends Callbacks {
+  readonly epochs: number;
+  readonly optimizer: Optimizer;
+  /** Default 32. */
+  readonly batchSize?: number;
+  /** `(logits, target) → scalar`; default cross-entropy with the two options below. */
+  readonly loss?: (logits: Tensor, target: Tensor) => Tensor;
+  readonly labelSmoothing?: number;
+  /** `'balanced'`: inversely to how often a class occurs. */
+  readonly classWeights?: 'balanced' | readonly number[];
+  /** Shuffles, dropout and mixup depend on this alone. Default 0. */
+  readonly seed?: number;
+  /** Factor on the learning rate at a step of `total`; see `optim/schedules`. */
+  readonly schedule?: (step: number, total: number) => number;
+  /** Largest 2-norm of all gradients together. */
+  readonly clipNorm?: number;
+  /** Augmented views of each picture: 0 none; n repeats views 1 … n (kept in the cache); 'fresh' a new one every epoch. */
+  readonly views?: number | 'fresh';
+  /** Mixup's α (Zhang et al., 2018); needs no locked prefix cut before it: features are mixed where they are. 0 is off. */
+  readonly mixup?: number;
+  /** Keeps the outputs of the locked prefix. Default: a cache in memory; null computes them every time. */
+  readonly cache?: FeatureCache | null;
+  /** Opens the base step by step: at the start of `epoch`, `model.unlock(unlock)`. */
+  readonly unfreeze?: readonly { readonly epoch: number; readonly unlock: NamePattern | StageRange }[];
+  readonly earlyStopping?: { readonly patience: number; readonly monitor?: Monitor; readonly minDelta?: number };
+  /** Give the model the weights of its best epoch at the end. Default: yes, where there is validation data. */
+  readonly keepBest?: boolean;
+  /** What is best. Default `validationLoss`. */
+  readonly monitor?: Monitor;
+  /** Saved after every epoch, every `checkpointSteps` steps and when aborted; read first when `resume`. */
+  readonly checkpoint?: CheckpointStore;
+  readonly checkpointSteps?: number;
+  readonly resume?: boolean;
+  /** Stops after the step at hand, with a checkpoint. */
+  readonly signal?: AbortSignalLike;
+}

@@ -1,0 +1,115 @@
+import type { Preprocess } from '../data.ts';
+import { GraftError } from '../errors.ts';
+import { BatchNorm1d, Dropout, GlobalAvgPool2d, Linear } from '../nn/index.ts';
+import { Sequential, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { withRandom } from '../nn/random-context.ts';
+import { noGrad } from '../op.ts';
+import { zeros } from '../ops/index.ts';
+import { channelAxis } from '../ops/spatial.ts';
+import { Random } from '../rng/index.ts';
+import { scope } from '../tensor.ts';
+import type { Layout, Shape } from '../types.ts';
+
+/** A network somebody has trained, with what is needed to use it. */
+export interface BaseModel {
+  /** A chain: see `stagesOf`. */
+  readonly model: Module;
+  readonly name: string;
+  readonly preprocess: Preprocess;
+  /** The stage whose output makes the best features for other tasks; default: the last one before a classifier. */
+  readonly defaultCut?: string;
+  /** Licence of the weights. */
+  readonly licence?: string;
+}
+
+export interface TransferOptions {
+  /** Class names, or how many. */
+  readonly classes: number | readonly string[];
+  /** The last stage of the base that is kept. Middle stages often carry over better than the last ones. */
+  readonly cut?: string;
+  /** Shape of one input sample; default: from the base's preprocessing. */
+  readonly sampleShape?: Shape;
+  readonly layout?: Layout;
+  /** Dropout before the new last layer. Default 0.2. */
+  readonly dropout?: number;
+  /** Another head, given the shape of the features of one sample. */
+  readonly head?: (featureShape: Shape, classes: number) => Sequential;
+  /** What batch norm in the base uses once unlocked: the stored statistics (default; right for few pictures) or the batch's. */
+  readonly batchNorm?: 'stored' | 'batch';
+  /** Seed of the head's initial weights. Default 0. */
+  readonly seed?: number;
+}
+
+/** Shape of one input sample under a preprocessing. */
+export function sampleShapeOf(p: Preprocess): number[] {
+  return p.layout === 'channels-first' ? [3, p.size, p.size] : [p.size, p.size, 3];
+}
+
+/** Shape of one sample's features after `stages`. */
+export function featureShape(stages: readonly Stage[], sampleShape: Shape): number[] {
+  const modes = stages.map((s) => s.module.training);
+  const shape = scope(() =>
+    noGrad(() => {
+      const backend = stages.flatMap((s) => s.module.parameters())[0]?.value.backend;
+      let x = zeros([1, ...sampleShape], backend ? { backend } : {});
+      for (const s of stages) x = s.module.eval().forward(x);
+      return x.shape.slice(1);
+    }),
+  );
+  stages.forEach((s, i) => s.module.train(modes[i]!));
+  return shape;
+}
+
+/** Global average, standardised per feature, dropout, and one linear layer: logistic regression on pooled features. */
+function defaultHead(features: Shape, classes: number, layout: Layout, dropout: number): Sequential {
+  const channels = features.length === 1 ? features[0]! : features[channelAxis(layout, features.length + 1) - 1]!;
+  return new Sequential({
+    ...(features.length === 3 ? { pool: new GlobalAvgPool2d({ layout }) } : {}),
+    norm: new BatchNorm1d(channels, { affine: false }),
+    dropout: new Dropout(dropout),
+    classifier: new Linear(channels, classes),
+  });
+}
+
+/**
+ * Transfer learning: the base up to `cut`, locked, and a new head for your classes on it. The result is a chain of
+ * the base's stages under their own names, then `head`; parameters belong to the groups 'base' and 'head'.
+ * `model.unlock({ from: stage })` opens the deeper stages for fine-tuning.
+ * @throws NameError for an unknown cut, with the nearest stages.
+ */
+export function transfer(base: BaseModel | Module, options: TransferOptions): Sequential {
+  const info = 'model' in base ? base : undefined;
+  const chain = info ? info.model : (base as Module);
+  const classes = typeof options.classes === 'number' ? options.classes : options.classes.length;
+  if (!(classes >= 2)) throw new GraftError(`a classifier needs at least two classes, not ${classes}`);
+  const layout = options.layout ?? info?.preprocess.layout ?? 'channels-first';
+  const sampleShape = options.sampleShape ?? (info ? sampleShapeOf(info.preprocess) : undefined);
+  if (!sampleShape) throw new GraftError('transfer() of a bare module needs sampleShape, such as [3, 96, 96]');
+
+  const cut = options.cut ?? info?.defaultCut;
+  const stages = cut === undefined ? withoutClassifier(stagesOf(chain)) : stageRange(chain, { to: cut });
+  const features = featureShape(stages, sampleShape);
+  const head = withRandom(new Random(options.seed ?? 0, 'head'), () =>
+    options.head ? options.head(features, classes) : defaultHead(features, classes, layout, options.dropout ?? 0.2),
+  );
+
+  const model = new Sequential(new Map([...stages.map((s): [string, Module] => [s.name, s.module]), ['head', head]]));
+  for (const s of stages) {
+    s.module.lock();
+    for (const p of s.module.parameters()) p.group = 'base';
+    for (const [, m] of s.module.namedModules()) {
+      if ('statistics' in m) m.statistics = options.batchNorm ?? 'stored';
+    }
+  }
+  for (const p of head.parameters()) p.group = 'head';
+  return model;
+}
+
+/** The stages of a chain, less the pooling, dropout, flattening and linear layers at its end, and less an earlier head. */
+function withoutClassifier(stages: readonly Stage[]): Stage[] {
+  let end = stages.length;
+  const isHead = ({ name, module }: Stage): boolean =>
+    name === 'head' || name.startsWith('head.') || ['Linear', 'Dropout', 'Flatten', 'GlobalAvgPool2d', 'AdaptiveAvgPool2d', 'Softmax'].includes(module.constructor.name);
+  while (end > 1 && isHead(stages[end - 1]!)) end--;
+  return stages.slice(0, end);
+}
