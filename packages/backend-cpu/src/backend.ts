@@ -1,0 +1,50 @@
+import { sizeOf, type Backend, type Kernels } from '@graftjs/core';
+import { convert } from './cast.ts';
+import { convKernels } from './conv.ts';
+import { elementwiseKernels } from './elementwise.ts';
+import { matmulKernels } from './matmul.ts';
+import { BufferPool, type Allocator, type CpuBuffer } from './memory.ts';
+import { movementKernels } from './movement.ts';
+import { poolKernels } from './pool.ts';
+import { reduceKernels } from './reduce.ts';
+
+export interface CpuBackendOptions {
+  /** Most bytes of released arrays that wait for reuse. Default 256 MiB; 0 keeps none. */
+  readonly poolBytes?: number;
+}
+
+/** One kernel for every primitive, family by family. */
+function createKernels(memory: Allocator): Kernels<CpuBuffer> {
+  return {
+    ...elementwiseKernels(memory),
+    ...reduceKernels(memory),
+    ...matmulKernels(memory),
+    ...movementKernels(memory),
+    ...convKernels(memory),
+    ...poolKernels(memory),
+  };
+}
+
+/**
+ * The reference backend: plain TypeScript, one thread, nothing to load. Work is done when `run` returns, so `readSync`
+ * is there. Each kernel rounds and accumulates as `primitives.ts` of core says, bit for bit.
+ */
+export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Backend<CpuBuffer>> {
+  const pool = new BufferPool(options.poolBytes ?? 256 * 1024 * 1024);
+  const kernels = createKernels(pool);
+  return {
+    name: 'cpu',
+    upload(data, { dtype, shape }) {
+      const buffer = pool.alloc(dtype, sizeOf(shape));
+      convert(data, buffer);
+      return buffer;
+    },
+    read: async (buffer) => buffer.slice(),
+    readSync: (buffer) => buffer.slice(),
+    release: (buffer) => pool.free(buffer),
+    flush: async () => {},
+    dispose: async () => pool.clear(),
+    run: (op, inputs, attrs, outputs) => kernels[op](inputs, attrs, outputs),
+    memory: () => pool.usage,
+  };
+}
