@@ -52,6 +52,34 @@ export class ArraySource implements DataSource {
   }
 }
 
+/** Some samples of another source, in the order given. */
+export class Subset implements DataSource {
+  readonly labels: Int32Array;
+  readonly key: string;
+  constructor(
+    readonly source: DataSource,
+    readonly indices: readonly number[],
+  ) {
+    this.labels = Int32Array.from(indices, (i) => source.labels[i]!);
+    this.key = `${source.key}[${indices.join()}]`;
+  }
+  get length(): number {
+    return this.indices.length;
+  }
+  get sampleShape(): Shape {
+    return this.source.sampleShape;
+  }
+  get classes(): readonly string[] {
+    return this.source.classes;
+  }
+  load(indices: readonly number[], view: number): Promise<Float32Array> {
+    return this.source.load(
+      indices.map((i) => this.indices[i]!),
+      view,
+    );
+  }
+}
+
 /** How a picture becomes the network's input; travels with the base and the trained model. */
 export interface Preprocess {
   /** Height and width in pixels. */

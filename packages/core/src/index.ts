@@ -2,7 +2,7 @@ export * from './autograd.ts';
 export * from './backend.ts';
 export * from './default-backend.ts';
 export * from './errors.ts';
-export * from './math/index.ts';
+export * as float32 from './math/index.ts';
 export { memory, type MemoryCount } from './memory.ts';
 export {
   composite,

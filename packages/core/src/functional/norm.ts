@@ -1,5 +1,5 @@
 import { composite, customVjp } from '../op.ts';
-import { add, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
+import { add, broadcastTo, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
 import { fail, normalizeAxes } from '../ops/check.ts';
 import { channelAxis, spatialAxes } from '../ops/spatial.ts';
 import type { Axes, Tensor } from '../tensor.ts';
@@ -57,7 +57,7 @@ export function plusStatistics(
 ): Tensor | null {
   let total = gx;
   const plus = (t: Tensor): void => {
-    total = total ? add(total, t) : add(t, mul(x, 0)); // the sum broadcasts to x's shape
+    total = total ? add(total, t) : broadcastTo(t, x.shape);
   };
   if (gMean) plus(div(gMean, n));
   if (gVariance) plus(mul(sub(x, mean), mul(gVariance, 2 / n)));

@@ -1,2 +1,32 @@
+export type { Padding, PerAxis } from '../ops/spatial.ts';
+export * from './activation.ts';
+export * from './conv.ts';
+export {
+  constant,
+  defaultBiasInit,
+  defaultWeightInit,
+  fans,
+  gain,
+  initParameter,
+  kaimingNormal,
+  kaimingUniform,
+  normal,
+  onesInit,
+  truncNormal,
+  uniform,
+  xavierNormal,
+  xavierUniform,
+  zerosInit,
+  type BackendOption,
+  type Initializer,
+  type KaimingOptions,
+  type Nonlinearity,
+  type TruncNormalOptions,
+  type WeightOptions,
+} from './init.ts';
+export * from './layers.ts';
 export * from './module.ts';
+export * from './norm.ts';
+export * from './pool.ts';
 export * from './random-context.ts';
+export { isWindowed, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';

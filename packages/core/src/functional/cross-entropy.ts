@@ -1,0 +1,144 @@
+import { composite, customVjp } from '../op.ts';
+import {
+  add,
+  arange,
+  cast,
+  div,
+  equal,
+  exp,
+  expandDims,
+  gather,
+  logicalAnd,
+  mul,
+  neg,
+  notEqual,
+  ones,
+  reshape,
+  select,
+  sub,
+  sum,
+} from '../ops/index.ts';
+import { fail } from '../ops/check.ts';
+import type { Tensor } from '../tensor.ts';
+import { sameShape, showShape, sizeOf } from '../types.ts';
+import type { LossOptions, Reduction } from './loss.ts';
+import { logSoftmaxForward, logSoftmaxGrad } from './softmax.ts';
+
+export interface CrossEntropyOptions extends LossOptions {
+  /** Weight of each class, `[c]`. */
+  readonly weight?: Tensor | null;
+  /** Part of the target that is spread evenly over all classes, 0 to 1. (Szegedy et al., 2016, arXiv:1512.00567) Default 0. */
+  readonly labelSmoothing?: number;
+  /** Positions with this label count for nothing. Default −100. */
+  readonly ignoreIndex?: number;
+}
+
+/**
+ * Cross-entropy of softmax(logits), exactly as PyTorch defines it. With p = softmax(logits), label y and smoothing s, the
+ * loss of a position is −(1 − s) · w[y] · log p[y] − (s / c) · Σ_k w[k] · log p[k]; `'mean'` divides the sum by Σ w[y] over
+ * the positions that count (with no such position: NaN).
+ *
+ * With targets that are probabilities t: −Σ_k w[k] · ((1 − s) · t[k] + s / c) · log p[k], and `'mean'` divides by the number
+ * of positions, whatever the weights. Gradients flow to such targets, too.
+ * @param logits `[n, c]` or `[n, c, ...spatial]`.
+ * @param target int32 `[n]` or `[n, ...spatial]`, or float32 of the logits' shape.
+ * @returns A scalar, or with `'none'` one loss per position.
+ * @throws ShapeError on shapes; a label outside [0, c) other than `ignoreIndex` is a KernelError of `gather`.
+ */
+export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  return fromTargets('crossEntropy', logits, target, options, (t) => negativeLogLikelihood(logits, t));
+}
+
+/**
+ * The same for log-probabilities, as `logSoftmax` gives them: −w[y] · logp[y].
+ * @param logp `[n, c]` or `[n, c, ...spatial]`.
+ * @param target int32 `[n]` or `[n, ...spatial]`.
+ */
+export function nll(logp: Tensor, target: Tensor, options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}): Tensor {
+  return fromTargets('nll', logp, target, options, (t) => neg(sum(masked(t, logp), 1)));
+}
+
+/** t · logp, but 0 where t is 0 even if logp is −Infinity. */
+function masked(t: Tensor, logp: Tensor): Tensor {
+  return select(notEqual(t, 0), mul(t, logp), 0);
+}
+
+/** −Σ_k t[k] · log softmax(x)[k] along axis 1, one number per position. */
+function negativeLogLikelihood(x: Tensor, t: Tensor): Tensor {
+  return customVjp(
+    'crossEntropy',
+    [x, t],
+    () => {
+      const logp = logSoftmaxForward(x, 1);
+      return [neg(sum(masked(t, logp), 1)), logp];
+    },
+    // logp is an output so that a gradient of this gradient reaches x through it.
+    ({ outputs, grads: [g, gLogp], needs }) =>
+      composite(() => {
+        const logp = outputs[1]!;
+        let gx: Tensor | null = null;
+        if (g && needs[0]) {
+          // softmax(x) · Σ t − t
+          gx = mul(sub(mul(exp(logp), sum(t, 1, { keepDims: true })), t), expandDims(g, 1));
+        }
+        if (gLogp && needs[0]) {
+          const more = logSoftmaxGrad(logp, gLogp, 1);
+          gx = gx ? add(gx, more) : more;
+        }
+        return [gx, g && needs[1] ? mul(neg(logp), expandDims(g, 1)) : null];
+      }),
+  )[0]!;
+}
+
+function fromTargets(
+  op: string,
+  x: Tensor,
+  target: Tensor,
+  options: CrossEntropyOptions,
+  losses: (weights: Tensor) => Tensor,
+): Tensor {
+  const { weight = null, labelSmoothing: smoothing = 0, ignoreIndex = -100, reduction = 'mean' } = options;
+  if (x.rank < 2) fail(op, `input has shape ${showShape(x.shape)}, it must be [n, c] or [n, c, ...spatial]`);
+  if (!(smoothing >= 0 && smoothing <= 1)) fail(op, `labelSmoothing ${smoothing} is not between 0 and 1`);
+  const c = x.shape[1]!;
+  const positions = [x.shape[0]!, ...x.shape.slice(2)];
+  if (weight && !sameShape(weight.shape, [c])) fail(op, `weight has shape ${showShape(weight.shape)}, it must be [${c}]`);
+  const soft = target.dtype === 'float32';
+  const want = soft ? x.shape : positions;
+  if (target.dtype === 'bool' || !sameShape(target.shape, want)) {
+    fail(
+      op,
+      `targets are ${target.dtype}${showShape(target.shape)}: for an input of ${showShape(x.shape)} they must be int32 labels ${showShape(positions)} or float32 probabilities ${showShape(x.shape)}`,
+    );
+  }
+  return composite(() => {
+    const classes = (p: Tensor): Tensor => reshape(p, [c, ...positions.slice(1).map(() => 1)]);
+    const weights = weight && classes(weight);
+    if (soft) {
+      const mixed = smoothing ? add(mul(target, 1 - smoothing), smoothing / c) : target;
+      const t = weights ? mul(mixed, weights) : mixed;
+      return finish(losses(t), reduction, (s) => div(s, sizeOf(positions)));
+    }
+    const counts = notEqual(target, ignoreIndex);
+    // w[y] at each position, 0 where ignored. gather also complains about labels that are no class.
+    const flat = reshape(select(counts, target, 0), [-1]);
+    const picked = reshape(gather(weight ?? ones([c], { backend: x.backend }), flat), positions);
+    const own = select(counts, picked, 0);
+    const hot = equal(expandDims(target, 1), classes(arange(c, { backend: x.backend })));
+    let t: Tensor;
+    if (weight || smoothing) {
+      t = select(hot, expandDims(mul(own, 1 - smoothing), 1), 0);
+      if (smoothing) {
+        const everywhere = mul(expandDims(cast(counts, 'float32'), 1), smoothing / c);
+        t = add(t, weights ? mul(everywhere, weights) : everywhere);
+      }
+    } else {
+      t = cast(logicalAnd(hot, expandDims(counts, 1)), 'float32');
+    }
+    return finish(losses(t), reduction, (s) => div(s, sum(own)));
+  });
+}
+
+function finish(losses: Tensor, reduction: Reduction, average: (total: Tensor) => Tensor): Tensor {
+  return reduction === 'none' ? losses : reduction === 'sum' ? sum(losses) : average(sum(losses));
+}

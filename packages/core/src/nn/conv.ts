@@ -1,0 +1,142 @@
+import { convBias, convTransposeBias } from '../functional/linear.ts';
+import { fail } from '../ops/check.ts';
+import { perAxis, type Padding, type PerAxis } from '../ops/spatial.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Shape } from '../types.ts';
+import { defaultBiasInit, defaultWeightInit, initParameter, type WeightOptions } from './init.ts';
+import type { Parameter } from './module.ts';
+import { SpatialModule, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
+
+export interface ConvModuleOptions extends WeightOptions, LayoutOption {
+  /** Default 1. */
+  readonly stride?: PerAxis;
+  /** Default 0. */
+  readonly padding?: Padding;
+  /** Default 1. */
+  readonly dilation?: PerAxis;
+  /** Default 1. */
+  readonly groups?: number;
+}
+
+abstract class ConvBase extends SpatialModule implements Windowed {
+  /** `[outChannels, inChannels / groups, ...kernel]`; of a transposed convolution `[inChannels, outChannels / groups, ...kernel]`. */
+  readonly weight: Parameter;
+  /** `[outChannels]`. */
+  readonly bias: Parameter | null;
+  readonly window: WindowGeometry;
+  readonly groups: number;
+
+  constructor(
+    rank: number,
+    readonly inChannels: number,
+    readonly outChannels: number,
+    kernelSize: PerAxis,
+    transposed: boolean,
+    options: ConvModuleOptions,
+  ) {
+    super(rank, options);
+    const name = `${transposed ? 'ConvTranspose' : 'Conv'}${rank}d`;
+    const axes = (what: string, value: PerAxis, least: number): number[] => perAxis(name, what, value, rank, least);
+    const groups = (this.groups = options.groups ?? 1);
+    if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) {
+      fail(name, `${inChannels} and ${outChannels} channels do not divide into ${groups} groups`);
+    }
+    const kernel = axes('kernelSize', kernelSize, 1);
+    this.window = {
+      kernel,
+      stride: axes('stride', options.stride ?? 1, 1),
+      dilation: axes('dilation', options.dilation ?? 1, 1),
+      padding: options.padding ?? 0,
+      ...(transposed ? { transposed } : {}),
+    };
+    const shape: Shape = transposed
+      ? [inChannels, outChannels / groups, ...kernel]
+      : [outChannels, inChannels / groups, ...kernel];
+    this.weight = initParameter(shape, options.init ?? defaultWeightInit, options);
+    this.bias =
+      (options.bias ?? true)
+        ? initParameter([outChannels], options.biasInit ?? defaultBiasInit(shape), options)
+        : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    this.check(x);
+    const { stride, padding, dilation } = this.window;
+    const { groups, layout } = this;
+    return convBias(x, this.weight.value, this.bias?.value, { stride, padding, dilation, groups, layout });
+  }
+
+  describe(): string {
+    const { kernel, stride, dilation } = this.window;
+    const parts = [`${this.constructor.name} ${this.inChannels} → ${this.outChannels}`, kernel.join('×')];
+    if (stride.some((s) => s !== 1)) parts.push(`stride ${stride.join('×')}`);
+    if (dilation.some((d) => d !== 1)) parts.push(`dilation ${dilation.join('×')}`);
+    if (this.groups !== 1) parts.push(`groups ${this.groups}`);
+    return parts.join(', ');
+  }
+}
+
+/** Convolution over `[n, c, w]`; see `conv`. `new Conv1d(inChannels, outChannels, kernelSize, options)`. */
+export class Conv1d extends ConvBase {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
+    super(1, inChannels, outChannels, kernelSize, false, options);
+  }
+}
+/** Convolution over `[n, c, h, w]`; see `conv`. `new Conv2d(inChannels, outChannels, kernelSize, options)`. */
+export class Conv2d extends ConvBase {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
+    super(2, inChannels, outChannels, kernelSize, false, options);
+  }
+}
+/** Convolution over `[n, c, d, h, w]`; see `conv`. `new Conv3d(inChannels, outChannels, kernelSize, options)`. */
+export class Conv3d extends ConvBase {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
+    super(3, inChannels, outChannels, kernelSize, false, options);
+  }
+}
+
+export interface ConvTransposeModuleOptions extends ConvModuleOptions {
+  /** Default 0. */
+  readonly outputPadding?: PerAxis;
+}
+
+abstract class ConvTransposeBase extends ConvBase {
+  readonly outputPadding: readonly number[];
+  constructor(
+    rank: number,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: PerAxis,
+    options: ConvTransposeModuleOptions,
+  ) {
+    super(rank, inChannels, outChannels, kernelSize, true, options);
+    this.outputPadding = perAxis(`ConvTranspose${rank}d`, 'outputPadding', options.outputPadding ?? 0, rank, 0);
+  }
+
+  override forward(x: Tensor): Tensor {
+    this.check(x);
+    const { stride, padding, dilation } = this.window;
+    const { groups, layout, outputPadding } = this;
+    const options = { stride, padding, dilation, groups, layout, outputPadding };
+    return convTransposeBias(x, this.weight.value, this.bias?.value, options);
+  }
+}
+
+/** Transposed convolution over `[n, c, w]`; see `convTranspose`. */
+export class ConvTranspose1d extends ConvTransposeBase {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions = {}) {
+    super(1, inChannels, outChannels, kernelSize, options);
+  }
+}
+/** Transposed convolution over `[n, c, h, w]`; see `convTranspose`. */
+export class ConvTranspose2d extends ConvTransposeBase {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions = {}) {
+    super(2, inChannels, outChannels, kernelSize, options);
+  }
+}
+/** Transposed convolution over `[n, c, d, h, w]`; see `convTranspose`. */
+export class ConvTranspose3d extends ConvTransposeBase {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions = {}) {
+    super(3, inChannels, outChannels, kernelSize, options);
+  }
+}

@@ -1,0 +1,157 @@
+import type { Backend } from '../backend.ts';
+import { GraftError } from '../errors.ts';
+import { tensor } from '../ops/index.ts';
+import type { Random } from '../rng/index.ts';
+import { showShape, sizeOf, type Shape } from '../types.ts';
+import { Parameter } from './module.ts';
+import { currentRandom } from './random-context.ts';
+
+/** Gives the initial values of a parameter, row-major. Drawn on the host: the same on every backend. */
+export type Initializer = (shape: Shape, random: Random) => Float32Array;
+
+/** Inputs and outputs of one unit: `[out, in / groups, ...kernel]` has in / groups · kernel and out · kernel of them. */
+export function fans(shape: Shape): { fanIn: number; fanOut: number } {
+  if (shape.length < 2) throw new GraftError(`fan-in and fan-out need at least two axes, not ${showShape(shape)}`);
+  const window = sizeOf(shape.slice(2));
+  return { fanIn: shape[1]! * window, fanOut: shape[0]! * window };
+}
+
+/** What a layer's activation does to the scale of its inputs, as in PyTorch's `calculate_gain`. */
+export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu';
+
+/** The factor on the standard deviation that makes up for a nonlinearity; `slope` is leaky relu's. */
+export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  switch (nonlinearity) {
+    case 'tanh':
+      return 5 / 3;
+    case 'relu':
+      return Math.SQRT2;
+    case 'leakyRelu':
+      return Math.sqrt(2 / (1 + slope * slope));
+    case 'selu':
+      return 3 / 4;
+    default:
+      return 1;
+  }
+}
+
+export function constant(value: number): Initializer {
+  return (shape) => new Float32Array(sizeOf(shape)).fill(value);
+}
+/** All 0. */
+export const zerosInit: Initializer = constant(0);
+/** All 1. */
+export const onesInit: Initializer = constant(1);
+
+/** Uniform in [low, high). */
+export function uniform(low: number, high: number): Initializer {
+  return (shape, random) => Float32Array.from(random.uniformArray(sizeOf(shape)), (u) => low + (high - low) * u);
+}
+
+/** Normal. */
+export function normal(mean = 0, std = 1): Initializer {
+  return (shape, random) => Float32Array.from(random.normalArray(sizeOf(shape)), (z) => mean + std * z);
+}
+
+export interface TruncNormalOptions {
+  readonly mean?: number;
+  readonly std?: number;
+  /** Bounds on the values themselves (not on multiples of `std`). Defaults −2 and 2. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** Normal, drawn again wherever it falls outside [low, high]. */
+export function truncNormal(options: TruncNormalOptions = {}): Initializer {
+  const { mean = 0, std = 1, low = -2, high = 2 } = options;
+  if (!(low < high) || mean + 6 * std < low || mean - 6 * std > high) {
+    throw new GraftError(`truncNormal: next to nothing of a normal(${mean}, ${std}) is in [${low}, ${high}]`);
+  }
+  return (shape, random) => {
+    const out = new Float32Array(sizeOf(shape));
+    for (let missing = [...out.keys()]; missing.length; ) {
+      const drawn = random.normalArray(missing.length);
+      missing = missing.filter((at, i) => {
+        const v = mean + std * drawn[i]!;
+        out[at] = v;
+        return v < low || v > high;
+      });
+    }
+    return out;
+  };
+}
+
+export interface KaimingOptions {
+  /** Keep the variance of activations (`'fanIn'`, the default) or of gradients. */
+  readonly mode?: 'fanIn' | 'fanOut';
+  /** Default `'leakyRelu'`. */
+  readonly nonlinearity?: Nonlinearity;
+  /** Leaky relu's slope. Default 0. */
+  readonly slope?: number;
+}
+
+function kaimingStd(shape: Shape, { mode = 'fanIn', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions): number {
+  return gain(nonlinearity, slope) / Math.sqrt(Math.max(fans(shape)[mode], 1));
+}
+
+/** Uniform with variance gain² / fan. (He et al., 2015, arXiv:1502.01852) */
+export function kaimingUniform(options: KaimingOptions = {}): Initializer {
+  return (shape, random) => {
+    const bound = Math.sqrt(3) * kaimingStd(shape, options);
+    return uniform(-bound, bound)(shape, random);
+  };
+}
+
+/** Normal with variance gain² / fan. (He et al., 2015, arXiv:1502.01852) */
+export function kaimingNormal(options: KaimingOptions = {}): Initializer {
+  return (shape, random) => normal(0, kaimingStd(shape, options))(shape, random);
+}
+
+const xavierStd = (shape: Shape, factor: number): number => {
+  const { fanIn, fanOut } = fans(shape);
+  return factor * Math.sqrt(2 / Math.max(fanIn + fanOut, 1));
+};
+
+/** Uniform with variance 2 · gain² / (fanIn + fanOut). (Glorot, Bengio, 2010) */
+export function xavierUniform(factor = 1): Initializer {
+  return (shape, random) => {
+    const bound = Math.sqrt(3) * xavierStd(shape, factor);
+    return uniform(-bound, bound)(shape, random);
+  };
+}
+
+/** Normal with variance 2 · gain² / (fanIn + fanOut). (Glorot, Bengio, 2010) */
+export function xavierNormal(factor = 1): Initializer {
+  return (shape, random) => normal(0, xavierStd(shape, factor))(shape, random);
+}
+
+/** PyTorch's default for convolutions and linear layers: uniform in ±1 / √fanIn, that is, `kaimingUniform` with slope √5. */
+export const defaultWeightInit: Initializer = kaimingUniform({ slope: Math.sqrt(5) });
+
+/** PyTorch's default for their biases: uniform in ±1 / √fanIn of the weight. */
+export function defaultBiasInit(weightShape: Shape): Initializer {
+  const bound = 1 / Math.sqrt(Math.max(fans(weightShape).fanIn, 1));
+  return uniform(-bound, bound);
+}
+
+/** What every layer with parameters takes. */
+export interface BackendOption {
+  /** Where its parameters live. Default: `getDefaultBackend()`. */
+  readonly backend?: Backend;
+}
+
+/** A parameter with values drawn from `currentRandom()`. */
+export function initParameter(shape: Shape, init: Initializer, options: BackendOption = {}): Parameter {
+  const values = init(shape, currentRandom());
+  return new Parameter(tensor(values, shape, { dtype: 'float32', ...(options.backend ? { backend: options.backend } : {}) }));
+}
+
+/** What layers with a weight and a bias take. */
+export interface WeightOptions extends BackendOption {
+  /** Default true. */
+  readonly bias?: boolean;
+  /** Initial weight. Default: PyTorch's. */
+  readonly init?: Initializer;
+  /** Initial bias. Default: PyTorch's. */
+  readonly biasInit?: Initializer;
+}

@@ -1,0 +1,192 @@
+import { dropout } from '../functional/dropout.ts';
+import { linear } from '../functional/linear.ts';
+import { resize } from '../functional/resize.ts';
+import { GraftError } from '../errors.ts';
+import { composite } from '../op.ts';
+import { add, flatten, globalAvgPool, mul } from '../ops/index.ts';
+import { spatialOf, type PerAxis } from '../ops/spatial.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Layout } from '../types.ts';
+import { ReLU, Sigmoid } from './activation.ts';
+import { Conv2d } from './conv.ts';
+import { defaultBiasInit, defaultWeightInit, initParameter, type BackendOption, type WeightOptions } from './init.ts';
+import { Module, type Parameter } from './module.ts';
+import type { LayoutOption } from './window.ts';
+
+/** x · wᵀ + b over the last axis; see `linear`. */
+export class Linear extends Module {
+  /** `[out, in]`. */
+  readonly weight: Parameter;
+  /** `[out]`. */
+  readonly bias: Parameter | null;
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    options: WeightOptions = {},
+  ) {
+    super();
+    const shape = [outFeatures, inFeatures];
+    this.weight = initParameter(shape, options.init ?? defaultWeightInit, options);
+    this.bias =
+      (options.bias ?? true) ? initParameter([outFeatures], options.biasInit ?? defaultBiasInit(shape), options) : null;
+  }
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight.value, this.bias?.value);
+  }
+  describe(): string {
+    return `Linear ${this.inFeatures} → ${this.outFeatures}`;
+  }
+}
+
+export interface DropoutModuleOptions extends LayoutOption {
+  /** What is dropped together; `'sample'` is stochastic depth. Default `'element'`. */
+  readonly per?: 'element' | 'channel' | 'sample';
+}
+
+/** Drops elements in training (and while not locked), drawing from `currentRandom()`; see `dropout`. */
+export class Dropout extends Module {
+  readonly layout: Layout;
+  readonly per: 'element' | 'channel' | 'sample';
+  constructor(
+    readonly p = 0.5,
+    options: DropoutModuleOptions = {},
+  ) {
+    super();
+    if (!(p >= 0 && p <= 1)) throw new GraftError(`Dropout: the probability ${p} is not between 0 and 1`);
+    this.layout = options.layout ?? 'channels-first';
+    this.per = options.per ?? 'element';
+  }
+  override get frozen(): boolean {
+    return this.locked || this.p === 0;
+  }
+  forward(x: Tensor): Tensor {
+    const { layout, per } = this;
+    return dropout(x, this.p, { training: this.training && !this.locked, layout, per });
+  }
+  describe(): string {
+    return `Dropout ${this.p}`;
+  }
+}
+
+/** Joins the axes from `from` on: `[n, c, h, w]` → `[n, c·h·w]`. */
+export class Flatten extends Module {
+  constructor(readonly from = 1) {
+    super();
+  }
+  forward(x: Tensor): Tensor {
+    return flatten(x, this.from);
+  }
+  describe(): string {
+    return 'Flatten';
+  }
+}
+
+/** Hands its input on. */
+export class Identity extends Module {
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+  describe(): string {
+    return 'Identity';
+  }
+}
+
+export interface UpsampleOptions extends LayoutOption {
+  /** New spatial extents. */
+  readonly size?: PerAxis;
+  /** Or a factor on them; the result is rounded down. */
+  readonly scale?: PerAxis;
+  /** Default `'nearest'`. */
+  readonly mode?: 'nearest' | 'linear';
+  readonly alignCorners?: boolean;
+}
+
+/** Interpolates to a size, or by a factor; see `resize`. */
+export class Upsample extends Module {
+  readonly options: UpsampleOptions;
+  constructor(options: UpsampleOptions) {
+    super();
+    if ((options.size === undefined) === (options.scale === undefined)) {
+      throw new GraftError('Upsample: give either size or scale');
+    }
+    this.options = options;
+  }
+  forward(x: Tensor): Tensor {
+    const { size, scale, mode = 'nearest', alignCorners = false, layout = 'channels-first' } = this.options;
+    const factor = (i: number): number => (typeof scale === 'number' ? scale : scale![i]!);
+    const target = size ?? spatialOf(layout, x.shape).map((d, i) => Math.floor(d * factor(i)));
+    return resize(x, target, { mode, alignCorners, layout });
+  }
+  describe(): string {
+    const { size, scale, mode = 'nearest' } = this.options;
+    return `Upsample ${size === undefined ? `×${String(scale)}` : `to ${String(size)}`}, ${mode}`;
+  }
+}
+
+export interface ResidualOptions {
+  /** What is added to the body's output. Default: the input itself. */
+  readonly shortcut?: Module;
+  /** Applied to the sum. */
+  readonly activation?: Module;
+}
+
+/** x + body(x). (He et al., 2015, arXiv:1512.03385) */
+export class Residual extends Module {
+  readonly body: Module;
+  readonly shortcut: Module | null;
+  readonly activation: Module | null;
+  constructor(body: Module, options: ResidualOptions = {}) {
+    super();
+    this.body = body;
+    this.shortcut = options.shortcut ?? null;
+    this.activation = options.activation ?? null;
+  }
+  forward(x: Tensor): Tensor {
+    const y = add(this.body.forward(x), this.shortcut ? this.shortcut.forward(x) : x);
+    return this.activation ? this.activation.forward(y) : y;
+  }
+  describe(): string {
+    return 'Residual';
+  }
+}
+
+export interface SqueezeExciteOptions extends LayoutOption, BackendOption {
+  /** Between the two convolutions. Default `new ReLU()`. */
+  readonly activation?: Module;
+  /** Makes the factors. Default `new Sigmoid()`. */
+  readonly gate?: Module;
+}
+
+/**
+ * Scales each channel by a factor computed from the means of all: x · gate(fc2(activation(fc1(mean(x))))), with 1×1
+ * convolutions `fc1` and `fc2` as in torchvision. (Hu et al., 2018, arXiv:1709.01507)
+ */
+export class SqueezeExcite extends Module {
+  readonly fc1: Conv2d;
+  readonly fc2: Conv2d;
+  readonly activation: Module;
+  readonly gate: Module;
+  readonly layout: Layout;
+  constructor(
+    readonly channels: number,
+    readonly squeezed: number,
+    options: SqueezeExciteOptions = {},
+  ) {
+    super();
+    this.layout = options.layout ?? 'channels-first';
+    this.fc1 = new Conv2d(channels, squeezed, 1, options);
+    this.fc2 = new Conv2d(squeezed, channels, 1, options);
+    this.activation = options.activation ?? new ReLU();
+    this.gate = options.gate ?? new Sigmoid();
+  }
+  forward(x: Tensor): Tensor {
+    return composite(() => {
+      const means = globalAvgPool(x, { layout: this.layout, keepDims: true });
+      const hidden = this.activation.forward(this.fc1.forward(means));
+      return mul(x, this.gate.forward(this.fc2.forward(hidden)));
+    });
+  }
+  describe(): string {
+    return `SqueezeExcite ${this.channels} → ${this.squeezed}`;
+  }
+}

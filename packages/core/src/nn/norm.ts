@@ -1,0 +1,175 @@
+import { batchNorm } from '../functional/batch-norm.ts';
+import { groupNorm, instanceNorm, layerNorm } from '../functional/norm.ts';
+import { noGrad } from '../op.ts';
+import { add, tensor } from '../ops/index.ts';
+import { fail } from '../ops/check.ts';
+import { scope, type Tensor } from '../tensor.ts';
+import { showShape, type DType, type Layout, type Shape } from '../types.ts';
+import { initParameter, onesInit, zerosInit, type BackendOption } from './init.ts';
+import { Module, StateBuffer, type Member, type Parameter } from './module.ts';
+import type { LayoutOption } from './window.ts';
+
+export interface NormOptions extends BackendOption, LayoutOption {
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+  /** Learn a weight (initially 1) and a bias (initially 0). Default true. */
+  readonly affine?: boolean;
+}
+
+/** Weight and bias of a normalization. */
+abstract class Norm extends Module {
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+  readonly eps: number;
+  readonly layout: Layout;
+
+  constructor(shape: Shape, options: NormOptions) {
+    super();
+    const affine = options.affine ?? true;
+    this.weight = affine ? initParameter(shape, onesInit, options) : null;
+    this.bias = affine ? initParameter(shape, zerosInit, options) : null;
+    this.eps = options.eps ?? 1e-5;
+    this.layout = options.layout ?? 'channels-first';
+  }
+
+  protected affine(): { weight: Tensor | null; bias: Tensor | null; eps: number; layout: Layout } {
+    const { eps, layout } = this;
+    return { weight: this.weight?.value ?? null, bias: this.bias?.value ?? null, eps, layout };
+  }
+}
+
+export interface BatchNormModuleOptions extends NormOptions {
+  /** Weight of a new batch in the running statistics (PyTorch's convention). Default 0.1. */
+  readonly momentum?: number;
+}
+
+/**
+ * Batch normalization; see `batchNorm`. In training it normalizes by the batch and moves its running statistics; in
+ * evaluation, while locked, or with `statistics` set to 'stored', it uses those as they are and never changes them.
+ */
+abstract class BatchNorm extends Norm {
+  readonly runningMean: StateBuffer;
+  readonly runningVar: StateBuffer;
+  /** Batches that went into the running statistics: an int32 scalar. */
+  readonly numBatchesTracked: StateBuffer;
+  readonly momentum: number;
+  /** What is used in training: the batch's statistics, or the stored ones as in evaluation. */
+  statistics: 'batch' | 'stored' = 'batch';
+
+  constructor(
+    readonly channels: number,
+    private readonly ranks: readonly number[],
+    options: BatchNormModuleOptions,
+  ) {
+    super([channels], options);
+    const at = options.backend ? { backend: options.backend } : {};
+    const buffer = (values: number[], shape: Shape, dtype: DType): StateBuffer =>
+      new StateBuffer(tensor(values, shape, { dtype, ...at }));
+    this.runningMean = buffer(new Array<number>(channels).fill(0), [channels], 'float32');
+    this.runningVar = buffer(new Array<number>(channels).fill(1), [channels], 'float32');
+    this.numBatchesTracked = buffer([0], [], 'int32');
+    this.numBatchesTracked.optional = true;
+    this.momentum = options.momentum ?? 0.1;
+  }
+
+  /** PyTorch's names, so that its checkpoints fit. */
+  override *members(): IterableIterator<[string, Member]> {
+    if (this.weight) yield ['weight', this.weight];
+    if (this.bias) yield ['bias', this.bias];
+    yield ['running_mean', this.runningMean];
+    yield ['running_var', this.runningVar];
+    yield ['num_batches_tracked', this.numBatchesTracked];
+  }
+
+  override get frozen(): boolean {
+    return super.frozen && (this.locked || this.statistics === 'stored');
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.ranks.includes(x.rank)) {
+      fail(this.constructor.name, `input has shape ${showShape(x.shape)}, it must have ${this.ranks.join(' or ')} axes`);
+    }
+    const running = { mean: this.runningMean.value, variance: this.runningVar.value };
+    const training = this.training && !this.locked && this.statistics === 'batch';
+    const out = batchNorm(x, running, { ...this.affine(), training, momentum: this.momentum });
+    if (training) {
+      this.runningMean.set(out.mean);
+      this.runningVar.set(out.variance);
+      this.numBatchesTracked.set(scope(() => noGrad(() => add(this.numBatchesTracked.value, 1))));
+    }
+    return out.y;
+  }
+
+  describe(): string {
+    return `${this.constructor.name} ${this.channels}${this.statistics === 'stored' ? ', stored statistics' : ''}`;
+  }
+}
+
+/** Over `[n, c]` or `[n, c, w]`. */
+export class BatchNorm1d extends BatchNorm {
+  constructor(channels: number, options: BatchNormModuleOptions = {}) {
+    super(channels, [2, 3], options);
+  }
+}
+/** Over `[n, c, h, w]`. */
+export class BatchNorm2d extends BatchNorm {
+  constructor(channels: number, options: BatchNormModuleOptions = {}) {
+    super(channels, [4], options);
+  }
+}
+/** Over `[n, c, d, h, w]`. */
+export class BatchNorm3d extends BatchNorm {
+  constructor(channels: number, options: BatchNormModuleOptions = {}) {
+    super(channels, [5], options);
+  }
+}
+
+/** Over the last axes of each sample; see `layerNorm`. */
+export class LayerNorm extends Norm {
+  readonly shape: Shape;
+  constructor(shape: number | Shape, options: Omit<NormOptions, 'layout'> = {}) {
+    const axes = typeof shape === 'number' ? [shape] : shape;
+    super(axes, options);
+    this.shape = axes;
+  }
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.shape, this.affine());
+  }
+  describe(): string {
+    return `LayerNorm ${this.shape.join('×')}`;
+  }
+}
+
+/** Over groups of channels of each sample; see `groupNorm`. */
+export class GroupNorm extends Norm {
+  constructor(
+    readonly groups: number,
+    readonly channels: number,
+    options: NormOptions = {},
+  ) {
+    super([channels], options);
+    if (channels % groups !== 0) fail('GroupNorm', `${channels} channels do not divide into ${groups} groups`);
+  }
+  forward(x: Tensor): Tensor {
+    return groupNorm(x, this.groups, this.affine());
+  }
+  describe(): string {
+    return `GroupNorm ${this.groups} of ${this.channels}`;
+  }
+}
+
+/** Over each channel of each sample; see `instanceNorm`. No weight and bias by default, as in PyTorch. */
+export class InstanceNorm extends Norm {
+  constructor(
+    readonly channels: number,
+    options: NormOptions = {},
+  ) {
+    super([channels], { affine: false, ...options });
+  }
+  forward(x: Tensor): Tensor {
+    return instanceNorm(x, this.affine());
+  }
+  describe(): string {
+    return `InstanceNorm ${this.channels}`;
+  }
+}

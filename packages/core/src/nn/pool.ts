@@ -1,0 +1,210 @@
+import { composite } from '../op.ts';
+import {
+  adaptiveAvgPool,
+  adaptiveMaxPool,
+  avgPool,
+  globalAvgPool,
+  globalMaxPool,
+  maxPool,
+  type AvgPoolOptions,
+  type PoolOptions,
+} from '../ops/index.ts';
+import { perAxis, type PerAxis } from '../ops/spatial.ts';
+import type { Tensor } from '../tensor.ts';
+import { SpatialModule, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
+
+abstract class PoolBase extends SpatialModule implements Windowed {
+  readonly window: WindowGeometry;
+  readonly ceilMode: boolean;
+  constructor(rank: number, kernel: PerAxis, options: PoolOptions) {
+    super(rank, options);
+    const axes = (what: string, value: PerAxis): number[] => perAxis('pool', what, value, rank, 1);
+    const k = axes('kernel', kernel);
+    this.window = {
+      kernel: k,
+      stride: axes('stride', options.stride ?? k),
+      dilation: axes('dilation', options.dilation ?? 1),
+      padding: options.padding ?? 0,
+    };
+    this.ceilMode = options.ceilMode ?? false;
+  }
+  describe(): string {
+    const { kernel, stride } = this.window;
+    return `${this.constructor.name} ${kernel.join('×')}, stride ${stride.join('×')}`;
+  }
+}
+
+abstract class MaxPoolBase extends PoolBase {
+  forward(x: Tensor): Tensor {
+    this.check(x);
+    const { kernel, stride, dilation, padding } = this.window;
+    return maxPool(x, kernel, { stride, dilation, padding, ceilMode: this.ceilMode, layout: this.layout });
+  }
+}
+/** Largest element of each window of `[n, c, w]`; the stride defaults to the kernel. See `maxPool`. */
+export class MaxPool1d extends MaxPoolBase {
+  constructor(kernel: PerAxis, options: PoolOptions = {}) {
+    super(1, kernel, options);
+  }
+}
+/** Largest element of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `maxPool`. */
+export class MaxPool2d extends MaxPoolBase {
+  constructor(kernel: PerAxis, options: PoolOptions = {}) {
+    super(2, kernel, options);
+  }
+}
+/** Largest element of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `maxPool`. */
+export class MaxPool3d extends MaxPoolBase {
+  constructor(kernel: PerAxis, options: PoolOptions = {}) {
+    super(3, kernel, options);
+  }
+}
+
+abstract class AvgPoolBase extends PoolBase {
+  readonly countIncludePad: boolean;
+  constructor(rank: number, kernel: PerAxis, options: AvgPoolOptions) {
+    super(rank, kernel, options);
+    this.countIncludePad = options.countIncludePad ?? options.padding !== 'same';
+  }
+  forward(x: Tensor): Tensor {
+    this.check(x);
+    const { kernel, stride, dilation, padding } = this.window;
+    const { ceilMode, layout, countIncludePad } = this;
+    return avgPool(x, kernel, { stride, dilation, padding, ceilMode, layout, countIncludePad });
+  }
+}
+/** Mean of each window of `[n, c, w]`; the stride defaults to the kernel. See `avgPool`. */
+export class AvgPool1d extends AvgPoolBase {
+  constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
+    super(1, kernel, options);
+  }
+}
+/** Mean of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `avgPool`. */
+export class AvgPool2d extends AvgPoolBase {
+  constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
+    super(2, kernel, options);
+  }
+}
+/** Mean of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `avgPool`. */
+export class AvgPool3d extends AvgPoolBase {
+  constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
+    super(3, kernel, options);
+  }
+}
+
+abstract class AdaptivePool extends SpatialModule {
+  /** Spatial extents of the output. */
+  readonly output: readonly number[];
+  constructor(
+    rank: number,
+    private readonly pool: typeof adaptiveAvgPool,
+    output: PerAxis,
+    options: LayoutOption,
+  ) {
+    super(rank, options);
+    this.output = perAxis('adaptive pool', 'output size', output, rank, 1);
+  }
+  forward(x: Tensor): Tensor {
+    this.check(x);
+    return composite(() => this.pool(x, this.output, { layout: this.layout }));
+  }
+  describe(): string {
+    return `${this.constructor.name} to ${this.output.join('×')}`;
+  }
+}
+/** Mean over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`. */
+export class AdaptiveAvgPool1d extends AdaptivePool {
+  constructor(output: PerAxis, options: LayoutOption = {}) {
+    super(1, adaptiveAvgPool, output, options);
+  }
+}
+/** Mean over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`. */
+export class AdaptiveAvgPool2d extends AdaptivePool {
+  constructor(output: PerAxis, options: LayoutOption = {}) {
+    super(2, adaptiveAvgPool, output, options);
+  }
+}
+/** Mean over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`. */
+export class AdaptiveAvgPool3d extends AdaptivePool {
+  constructor(output: PerAxis, options: LayoutOption = {}) {
+    super(3, adaptiveAvgPool, output, options);
+  }
+}
+/** Maximum over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`. */
+export class AdaptiveMaxPool1d extends AdaptivePool {
+  constructor(output: PerAxis, options: LayoutOption = {}) {
+    super(1, adaptiveMaxPool, output, options);
+  }
+}
+/** Maximum over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`. */
+export class AdaptiveMaxPool2d extends AdaptivePool {
+  constructor(output: PerAxis, options: LayoutOption = {}) {
+    super(2, adaptiveMaxPool, output, options);
+  }
+}
+/** Maximum over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`. */
+export class AdaptiveMaxPool3d extends AdaptivePool {
+  constructor(output: PerAxis, options: LayoutOption = {}) {
+    super(3, adaptiveMaxPool, output, options);
+  }
+}
+
+export interface GlobalPoolOptions extends LayoutOption {
+  /** Keep the spatial axes with extent 1. Default false: `[n, c]`. */
+  readonly keepDims?: boolean;
+}
+
+abstract class GlobalPool extends SpatialModule {
+  readonly keepDims: boolean;
+  constructor(
+    rank: number,
+    private readonly pool: typeof globalAvgPool,
+    options: GlobalPoolOptions,
+  ) {
+    super(rank, options);
+    this.keepDims = options.keepDims ?? false;
+  }
+  forward(x: Tensor): Tensor {
+    this.check(x);
+    return composite(() => this.pool(x, { layout: this.layout, keepDims: this.keepDims }));
+  }
+  describe(): string {
+    return this.constructor.name;
+  }
+}
+/** Mean over all positions: `[n, c, w]` → `[n, c]`. */
+export class GlobalAvgPool1d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(1, globalAvgPool, options);
+  }
+}
+/** Mean over all positions: `[n, c, h, w]` → `[n, c]`. */
+export class GlobalAvgPool2d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(2, globalAvgPool, options);
+  }
+}
+/** Mean over all positions: `[n, c, d, h, w]` → `[n, c]`. */
+export class GlobalAvgPool3d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(3, globalAvgPool, options);
+  }
+}
+/** Maximum over all positions: `[n, c, w]` → `[n, c]`. */
+export class GlobalMaxPool1d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(1, globalMaxPool, options);
+  }
+}
+/** Maximum over all positions: `[n, c, h, w]` → `[n, c]`. */
+export class GlobalMaxPool2d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(2, globalMaxPool, options);
+  }
+}
+/** Maximum over all positions: `[n, c, d, h, w]` → `[n, c]`. */
+export class GlobalMaxPool3d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(3, globalMaxPool, options);
+  }
+}

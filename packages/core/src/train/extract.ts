@@ -1,0 +1,54 @@
+import { ArraySource, type DataSource } from '../data.ts';
+import type { Module } from '../nn/module.ts';
+import { stageRange } from '../nn/module.ts';
+import { tensor } from '../ops/index.ts';
+import { scope, type Tensor } from '../tensor.ts';
+import { sizeOf } from '../types.ts';
+import { breathe } from './evaluate.ts';
+import { runStages } from './feature-cache.ts';
+
+export interface ExtractOptions {
+  /** The last stage that is run. Default: all. */
+  readonly to?: string;
+  /** Reduces the features of a batch further, such as a global pool. */
+  readonly then?: (features: Tensor) => Tensor;
+  /** Default 32. */
+  readonly batchSize?: number;
+  /** Which view of the samples. Default 0, the plain one. */
+  readonly view?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * A network as feature extractor: its outputs for every sample, in evaluation mode, as a source of their own, for a
+ * classifier on top, nearest neighbours, or a plot.
+ */
+export async function extractFeatures(model: Module, source: DataSource, options: ExtractOptions = {}): Promise<ArraySource> {
+  const stages = stageRange(model, options.to === undefined ? {} : { to: options.to });
+  const backend = model.parameters()[0]!.value.backend;
+  const batchSize = options.batchSize ?? 32;
+  const training = model.training;
+  model.eval();
+  let values = new Float32Array(0);
+  let sampleShape: readonly number[] = [];
+  try {
+    for (let from = 0; from < source.length; from += batchSize) {
+      const indices = Array.from({ length: Math.min(batchSize, source.length - from) }, (_, i) => from + i);
+      const samples = await source.load(indices, options.view ?? 0);
+      const y = scope(() => {
+        const features = runStages(stages, tensor(samples, [indices.length, ...source.sampleShape], { backend }));
+        return options.then ? options.then(features) : features;
+      });
+      sampleShape = y.shape.slice(1);
+      const rowSize = sizeOf(sampleShape);
+      if (!values.length) values = new Float32Array(source.length * rowSize);
+      values.set(await y.data(), from * rowSize);
+      y.dispose();
+      options.onProgress?.(from + indices.length, source.length);
+      await breathe();
+    }
+  } finally {
+    model.train(training);
+  }
+  return new ArraySource(values, source.labels, sampleShape, source.classes, `${source.key}/${options.to ?? 'all'}`);
+}
