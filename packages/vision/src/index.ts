@@ -1,0 +1,23 @@
+export {
+  augmentations,
+  augmentPicture,
+  detailSize,
+  erase,
+  parseAugmentation,
+  type Augmentation,
+} from './augment.ts';
+export { adjustColour, grayscale, type ColourChange } from './colour.ts';
+export { DatasetError, ImageError } from './errors.ts';
+export { createPicture, crop, flip, fromRgba, type Picture } from './picture.ts';
+export {
+  fitPicture,
+  imageNetPreprocess,
+  inputShape,
+  inputWriter,
+  parsePreprocess,
+  toInput,
+} from './preprocess.ts';
+export { resize, type Window } from './resize.ts';
+export { PictureSource, type PictureEntry, type PictureSourceOptions } from './source.ts';
+export { stratifiedSplit, type Split, type SplitFractions } from './split.ts';
+export { warp, type Warp } from './warp.ts';
