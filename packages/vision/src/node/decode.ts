@@ -1,0 +1,134 @@
+import { readFile, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import sharp, { type Metadata } from 'sharp';
+import { ImageError } from '../errors.ts';
+import { createPicture, type Picture } from '../picture.ts';
+import { FORMAT_LIST, sniffFormat } from './format.ts';
+
+export interface DecodeOptions {
+  /** What to call the picture in messages. Default: its path, or 'picture'. */
+  readonly name?: string;
+  /** Pictures with more pixels are refused before they are decoded. Default 100 million. */
+  readonly maxPixels?: number;
+  /**
+   * The side in pixels that the picture will be reduced to. One whose shorter side is at least 8 times that comes with a
+   * shorter side of 4 times that, which is quick for JPEG (it never makes the rest) and light on memory. The result then
+   * depends on sharp's version. Default: the picture comes in full.
+   */
+  readonly size?: number;
+}
+
+const MAX_PIXELS = 100e6;
+const MAX_FILE_BYTES = 512 * 2 ** 20;
+const SHRINK_FROM = 8;
+const SHRINK_TO = 4;
+
+/** A file's bytes, or an `ImageError` that says why not. */
+export async function readImageFile(path: string, name: string = path): Promise<Buffer> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES) {
+      throw new ImageError(name, `is ${Math.round(size / 2 ** 20)} MB large; pictures may have up to 512 MB`);
+    }
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof ImageError) throw error;
+    throw new ImageError(name, fileProblem(error), { cause: error });
+  }
+}
+
+/** A file system error in words. */
+export function fileProblem(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return 'there is no such file or folder; check the path';
+  if (code === 'EACCES' || code === 'EPERM')
+    return 'cannot be read: permission denied; change its permissions';
+  if (code === 'EISDIR') return 'is a folder, not a file';
+  if (code === 'ENOTDIR') return 'a part of this path is a file, not a folder; check the path';
+  if (code === 'EMFILE' || code === 'ENFILE') return 'cannot be read: too many files are open';
+  if (code === 'ELOOP') return 'is a link that leads back to itself';
+  return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+/** What libvips complains about, in words. */
+function decodeProblem(error: unknown, format: string): string {
+  const first = (error instanceof Error ? error.message : String(error)).split('\n')[0]!.trim();
+  const cut =
+    /premature end|truncat|unexpected end|end of (file|input)|out of order|not enough data|EOF|read error|bitstream not fully read/i;
+  const advice = 'make or download it again, or delete it';
+  if (cut.test(String(error))) return `is cut off or damaged (${format}: ${first}); ${advice}`;
+  return `is damaged and cannot be decoded (${format}: ${first}); ${advice}`;
+}
+
+/**
+ * Decodes JPEG, PNG, WebP, AVIF or GIF (of a moving one the first frame). The picture comes upright (EXIF orientation
+ * applied), in 8-bit sRGB (from 16 bits, grey, CMYK, palette, or another colour profile), laid over white where it is
+ * transparent. The work happens in sharp's own threads.
+ * @param input path of a file, or its bytes
+ * @throws ImageError naming the file, for whatever cannot be read or is no whole picture
+ */
+export async function decodeImage(
+  input: string | URL | Uint8Array,
+  options: DecodeOptions = {},
+): Promise<Picture> {
+  const isPath = typeof input === 'string' || input instanceof URL;
+  const name = options.name ?? (isPath ? String(input) : 'picture');
+  const bytes = isPath ? await readImageFile(pathOf(input), name) : input;
+  if (bytes.length === 0) throw new ImageError(name, 'is empty (0 bytes); delete it or get it again');
+  const kind = sniffFormat(bytes);
+  if ('other' in kind) {
+    throw new ImageError(name, `is ${kind.other}; needed is a ${FORMAT_LIST} picture`);
+  }
+  try {
+    const meta = await sharp(bytes, { limitInputPixels: false }).metadata();
+    checkSize(name, meta, options.maxPixels ?? MAX_PIXELS);
+    return await pixels(bytes, meta, options.size);
+  } catch (error) {
+    if (error instanceof ImageError) throw error;
+    throw new ImageError(name, decodeProblem(error, kind.format), { cause: error });
+  }
+}
+
+function pathOf(input: string | URL): string {
+  return typeof input === 'string' ? input : fileURLToPath(input);
+}
+
+function checkSize(name: string, { width, height }: Metadata, maxPixels: number): void {
+  const million = (n: number): string => (n / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
+  if (width * height > maxPixels) {
+    throw new ImageError(
+      name,
+      `has ${width} × ${height} pixels, ${million(width * height)} million; the limit is ${million(maxPixels)} million. ` +
+        'Make it smaller, or raise maxPixels',
+    );
+  }
+}
+
+async function pixels(bytes: Uint8Array, meta: Metadata, size: number | undefined): Promise<Picture> {
+  let image = sharp(bytes, { limitInputPixels: false, failOn: 'error', autoOrient: true });
+  const { width, height } = meta.autoOrient;
+  const shorter = Math.min(width, height);
+  if (size !== undefined && shorter >= SHRINK_FROM * size) {
+    const factor = (SHRINK_TO * size) / shorter;
+    image = image.resize({
+      width: Math.round(width * factor),
+      height: Math.round(height * factor),
+      fit: 'fill',
+      kernel: 'linear',
+    });
+  }
+  const { data, info } = await image
+    .flatten({ background: '#ffffff' })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  return createPicture(info.width, info.height, toRgb(data, info.channels));
+}
+
+/** Grey in one channel becomes three. */
+function toRgb(data: Buffer, channels: number): Uint8Array {
+  if (channels === 3) return data;
+  const out = new Uint8Array((data.length / channels) * 3);
+  for (let i = 0, o = 0; o < out.length; i += channels, o += 3) out.fill(data[i]!, o, o + 3);
+  return out;
+}
