@@ -18,8 +18,11 @@ export {
   type VjpContext,
 } from './op.ts';
 export * from './data.ts';
+export * from './functional/index.ts';
+export * from './metrics.ts';
 export * from './nn/index.ts';
 export * from './ops/index.ts';
+export * from './optim/index.ts';
 export * from './primitives.ts';
 export * from './rng/index.ts';
 export * from './tensor.ts';

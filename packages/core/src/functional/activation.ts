@@ -27,12 +27,7 @@ import type { Layout } from '../types.ts';
 import { perChannel } from './channels.ts';
 
 /** A function of one tensor, element by element, whose derivative is known in closed form. */
-function pointwise(
-  name: string,
-  x: Tensor,
-  forward: () => Tensor,
-  gradient: (gy: Tensor) => Tensor,
-): Tensor {
+function pointwise(name: string, x: Tensor, forward: () => Tensor, gradient: (gy: Tensor) => Tensor): Tensor {
   return customVjp(
     name,
     [x],
@@ -41,8 +36,7 @@ function pointwise(
   )[0]!;
 }
 
-const between = (x: Tensor, low: number, high: number): Tensor =>
-  logicalAnd(greater(x, low), less(x, high));
+const between = (x: Tensor, low: number, high: number): Tensor => logicalAnd(greater(x, low), less(x, high));
 /** min(max(x + 3, 0), 6) / 6. */
 const gate = (x: Tensor): Tensor => div(minimum(relu(add(x, 3)), 6), 6);
 
@@ -70,16 +64,10 @@ export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
  * x where x > 0, otherwise slope · x with a learned slope per channel. (He et al., 2015, arXiv:1502.01852)
  * @param slope `[1]` or `[channels]`.
  */
-export function prelu(
-  x: Tensor,
-  slope: Tensor,
-  options: { readonly layout?: Layout } = {},
-): Tensor {
+export function prelu(x: Tensor, slope: Tensor, options: { readonly layout?: Layout } = {}): Tensor {
   return composite(() => {
     const w =
-      slope.size === 1
-        ? reshape(slope, [])
-        : perChannel(slope, x.rank, options.layout ?? 'channels-first');
+      slope.size === 1 ? reshape(slope, []) : perChannel(slope, x.rank, options.layout ?? 'channels-first');
     return select(greater(x, 0), x, mul(x, w));
   });
 }

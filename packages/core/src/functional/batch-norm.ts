@@ -42,7 +42,11 @@ export function batchNorm(
   if (weight) wantPerChannel('batchNorm', 'weight', weight, c);
   if (bias) wantPerChannel('batchNorm', 'bias', bias, c);
   if (!options.training) {
-    return { y: scaleShift(x, running, weight, bias, eps, layout), mean: running.mean, variance: running.variance };
+    return {
+      y: scaleShift(x, running, weight, bias, eps, layout),
+      mean: running.mean,
+      variance: running.variance,
+    };
   }
   const n = x.size / c;
   if (n === 1) {

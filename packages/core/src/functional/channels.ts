@@ -13,13 +13,17 @@ export function perChannel(p: Tensor, rank: number, layout: Layout): Tensor {
 /** Checks that a parameter is `[channels]`. */
 export function wantPerChannel(op: string, what: string, p: Tensor, channels: number): void {
   if (p.rank !== 1 || p.shape[0] !== channels) {
-    fail(op, `${what} has shape ${showShape(p.shape)}, the input has ${channels} channels: it must be [${channels}]`);
+    fail(
+      op,
+      `${what} has shape ${showShape(p.shape)}, the input has ${channels} channels: it must be [${channels}]`,
+    );
   }
 }
 
 /** Number of channels of an activation `[n, c, ...]` or `[n, ..., c]`. */
 export function channelsOf(op: string, shape: Shape, layout: Layout): number {
-  if (shape.length < 2) fail(op, `input has shape ${showShape(shape)}, it must have a batch and a channel axis`);
+  if (shape.length < 2)
+    fail(op, `input has shape ${showShape(shape)}, it must have a batch and a channel axis`);
   return shape[channelAxis(layout, shape.length)]!;
 }
 

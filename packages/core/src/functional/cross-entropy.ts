@@ -54,7 +54,11 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  * @param logp `[n, c]` or `[n, c, ...spatial]`.
  * @param target int32 `[n]` or `[n, ...spatial]`.
  */
-export function nll(logp: Tensor, target: Tensor, options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}): Tensor {
+export function nll(
+  logp: Tensor,
+  target: Tensor,
+  options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
+): Tensor {
   return fromTargets('nll', logp, target, options, (t) => neg(sum(masked(t, logp), 1)));
 }
 
@@ -102,7 +106,8 @@ function fromTargets(
   if (!(smoothing >= 0 && smoothing <= 1)) fail(op, `labelSmoothing ${smoothing} is not between 0 and 1`);
   const c = x.shape[1]!;
   const positions = [x.shape[0]!, ...x.shape.slice(2)];
-  if (weight && !sameShape(weight.shape, [c])) fail(op, `weight has shape ${showShape(weight.shape)}, it must be [${c}]`);
+  if (weight && !sameShape(weight.shape, [c]))
+    fail(op, `weight has shape ${showShape(weight.shape)}, it must be [${c}]`);
   const soft = target.dtype === 'float32';
   const want = soft ? x.shape : positions;
   if (target.dtype === 'bool' || !sameShape(target.shape, want)) {

@@ -33,7 +33,9 @@ export function dropout(x: Tensor, p: number, options: DropoutOptions = {}): Ten
   if (!(options.training ?? true) || p === 0) return x;
   const per = options.per ?? 'element';
   const channel = channelAxis(options.layout ?? 'channels-first', x.rank);
-  const shape = x.shape.map((d, i) => (per === 'element' || i === 0 || (per === 'channel' && i === channel) ? d : 1));
+  const shape = x.shape.map((d, i) =>
+    per === 'element' || i === 0 || (per === 'channel' && i === channel) ? d : 1,
+  );
   const drawn = (options.random ?? currentRandom()).uniformArray(sizeOf(shape));
   const mask = new Float32Array(drawn.length);
   for (let i = 0; i < mask.length; i++) mask[i] = drawn[i]! < p ? 0 : 1 / (1 - p);

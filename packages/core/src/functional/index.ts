@@ -5,7 +5,14 @@ export * from './cross-entropy.ts';
 export * from './dropout.ts';
 export * from './linear.ts';
 export * from './loss.ts';
-export { groupNorm, instanceNorm, layerNorm, standardize, type AffineOptions, type ChannelNormOptions } from './norm.ts';
+export {
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  standardize,
+  type AffineOptions,
+  type ChannelNormOptions,
+} from './norm.ts';
 export * from './padding.ts';
 export * from './resize.ts';
 export { logSoftmax, softmax } from './softmax.ts';

@@ -1,5 +1,13 @@
 import { composite } from '../op.ts';
-import { add, conv, convTranspose, matmul, reshape, type ConvOptions, type ConvTransposeOptions } from '../ops/index.ts';
+import {
+  add,
+  conv,
+  convTranspose,
+  matmul,
+  reshape,
+  type ConvOptions,
+  type ConvTransposeOptions,
+} from '../ops/index.ts';
 import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape } from '../types.ts';
@@ -16,10 +24,14 @@ import { addBias } from './channels.ts';
 export function linear(x: Tensor, w: Tensor, b?: Tensor | null): Tensor {
   if (w.rank !== 2) fail('linear', `weights have shape ${showShape(w.shape)}, they must be [out, in]`);
   if (x.rank < 1 || x.shape.at(-1) !== w.shape[1]) {
-    fail('linear', `input ${showShape(x.shape)} ends in ${x.shape.at(-1)} features, weights ${showShape(w.shape)} want ${w.shape[1]}`);
+    fail(
+      'linear',
+      `input ${showShape(x.shape)} ends in ${x.shape.at(-1)} features, weights ${showShape(w.shape)} want ${w.shape[1]}`,
+    );
   }
   const out = w.shape[0]!;
-  if (b && (b.rank !== 1 || b.shape[0] !== out)) fail('linear', `bias has shape ${showShape(b.shape)}, it must be [${out}]`);
+  if (b && (b.rank !== 1 || b.shape[0] !== out))
+    fail('linear', `bias has shape ${showShape(b.shape)}, it must be [${out}]`);
   return composite(() => {
     const flat = x.rank === 2 ? x : reshape(x, [-1, w.shape[1]!]);
     const y = matmul(flat, w, { transposeB: true });
@@ -37,7 +49,12 @@ export function convBias(x: Tensor, w: Tensor, b?: Tensor | null, options: ConvO
 }
 
 /** `convTranspose` with a bias `[outChannels]`, added last. */
-export function convTransposeBias(x: Tensor, w: Tensor, b?: Tensor | null, options: ConvTransposeOptions = {}): Tensor {
+export function convTransposeBias(
+  x: Tensor,
+  w: Tensor,
+  b?: Tensor | null,
+  options: ConvTransposeOptions = {},
+): Tensor {
   return composite(() => {
     const y = convTranspose(x, w, options);
     return b ? addBias(y, b, options.layout) : y;

@@ -89,11 +89,17 @@ export function layerNorm(x: Tensor, shape: number | Shape, options: AffineOptio
   if (!want.length || first < 0 || !sameShape(x.shape.slice(first), want)) {
     fail('layerNorm', `input ${showShape(x.shape)} does not end in the normalized shape ${showShape(want)}`);
   }
-  for (const [name, p] of [['weight', options.weight], ['bias', options.bias]] as const) {
-    if (p && !sameShape(p.shape, want)) fail('layerNorm', `${name} has shape ${showShape(p.shape)}, it must be ${showShape(want)}`);
+  for (const [name, p] of [
+    ['weight', options.weight],
+    ['bias', options.bias],
+  ] as const) {
+    if (p && !sameShape(p.shape, want))
+      fail('layerNorm', `${name} has shape ${showShape(p.shape)}, it must be ${showShape(want)}`);
   }
   const axes = want.map((_, i) => first + i);
-  return composite(() => affine(standardize(x, axes, options.eps), options.weight ?? null, options.bias ?? null));
+  return composite(() =>
+    affine(standardize(x, axes, options.eps), options.weight ?? null, options.bias ?? null),
+  );
 }
 
 export interface ChannelNormOptions extends AffineOptions {
@@ -130,7 +136,8 @@ export function groupNorm(x: Tensor, groups: number, options: ChannelNormOptions
 
 /** Normalizes every channel of every sample over its positions. (Ulyanov et al., 2016, arXiv:1607.08022) */
 export function instanceNorm(x: Tensor, options: ChannelNormOptions = {}): Tensor {
-  if (x.rank < 3) fail('instanceNorm', `input has shape ${showShape(x.shape)}, it needs at least one spatial axis`);
+  if (x.rank < 3)
+    fail('instanceNorm', `input has shape ${showShape(x.shape)}, it needs at least one spatial axis`);
   const axes = spatialAxes(options.layout ?? 'channels-first', x.rank);
   return composite(() => channelAffine('instanceNorm', standardize(x, axes, options.eps), options));
 }

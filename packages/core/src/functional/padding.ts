@@ -9,7 +9,12 @@ export interface BorderAmounts {
   readonly after: readonly number[];
 }
 
-function border(op: string, x: Tensor, { before, after }: BorderAmounts, source: (i: number, n: number) => number): Tensor {
+function border(
+  op: string,
+  x: Tensor,
+  { before, after }: BorderAmounts,
+  source: (i: number, n: number) => number,
+): Tensor {
   if (before.length !== x.rank || after.length !== x.rank) {
     fail(op, `${before.length} amounts before and ${after.length} after for ${x.rank} axes`);
   }
@@ -18,7 +23,11 @@ function border(op: string, x: Tensor, { before, after }: BorderAmounts, source:
       const [lo, hi] = [before[axis]!, after[axis]!];
       if (lo < 0 || hi < 0) fail(op, `amounts on axis ${axis} must be 0 or more (before ${lo}, after ${hi})`);
       if (lo === 0 && hi === 0) return y;
-      return gather(y, Array.from({ length: lo + n + hi }, (_, i) => source(i - lo, n)), axis);
+      return gather(
+        y,
+        Array.from({ length: lo + n + hi }, (_, i) => source(i - lo, n)),
+        axis,
+      );
     }, x),
   );
 }
@@ -29,7 +38,8 @@ function border(op: string, x: Tensor, { before, after }: BorderAmounts, source:
  */
 export function padReflect(x: Tensor, amounts: BorderAmounts): Tensor {
   return border('padReflect', x, amounts, (i, n) => {
-    if (i <= -n || i >= 2 * n - 1) fail('padReflect', `an extent of ${n} has only ${n - 1} elements to mirror: pad less`);
+    if (i <= -n || i >= 2 * n - 1)
+      fail('padReflect', `an extent of ${n} has only ${n - 1} elements to mirror: pad less`);
     return i < 0 ? -i : i < n ? i : 2 * (n - 1) - i;
   });
 }

@@ -29,7 +29,8 @@ export function resize(x: Tensor, size: PerAxis, options: ResizeOptions = {}): T
   if (rank < 1 || rank > 3) fail('resize', `input ${showShape(x.shape)} must have 3, 4 or 5 axes`);
   const target = perAxis('resize', 'size', size, rank, 1);
   const axes = spatialAxes(layout, x.rank);
-  if (axes.some((a) => x.shape[a] === 0)) fail('resize', `input ${showShape(x.shape)} has no element to interpolate`);
+  if (axes.some((a) => x.shape[a] === 0))
+    fail('resize', `input ${showShape(x.shape)} has no element to interpolate`);
   return composite(() => {
     let y = x;
     for (let i = rank - 1; i >= 0; i--) {
@@ -43,7 +44,11 @@ export function resize(x: Tensor, size: PerAxis, options: ResizeOptions = {}): T
 
 function nearest(x: Tensor, axis: number, out: number): Tensor {
   const n = x.shape[axis]!;
-  return gather(x, Array.from({ length: out }, (_, i) => Math.floor((i * n) / out)), axis);
+  return gather(
+    x,
+    Array.from({ length: out }, (_, i) => Math.floor((i * n) / out)),
+    axis,
+  );
 }
 
 /** y[i] = (1 − t) · x[⌊s⌋] + t · x[⌊s⌋ + 1] with t = s − ⌊s⌋ and s the position of output i in the input. */
@@ -53,7 +58,11 @@ function lerp(x: Tensor, axis: number, out: number, alignCorners: boolean): Tens
   const high: number[] = [];
   const t = new Float32Array(out);
   for (let i = 0; i < out; i++) {
-    const s = alignCorners ? (out > 1 ? (i * (n - 1)) / (out - 1) : 0) : Math.max(((i + 0.5) * n) / out - 0.5, 0);
+    const s = alignCorners
+      ? out > 1
+        ? (i * (n - 1)) / (out - 1)
+        : 0
+      : Math.max(((i + 0.5) * n) / out - 0.5, 0);
     const at = Math.min(Math.floor(s), n - 1);
     low.push(at);
     high.push(Math.min(at + 1, n - 1));
@@ -61,8 +70,5 @@ function lerp(x: Tensor, axis: number, out: number, alignCorners: boolean): Tens
   }
   const shape = [out, ...new Array<number>(x.rank - 1 - axis).fill(1)];
   const weight = (values: Float32Array): Tensor => tensor(values, shape, { backend: x.backend });
-  return add(
-    mul(gather(x, low, axis), weight(t.map((v) => 1 - v))),
-    mul(gather(x, high, axis), weight(t)),
-  );
+  return add(mul(gather(x, low, axis), weight(t.map((v) => 1 - v))), mul(gather(x, high, axis), weight(t)));
 }

@@ -16,7 +16,7 @@ import { logSoftmax, softmax } from '../functional/softmax.ts';
 import { relu, sigmoid, tanh } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
-import { constant, initParameter, type BackendOption } from './init.ts';
+import { constantInit, initParameter, type BackendOption } from './init.ts';
 import { Module, type Parameter } from './module.ts';
 import type { LayoutOption } from './window.ts';
 
@@ -132,7 +132,7 @@ export class PReLU extends Module {
   readonly layout: Layout;
   constructor(channels = 1, options: BackendOption & LayoutOption & { readonly slope?: number } = {}) {
     super();
-    this.weight = initParameter([channels], constant(options.slope ?? 0.25), options);
+    this.weight = initParameter([channels], constantInit(options.slope ?? 0.25), options);
     this.layout = options.layout ?? 'channels-first';
   }
   forward(x: Tensor): Tensor {

@@ -36,7 +36,8 @@ abstract class ConvBase extends SpatialModule implements Windowed {
   ) {
     super(rank, options);
     const name = `${transposed ? 'ConvTranspose' : 'Conv'}${rank}d`;
-    const axes = (what: string, value: PerAxis, least: number): number[] => perAxis(name, what, value, rank, least);
+    const axes = (what: string, value: PerAxis, least: number): number[] =>
+      perAxis(name, what, value, rank, least);
     const groups = (this.groups = options.groups ?? 1);
     if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) {
       fail(name, `${inChannels} and ${outChannels} channels do not divide into ${groups} groups`);
@@ -110,7 +111,13 @@ abstract class ConvTransposeBase extends ConvBase {
     options: ConvTransposeModuleOptions,
   ) {
     super(rank, inChannels, outChannels, kernelSize, true, options);
-    this.outputPadding = perAxis(`ConvTranspose${rank}d`, 'outputPadding', options.outputPadding ?? 0, rank, 0);
+    this.outputPadding = perAxis(
+      `ConvTranspose${rank}d`,
+      'outputPadding',
+      options.outputPadding ?? 0,
+      rank,
+      0,
+    );
   }
 
   override forward(x: Tensor): Tensor {
@@ -124,19 +131,34 @@ abstract class ConvTransposeBase extends ConvBase {
 
 /** Transposed convolution over `[n, c, w]`; see `convTranspose`. */
 export class ConvTranspose1d extends ConvTransposeBase {
-  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: PerAxis,
+    options: ConvTransposeModuleOptions = {},
+  ) {
     super(1, inChannels, outChannels, kernelSize, options);
   }
 }
 /** Transposed convolution over `[n, c, h, w]`; see `convTranspose`. */
 export class ConvTranspose2d extends ConvTransposeBase {
-  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: PerAxis,
+    options: ConvTransposeModuleOptions = {},
+  ) {
     super(2, inChannels, outChannels, kernelSize, options);
   }
 }
 /** Transposed convolution over `[n, c, d, h, w]`; see `convTranspose`. */
 export class ConvTranspose3d extends ConvTransposeBase {
-  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: PerAxis,
+    options: ConvTransposeModuleOptions = {},
+  ) {
     super(3, inChannels, outChannels, kernelSize, options);
   }
 }

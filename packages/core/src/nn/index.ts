@@ -2,7 +2,7 @@ export type { Padding, PerAxis } from '../ops/spatial.ts';
 export * from './activation.ts';
 export * from './conv.ts';
 export {
-  constant,
+  constantInit,
   defaultBiasInit,
   defaultWeightInit,
   fans,
@@ -10,10 +10,10 @@ export {
   initParameter,
   kaimingNormal,
   kaimingUniform,
-  normal,
+  normalInit,
   onesInit,
   truncNormal,
-  uniform,
+  uniformInit,
   xavierNormal,
   xavierUniform,
   zerosInit,

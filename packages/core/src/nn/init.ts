@@ -11,7 +11,8 @@ export type Initializer = (shape: Shape, random: Random) => Float32Array;
 
 /** Inputs and outputs of one unit: `[out, in / groups, ...kernel]` has in / groups · kernel and out · kernel of them. */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
-  if (shape.length < 2) throw new GraftError(`fan-in and fan-out need at least two axes, not ${showShape(shape)}`);
+  if (shape.length < 2)
+    throw new GraftError(`fan-in and fan-out need at least two axes, not ${showShape(shape)}`);
   const window = sizeOf(shape.slice(2));
   return { fanIn: shape[1]! * window, fanOut: shape[0]! * window };
 }
@@ -35,21 +36,22 @@ export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
   }
 }
 
-export function constant(value: number): Initializer {
+export function constantInit(value: number): Initializer {
   return (shape) => new Float32Array(sizeOf(shape)).fill(value);
 }
 /** All 0. */
-export const zerosInit: Initializer = constant(0);
+export const zerosInit: Initializer = constantInit(0);
 /** All 1. */
-export const onesInit: Initializer = constant(1);
+export const onesInit: Initializer = constantInit(1);
 
 /** Uniform in [low, high). */
-export function uniform(low: number, high: number): Initializer {
-  return (shape, random) => Float32Array.from(random.uniformArray(sizeOf(shape)), (u) => low + (high - low) * u);
+export function uniformInit(low: number, high: number): Initializer {
+  return (shape, random) =>
+    Float32Array.from(random.uniformArray(sizeOf(shape)), (u) => low + (high - low) * u);
 }
 
 /** Normal. */
-export function normal(mean = 0, std = 1): Initializer {
+export function normalInit(mean = 0, std = 1): Initializer {
   return (shape, random) => Float32Array.from(random.normalArray(sizeOf(shape)), (z) => mean + std * z);
 }
 
@@ -69,7 +71,7 @@ export function truncNormal(options: TruncNormalOptions = {}): Initializer {
   }
   return (shape, random) => {
     const out = new Float32Array(sizeOf(shape));
-    for (let missing = [...out.keys()]; missing.length; ) {
+    for (let missing = [...out.keys()]; missing.length;) {
       const drawn = random.normalArray(missing.length);
       missing = missing.filter((at, i) => {
         const v = mean + std * drawn[i]!;
@@ -90,7 +92,10 @@ export interface KaimingOptions {
   readonly slope?: number;
 }
 
-function kaimingStd(shape: Shape, { mode = 'fanIn', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions): number {
+function kaimingStd(
+  shape: Shape,
+  { mode = 'fanIn', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions,
+): number {
   return gain(nonlinearity, slope) / Math.sqrt(Math.max(fans(shape)[mode], 1));
 }
 
@@ -98,13 +103,13 @@ function kaimingStd(shape: Shape, { mode = 'fanIn', nonlinearity = 'leakyRelu', 
 export function kaimingUniform(options: KaimingOptions = {}): Initializer {
   return (shape, random) => {
     const bound = Math.sqrt(3) * kaimingStd(shape, options);
-    return uniform(-bound, bound)(shape, random);
+    return uniformInit(-bound, bound)(shape, random);
   };
 }
 
 /** Normal with variance gain² / fan. (He et al., 2015, arXiv:1502.01852) */
 export function kaimingNormal(options: KaimingOptions = {}): Initializer {
-  return (shape, random) => normal(0, kaimingStd(shape, options))(shape, random);
+  return (shape, random) => normalInit(0, kaimingStd(shape, options))(shape, random);
 }
 
 const xavierStd = (shape: Shape, factor: number): number => {
@@ -116,13 +121,13 @@ const xavierStd = (shape: Shape, factor: number): number => {
 export function xavierUniform(factor = 1): Initializer {
   return (shape, random) => {
     const bound = Math.sqrt(3) * xavierStd(shape, factor);
-    return uniform(-bound, bound)(shape, random);
+    return uniformInit(-bound, bound)(shape, random);
   };
 }
 
 /** Normal with variance 2 · gain² / (fanIn + fanOut). (Glorot, Bengio, 2010) */
 export function xavierNormal(factor = 1): Initializer {
-  return (shape, random) => normal(0, xavierStd(shape, factor))(shape, random);
+  return (shape, random) => normalInit(0, xavierStd(shape, factor))(shape, random);
 }
 
 /** PyTorch's default for convolutions and linear layers: uniform in ±1 / √fanIn, that is, `kaimingUniform` with slope √5. */
@@ -131,7 +136,7 @@ export const defaultWeightInit: Initializer = kaimingUniform({ slope: Math.sqrt(
 /** PyTorch's default for their biases: uniform in ±1 / √fanIn of the weight. */
 export function defaultBiasInit(weightShape: Shape): Initializer {
   const bound = 1 / Math.sqrt(Math.max(fans(weightShape).fanIn, 1));
-  return uniform(-bound, bound);
+  return uniformInit(-bound, bound);
 }
 
 /** What every layer with parameters takes. */
@@ -143,7 +148,9 @@ export interface BackendOption {
 /** A parameter with values drawn from `currentRandom()`. */
 export function initParameter(shape: Shape, init: Initializer, options: BackendOption = {}): Parameter {
   const values = init(shape, currentRandom());
-  return new Parameter(tensor(values, shape, { dtype: 'float32', ...(options.backend ? { backend: options.backend } : {}) }));
+  return new Parameter(
+    tensor(values, shape, { dtype: 'float32', ...(options.backend ? { backend: options.backend } : {}) }),
+  );
 }
 
 /** What layers with a weight and a bias take. */

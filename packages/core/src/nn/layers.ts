@@ -9,7 +9,13 @@ import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
 import { ReLU, Sigmoid } from './activation.ts';
 import { Conv2d } from './conv.ts';
-import { defaultBiasInit, defaultWeightInit, initParameter, type BackendOption, type WeightOptions } from './init.ts';
+import {
+  defaultBiasInit,
+  defaultWeightInit,
+  initParameter,
+  type BackendOption,
+  type WeightOptions,
+} from './init.ts';
 import { Module, type Parameter } from './module.ts';
 import type { LayoutOption } from './window.ts';
 
@@ -28,7 +34,9 @@ export class Linear extends Module {
     const shape = [outFeatures, inFeatures];
     this.weight = initParameter(shape, options.init ?? defaultWeightInit, options);
     this.bias =
-      (options.bias ?? true) ? initParameter([outFeatures], options.biasInit ?? defaultBiasInit(shape), options) : null;
+      (options.bias ?? true)
+        ? initParameter([outFeatures], options.biasInit ?? defaultBiasInit(shape), options)
+        : null;
   }
   forward(x: Tensor): Tensor {
     return linear(x, this.weight.value, this.bias?.value);

@@ -38,7 +38,10 @@ export class Parameter extends Slot {
 }
 
 /** A tensor that belongs to the state of a module but is not trained, such as running statistics. */
-export class StateBuffer extends Slot {}
+export class StateBuffer extends Slot {
+  /** `loadStateDict` does not ask for it: PyTorch's older checkpoints lack `num_batches_tracked`. */
+  optional = false;
+}
 
 export type Member = Module | Parameter | StateBuffer;
 
@@ -57,7 +60,8 @@ export interface StageRange {
 
 /** Does `name`, or a prefix of it that ends at a dot, match? */
 export function matchesName(name: string, pattern: NamePattern): boolean {
-  if (Array.isArray(pattern)) return (pattern as readonly (string | RegExp)[]).some((p) => matchesName(name, p));
+  if (Array.isArray(pattern))
+    return (pattern as readonly (string | RegExp)[]).some((p) => matchesName(name, p));
   if (pattern instanceof RegExp) return pattern.test(name);
   const glob = (pattern as string)
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
@@ -81,7 +85,8 @@ export abstract class Module {
   *members(): IterableIterator<[string, Member]> {
     for (const [key, value] of Object.entries(this) as [string, unknown][]) {
       if (isMember(value)) yield [key, value];
-      else if (Array.isArray(value)) for (const [i, v] of value.entries()) if (isMember(v)) yield [`${key}.${i}`, v];
+      else if (Array.isArray(value))
+        for (const [i, v] of value.entries()) if (isMember(v)) yield [`${key}.${i}`, v];
     }
   }
 
@@ -143,15 +148,24 @@ export abstract class Module {
       if (names.length) problems.push(`${title}: ${names.join(', ')}`);
     };
     if (options.strict ?? true) {
-      list('missing', [...slots.keys()].filter((n) => !state.has(n)));
-      list('unexpected', [...state.keys()].filter((n) => !slots.has(n)));
+      const optional = (s: Parameter | StateBuffer): boolean => s instanceof StateBuffer && s.optional;
+      list(
+        'missing',
+        [...slots].filter(([n, s]) => !state.has(n) && !optional(s)).map(([n]) => n),
+      );
+      list(
+        'unexpected',
+        [...state.keys()].filter((n) => !slots.has(n)),
+      );
     }
     const shared = [...state].filter(([n]) => slots.has(n));
     list(
       'wrong shape',
       shared
         .filter(([n, v]) => !sameShape(v.shape, slots.get(n)!.value.shape))
-        .map(([n, v]) => `${n} (given ${showShape(v.shape)}, wanted ${showShape(slots.get(n)!.value.shape)})`),
+        .map(
+          ([n, v]) => `${n} (given ${showShape(v.shape)}, wanted ${showShape(slots.get(n)!.value.shape)})`,
+        ),
     );
     if (problems.length) throw new GraftError(`the state does not fit this model; ${problems.join('; ')}`);
     for (const [name, entry] of shared) {
@@ -230,7 +244,9 @@ export class Sequential extends Module {
   constructor(children: readonly Module[] | Readonly<Record<string, Module>> | ReadonlyMap<string, Module>) {
     super();
     this.#children =
-      children instanceof Map ? new Map(children) : new Map(Object.entries(children as Record<string, Module>));
+      children instanceof Map
+        ? new Map(children)
+        : new Map(Object.entries(children as Record<string, Module>));
   }
   override *members(): IterableIterator<[string, Member]> {
     yield* this.#children;
@@ -253,7 +269,9 @@ export interface Stage {
  */
 export function stagesOf(model: Module, prefix = ''): Stage[] {
   if (!(model instanceof Sequential)) return [{ name: prefix, module: model }];
-  return [...model.members()].flatMap(([key, m]) => (m instanceof Module ? stagesOf(m, join(prefix, key)) : []));
+  return [...model.members()].flatMap(([key, m]) =>
+    m instanceof Module ? stagesOf(m, join(prefix, key)) : [],
+  );
 }
 
 function isRange(which: NamePattern | StageRange | undefined): which is StageRange {

@@ -87,7 +87,10 @@ abstract class BatchNorm extends Norm {
 
   forward(x: Tensor): Tensor {
     if (!this.ranks.includes(x.rank)) {
-      fail(this.constructor.name, `input has shape ${showShape(x.shape)}, it must have ${this.ranks.join(' or ')} axes`);
+      fail(
+        this.constructor.name,
+        `input has shape ${showShape(x.shape)}, it must have ${this.ranks.join(' or ')} axes`,
+      );
     }
     const running = { mean: this.runningMean.value, variance: this.runningVar.value };
     const training = this.training && !this.locked && this.statistics === 'batch';
@@ -148,7 +151,8 @@ export class GroupNorm extends Norm {
     options: NormOptions = {},
   ) {
     super([channels], options);
-    if (channels % groups !== 0) fail('GroupNorm', `${channels} channels do not divide into ${groups} groups`);
+    if (channels % groups !== 0)
+      fail('GroupNorm', `${channels} channels do not divide into ${groups} groups`);
   }
   forward(x: Tensor): Tensor {
     return groupNorm(x, this.groups, this.affine());

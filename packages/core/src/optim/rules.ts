@@ -1,0 +1,180 @@
+import { add, div, maximum, mul, relu, sqrt, sub } from '../ops/index.ts';
+import type { Tensor } from '../tensor.ts';
+import {
+  RuleOptimizer,
+  type BaseHyper,
+  type GroupOptions,
+  type Optimizer,
+  type Scalars,
+  type UpdateContext,
+} from './optimizer.ts';
+
+/** bⁿ for n ≥ 0 by repeated squaring: the same bits on every platform, unlike `**`. */
+export function power(b: number, n: number): number {
+  let result = 1;
+  for (let square = b, k = n; k > 0; k = Math.floor(k / 2), square *= square)
+    if (k % 2 === 1) result *= square;
+  return result;
+}
+
+/** g + weightDecay · p. */
+function decayed({ p, g, hyper, c }: UpdateContext<BaseHyper>): Tensor {
+  return hyper.weightDecay === 0 ? g : add(g, mul(p, c(hyper.weightDecay)));
+}
+
+/** old · b + new · (1 − b); without an old value, as if it were 0. */
+function average(old: Tensor | undefined, now: Tensor, b: number, c: Scalars): Tensor {
+  const fresh = mul(now, c(1 - b));
+  return old ? add(mul(old, c(b)), fresh) : fresh;
+}
+
+type Options<H extends BaseHyper> = Partial<H> & GroupOptions<H>;
+
+/** The settings among the options, with defaults. */
+function settings<H extends BaseHyper>(defaults: H, options: Options<H>): H {
+  const entries = Object.keys(defaults).map((k) => [
+    k,
+    (options as Record<string, unknown>)[k] ?? defaults[k as keyof H],
+  ]);
+  return Object.fromEntries(entries) as H;
+}
+
+export interface SgdHyper extends BaseHyper {
+  /** Share of the last update that is kept. Default 0. */
+  readonly momentum: number;
+  /** Share of the gradient that does not enter the momentum. Default 0. */
+  readonly dampening: number;
+  /** Look ahead along the momentum. (Sutskever et al., 2013) Default false. */
+  readonly nesterov: boolean;
+}
+
+/**
+ * Stochastic gradient descent: b ← momentum · b + (1 − dampening) · g (first step: b ← g); p ← p − lr · b, or with Nesterov's
+ * momentum p ← p − lr · (g + momentum · b). PyTorch's formulas. Default lr 1e-3.
+ */
+export function sgd(options: Options<SgdHyper> = {}): Optimizer {
+  const hyper = settings({ lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false }, options);
+  return new RuleOptimizer<SgdHyper>('sgd', hyper, options, (ctx) => {
+    const { p, hyper: h, lr, state, c } = ctx;
+    const g = decayed(ctx);
+    if (h.momentum === 0) return { p: sub(p, mul(g, c(lr))), state: {} };
+    const before = state.momentum_buffer;
+    const buffer = before
+      ? add(mul(before, c(h.momentum)), h.dampening === 0 ? g : mul(g, c(1 - h.dampening)))
+      : g;
+    const direction = h.nesterov ? add(g, mul(buffer, c(h.momentum))) : buffer;
+    return { p: sub(p, mul(direction, c(lr))), state: { momentum_buffer: buffer } };
+  });
+}
+
+export interface AdamHyper extends BaseHyper {
+  /** Decay of the first and second moments. Default [0.9, 0.999]. */
+  readonly betas: readonly [number, number];
+  /** Added to the root. Default 1e-8. */
+  readonly eps: number;
+  /** Divide by the largest second moment so far. (Reddi et al., 2018) Default false. */
+  readonly amsgrad: boolean;
+}
+
+function adamUpdate(
+  ctx: UpdateContext<AdamHyper>,
+  p: Tensor,
+  g: Tensor,
+): { p: Tensor; state: Record<string, Tensor> } {
+  const { hyper, lr, t, state, c } = ctx;
+  const [b1, b2] = hyper.betas;
+  const m = average(state.exp_avg, g, b1, c);
+  const v = average(state.exp_avg_sq, mul(g, g), b2, c);
+  const next: Record<string, Tensor> = { exp_avg: m, exp_avg_sq: v };
+  let top = v;
+  if (hyper.amsgrad) {
+    const before = state.max_exp_avg_sq;
+    top = next.max_exp_avg_sq = before ? maximum(before, v) : v;
+  }
+  // (lr / k1) · m / (√v / √k2 + eps), multiplied through by √k2: one tensor less.
+  const root = Math.sqrt(1 - power(b2, t));
+  const size = (lr * root) / (1 - power(b1, t));
+  const update = div(m, add(sqrt(top), c(hyper.eps * root)));
+  return { p: sub(p, mul(update, c(size))), state: next };
+}
+
+const adamDefaults = { betas: [0.9, 0.999], eps: 1e-8, amsgrad: false } as const;
+
+/**
+ * Adam (Kingma, Ba, 2015, arXiv:1412.6980), with weight decay as a penalty. PyTorch's formulas. Default lr 1e-3,
+ * weightDecay 0.
+ */
+export function adam(options: Options<AdamHyper> = {}): Optimizer {
+  const hyper = settings<AdamHyper>({ lr: 1e-3, weightDecay: 0, ...adamDefaults }, options);
+  return new RuleOptimizer('adam', hyper, options, (ctx) => adamUpdate(ctx, ctx.p, decayed(ctx)));
+}
+
+/**
+ * Adam with decoupled weight decay, p ← p · (1 − lr · weightDecay) before the update. (Loshchilov, Hutter, 2019,
+ * arXiv:1711.05101) Default lr 1e-3, weightDecay 1e-2.
+ */
+export function adamW(options: Options<AdamHyper> = {}): Optimizer {
+  const hyper = settings<AdamHyper>({ lr: 1e-3, weightDecay: 1e-2, ...adamDefaults }, options);
+  return new RuleOptimizer('adamW', hyper, options, (ctx) => {
+    const { p, g, hyper: h, lr, c } = ctx;
+    return adamUpdate(ctx, h.weightDecay === 0 ? p : mul(p, c(1 - lr * h.weightDecay)), g);
+  });
+}
+
+export interface RmspropHyper extends BaseHyper {
+  /** Decay of the mean square. Default 0.99. */
+  readonly alpha: number;
+  /** Added to the root. Default 1e-8. */
+  readonly eps: number;
+  /** Share of the last update that is kept. Default 0. */
+  readonly momentum: number;
+  /** Divide by the standard deviation instead of the root mean square. Default false. */
+  readonly centered: boolean;
+}
+
+/**
+ * RMSprop (Hinton, 2012): s ← alpha · s + (1 − alpha) · g², d = g / (√s + eps), p ← p − lr · d, or with momentum
+ * b ← momentum · b + d, p ← p − lr · b. PyTorch's formulas. Default lr 1e-2.
+ */
+export function rmsprop(options: Options<RmspropHyper> = {}): Optimizer {
+  const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
+  return new RuleOptimizer<RmspropHyper>('rmsprop', settings(defaults, options), options, (ctx) => {
+    const { p, hyper: h, lr, state, c } = ctx;
+    const g = decayed(ctx);
+    const square = average(state.square_avg, mul(g, g), h.alpha, c);
+    const next: Record<string, Tensor> = { square_avg: square };
+    let spread = square;
+    if (h.centered) {
+      const mean = average(state.grad_avg, g, h.alpha, c);
+      next.grad_avg = mean;
+      spread = relu(sub(square, mul(mean, mean))); // rounding must not make it negative
+    }
+    const d = div(g, add(sqrt(spread), c(h.eps)));
+    if (h.momentum === 0) return { p: sub(p, mul(d, c(lr))), state: next };
+    const before = state.momentum_buffer;
+    const buffer = before ? add(mul(before, c(h.momentum)), d) : d;
+    next.momentum_buffer = buffer;
+    return { p: sub(p, mul(buffer, c(lr))), state: next };
+  });
+}
+
+export interface AdagradHyper extends BaseHyper {
+  /** The rate at step t is lr / (1 + (t − 1) · lrDecay). Default 0. */
+  readonly lrDecay: number;
+  /** Added to the root. Default 1e-10. */
+  readonly eps: number;
+  /** What the sum of squares starts from. Default 0. */
+  readonly initialAccumulator: number;
+}
+
+/** Adagrad (Duchi et al., 2011): s ← s + g², p ← p − rate · g / (√s + eps). PyTorch's formulas. Default lr 1e-2. */
+export function adagrad(options: Options<AdagradHyper> = {}): Optimizer {
+  const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, eps: 1e-10, initialAccumulator: 0 };
+  return new RuleOptimizer<AdagradHyper>('adagrad', settings(defaults, options), options, (ctx) => {
+    const { p, hyper: h, lr, t, state, c } = ctx;
+    const g = decayed(ctx);
+    const sum = add(state.sum ?? c(h.initialAccumulator), mul(g, g));
+    const rate = lr / (1 + (t - 1) * h.lrDecay);
+    return { p: sub(p, mul(div(g, add(sqrt(sum), c(h.eps))), c(rate))), state: { sum } };
+  });
+}
