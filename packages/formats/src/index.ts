@@ -1,0 +1,11 @@
+export * from './errors.ts';
+export * from './graph.ts';
+export * from './graph-module.ts';
+export { graphOps, type GraphOp } from './graph-ops.ts';
+export * from './half.ts';
+export { parseStrictJson, type StrictJson } from './json.ts';
+export * from './safetensors.ts';
+export * from './segments.ts';
+export { readTfjsGraphModel, type TfjsOptions } from './tfjs.ts';
+export { readTfjsWeights, type TfjsWeight } from './tfjs-weights.ts';
+export { prune, simplifyActivations } from './simplify.ts';

@@ -1,0 +1,185 @@
+import {
+  add,
+  BatchNorm2d,
+  composite,
+  Conv2d,
+  Hardswish,
+  kaimingNormal,
+  Module,
+  relu,
+  ReLU,
+  ReLU6,
+  Sequential,
+  SiLU,
+  type Backend,
+  type Initializer,
+  type Layout,
+  type Member,
+  type Tensor,
+} from '@graftjs/core';
+
+/** Where weights go and how they start; the blocks' own default is He's normal initialization by fan-out. */
+export interface LayerOptions {
+  readonly backend?: Backend;
+  readonly init?: Initializer;
+  readonly biasInit?: Initializer;
+}
+
+export type ActivationName = 'relu' | 'relu6' | 'hardswish' | 'silu';
+const activations: Record<ActivationName, new () => Module> = {
+  relu: ReLU,
+  relu6: ReLU6,
+  hardswish: Hardswish,
+  silu: SiLU,
+};
+
+export interface ConvNormActivationConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Default 3, padded so that stride 1 keeps the size. */
+  readonly kernel?: number;
+  readonly stride?: number;
+  readonly groups?: number;
+  /** Default 'relu'; null for none. */
+  readonly activation?: ActivationName | null;
+  readonly layout?: Layout;
+}
+
+/** Convolution without bias, batch norm, activation: '0', '1', '2', as torchvision's `Conv2dNormActivation`. */
+export class ConvNormActivation extends Module {
+  readonly config: ConvNormActivationConfig;
+  readonly #parts: readonly Module[];
+  constructor(config: ConvNormActivationConfig, options: LayerOptions = {}) {
+    super();
+    this.config = config;
+    const {
+      inChannels,
+      outChannels,
+      kernel = 3,
+      stride = 1,
+      groups = 1,
+      activation = 'relu',
+      layout = 'channels-first',
+    } = config;
+    const padding = (kernel - 1) / 2;
+    this.#parts = [
+      new Conv2d(inChannels, outChannels, kernel, {
+        init: kaimingNormal({ mode: 'fanOut' }),
+        ...options,
+        ...{ stride, padding, groups, layout, bias: false },
+      }),
+      new BatchNorm2d(outChannels, { ...options, layout }),
+      ...(activation ? [new activations[activation]()] : []),
+    ];
+  }
+  override *members(): IterableIterator<[string, Member]> {
+    for (const [i, m] of this.#parts.entries()) yield [String(i), m];
+  }
+  forward(x: Tensor): Tensor {
+    return composite(() => this.#parts.reduce((y, m) => m.forward(y), x));
+  }
+  describe(): string {
+    const { inChannels, outChannels, kernel = 3, stride = 1 } = this.config;
+    return `Conv, norm, activation ${inChannels} → ${outChannels}, ${kernel}×${kernel}${stride === 1 ? '' : `, stride ${stride}`}`;
+  }
+}
+
+export interface InvertedResidualConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly stride: number;
+  /** Hidden channels are `inChannels · expand`. */
+  readonly expand: number;
+  readonly layout?: Layout;
+}
+
+/**
+ * Expand by a 1×1 convolution, filter each channel by a depthwise 3×3, project by a linear 1×1; the input is added
+ * where the shape allows. (Sandler et al., 2018, arXiv:1801.04381)
+ */
+export class InvertedResidual extends Module {
+  readonly config: InvertedResidualConfig;
+  readonly conv: Sequential;
+  constructor(config: InvertedResidualConfig, options: LayerOptions = {}) {
+    super();
+    this.config = config;
+    const { inChannels, outChannels, stride, expand, layout = 'channels-first' } = config;
+    const hidden = Math.round(inChannels * expand);
+    const common = { activation: 'relu6', layout } as const;
+    this.conv = new Sequential([
+      ...(expand === 1
+        ? []
+        : [new ConvNormActivation({ inChannels, outChannels: hidden, kernel: 1, ...common }, options)]),
+      new ConvNormActivation(
+        { inChannels: hidden, outChannels: hidden, stride, groups: hidden, ...common },
+        options,
+      ),
+      new Conv2d(hidden, outChannels, 1, {
+        init: kaimingNormal({ mode: 'fanOut' }),
+        ...options,
+        bias: false,
+        layout,
+      }),
+      new BatchNorm2d(outChannels, { ...options, layout }),
+    ]);
+  }
+  forward(x: Tensor): Tensor {
+    const { inChannels, outChannels, stride } = this.config;
+    return composite(() => {
+      const y = this.conv.forward(x);
+      return stride === 1 && inChannels === outChannels ? add(x, y) : y;
+    });
+  }
+  describe(): string {
+    const { inChannels, outChannels, stride, expand } = this.config;
+    return `Inverted residual ${inChannels} → ${outChannels}, expansion ${expand}${stride === 1 ? '' : `, stride ${stride}`}`;
+  }
+}
+
+export interface BasicBlockConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly stride: number;
+  readonly layout?: Layout;
+}
+
+/**
+ * Two 3×3 convolutions and the input added to them, through a 1×1 convolution ('downsample') where the shape changes.
+ * (He et al., 2015, arXiv:1512.03385)
+ */
+export class BasicBlock extends Module {
+  readonly config: BasicBlockConfig;
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly conv2: Conv2d;
+  readonly bn2: BatchNorm2d;
+  readonly downsample: Sequential | null;
+  constructor(config: BasicBlockConfig, options: LayerOptions = {}) {
+    super();
+    this.config = config;
+    const { inChannels, outChannels, stride, layout = 'channels-first' } = config;
+    const common = { init: kaimingNormal({ mode: 'fanOut' }), ...options, bias: false, layout };
+    this.conv1 = new Conv2d(inChannels, outChannels, 3, { ...common, stride, padding: 1 });
+    this.bn1 = new BatchNorm2d(outChannels, common);
+    this.conv2 = new Conv2d(outChannels, outChannels, 3, { ...common, padding: 1 });
+    this.bn2 = new BatchNorm2d(outChannels, common);
+    this.downsample =
+      stride === 1 && inChannels === outChannels
+        ? null
+        : new Sequential([
+            new Conv2d(inChannels, outChannels, 1, { ...common, stride }),
+            new BatchNorm2d(outChannels, common),
+          ]);
+  }
+  forward(x: Tensor): Tensor {
+    return composite(() => {
+      const y = relu(this.bn1.forward(this.conv1.forward(x)));
+      const z = this.bn2.forward(this.conv2.forward(y));
+      return relu(add(z, this.downsample ? this.downsample.forward(x) : x));
+    });
+  }
+  describe(): string {
+    const { inChannels, outChannels, stride } = this.config;
+    return `Basic block ${inChannels} → ${outChannels}${stride === 1 ? '' : `, stride ${stride}`}`;
+  }
+}

@@ -1,0 +1,14 @@
+export { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
+export { COCO_MOBILENET_V3, cocoMobilenetPreprocess } from './coco-mobilenet-v3.ts';
+export { buildModel, describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
+export {
+  encodeModel,
+  loadModel,
+  MODEL_FORMAT_VERSION,
+  readModelInfo,
+  saveModel,
+  type LoadedModel,
+  type LoadOptions,
+  type ModelInfo,
+  type SaveOptions,
+} from './model-file.ts';

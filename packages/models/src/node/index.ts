@@ -1,0 +1,1 @@
+export { loadBase, type BaseOptions } from './base.ts';
