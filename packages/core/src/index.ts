@@ -2,7 +2,7 @@ export * from './autograd.ts';
 export * from './backend.ts';
 export * from './default-backend.ts';
 export * from './errors.ts';
-export * as float32 from './math/index.ts';
+export * from './math/index.ts';
 export { memory, type MemoryCount } from './memory.ts';
 export {
   composite,
@@ -27,3 +27,4 @@ export * from './primitives.ts';
 export * from './rng/index.ts';
 export * from './tensor.ts';
 export * from './types.ts';
+export * from './train/index.ts';

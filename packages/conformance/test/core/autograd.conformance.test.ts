@@ -16,11 +16,11 @@ import {
   valueAndGrad,
   type Tensor,
 } from '@graftjs/core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const backend = await createCpuBackend();
 const other = await createCpuBackend();
-beforeAll(() => setDefaultBackend(backend));
+setDefaultBackend(backend);
 const values = (t: Tensor): number[] => [...t.dataSync()];
 
 describe('the tape', () => {

@@ -20,10 +20,10 @@ import {
   type Field,
   type Module,
 } from '@graftjs/core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const backend = await createCpuBackend();
-beforeAll(() => setDefaultBackend(backend));
+setDefaultBackend(backend);
 
 describe('what a convolution is said to be', () => {
   const [size, margin, shift] = [12, 3, 2];

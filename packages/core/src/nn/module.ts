@@ -284,10 +284,16 @@ export function stageRange(model: Module, range: StageRange): Stage[] {
   const names = stages.map((s) => s.name);
   const at = (name: string): [number, number] => {
     const inside = names.flatMap((n, i) => (n === name || n.startsWith(`${name}.`) ? [i] : []));
-    if (!inside.length) throw unknownName('layer', name, names);
+    if (!inside.length) throw unknownName('layer', name, names.flatMap(withParents));
     return [inside[0]!, inside.at(-1)!];
   };
   const first = range.from === undefined ? 0 : at(range.from)[0];
   const last = range.to === undefined ? stages.length - 1 : at(range.to)[1];
   return stages.slice(first, last + 1);
+}
+
+/** 'a.b.c' → 'a', 'a.b', 'a.b.c'. */
+function withParents(name: string): string[] {
+  const parts = name.split('.');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
 }

@@ -1,4 +1,4 @@
-import { cospi, log, sinpi } from '../math/index.ts';
+import { cospi, log, sinpi } from '../math/float32.ts';
 import { philox } from './philox.ts';
 
 const f = Math.fround;

@@ -340,7 +340,7 @@ class Run {
     const meta = JSON.parse(saved.meta) as { settings: Record<string, unknown>; optimizerSteps: number; at: Position };
     assertSameRun(meta.settings, JSON.parse(JSON.stringify(this.#settings())) as Record<string, unknown>);
     this.model.loadStateDict(restoreTensors(saved, 'model/', this.#backend));
-    this.options.optimizer.loadState(restoreTensors(saved, 'optimizer/', this.#backend), meta.optimizerSteps);
+    await this.options.optimizer.loadState(restoreTensors(saved, 'optimizer/', this.#backend), meta.optimizerSteps);
     this.#best = restoreTensors(saved, 'best/', this.#backend);
     for (const t of this.#best.values()) t.keep();
     this.#at = meta.at;

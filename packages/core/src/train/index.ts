@@ -5,4 +5,5 @@ export * from './feature-cache.ts';
 export * from './fit.ts';
 export * from './options.ts';
 export * from './receptive-field.ts';
+export * from './recipes.ts';
 export * from './transfer.ts';

@@ -1,3 +1,4 @@
+import { pow } from '../math/float32.ts';
 import { add, gather, mul, sub, tensor } from '../ops/index.ts';
 import type { Random } from '../rng/index.ts';
 import type { Tensor } from '../tensor.ts';
@@ -16,8 +17,8 @@ export function mixupPairs(n: number, alpha: number, random: Random): MixupPairs
   const weight = new Float32Array(n);
   for (let i = 0; i < n; i++) {
     for (;;) {
-      const a = random.uniform() ** (1 / alpha);
-      const b = random.uniform() ** (1 / alpha);
+      const a = pow(random.uniform(), Math.fround(1 / alpha));
+      const b = pow(random.uniform(), Math.fround(1 / alpha));
       if (a + b > 1 || a + b === 0) continue;
       weight[i] = Math.max(a, b) / (a + b);
       break;
