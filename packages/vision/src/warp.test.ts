@@ -65,6 +65,8 @@ describe('warp', () => {
 
   it('keeps its bits', () => {
     const out = warp(noise(31, 31, 4), { rotate: 17, scale: 1.13, translate: [0.05, -0.03], fill: 'white' });
-    expect(createHash('sha256').update(out.data).digest('hex').slice(0, 16)).toMatchInlineSnapshot(`"2927e9f9f4d2a92f"`);
+    expect(createHash('sha256').update(out.data).digest('hex').slice(0, 16)).toMatchInlineSnapshot(
+      `"2927e9f9f4d2a92f"`,
+    );
   });
 });

@@ -118,6 +118,7 @@ describe('imageFolder', () => {
     const root = await folder({
       ...pictures(['a', 'b'], 2),
       '.DS_Store': 'x',
+      '__MACOSX/._a.png': 'x',
       '.git/config': 'x',
       'a/.hidden.png': 'x',
       'a/notes.txt': 'x',
@@ -299,6 +300,20 @@ describe('imageFolder', () => {
     expect(await readdir(cacheDir)).toEqual(kept);
     await writeFile(join(top, 'blocked'), '');
     expect(await failure(root, { cacheDir: join(top, 'blocked', 'x') })).toContain('cache cannot be written');
+  });
+
+  it('takes the same picture several times', async () => {
+    const files = Object.fromEntries(
+      ['a', 'b'].flatMap((name) => Array.from({ length: 12 }, (_, i) => [`${name}/${i}.png`, 5])),
+    );
+    const root = await folder(files);
+    for (const options of [{ memoryLimit: 0 }, { cacheDir: join(top, 'same') }]) {
+      const data = await open(root, { ...options, concurrency: 8 });
+      expect([data.skipped, data.train.length]).toEqual([[], 20]);
+      const two = await data.train.load([0, 19], 0);
+      expect(two.subarray(0, 768)).toEqual(two.subarray(768));
+      await data.dispose();
+    }
   });
 
   it('notices a picture that changed after it was read', async () => {

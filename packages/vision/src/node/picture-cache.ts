@@ -17,6 +17,7 @@ export class PictureCache {
   readonly #limit: number;
   readonly #keep: string | undefined;
   #bytes = 0;
+  #parts = 0;
   #temporary: Promise<string> | undefined;
   #removeAtExit: (() => void) | undefined;
 
@@ -46,15 +47,11 @@ export class PictureCache {
       await mkdir(folder, { recursive: true });
       const file = fileOf(folder, key);
       // Renamed when it is whole, so that a run killed meanwhile leaves no half picture.
-      const part = `${file}.${process.pid}.part`;
+      const part = `${file}.${process.pid}-${this.#parts++}.part`;
       await writeFile(part, encodeBlob(picture));
       await rename(part, file);
     } catch (error) {
-      const problem =
-        (error as NodeJS.ErrnoException).code === 'ENOSPC' ? 'the disk is full' : fileProblem(error);
-      throw new DatasetError(`${folder}: the pictures' cache cannot be written: ${problem}`, {
-        cause: error,
-      });
+      throw cannotWrite(folder, error);
     }
   }
 
@@ -77,13 +74,24 @@ export class PictureCache {
   }
 
   #temporaryFolder(): Promise<string> {
-    this.#temporary ??= mkdtemp(join(tmpdir(), 'graft-pictures-')).then((folder) => {
-      this.#removeAtExit = () => rmSync(folder, { recursive: true, force: true });
-      process.once('exit', this.#removeAtExit);
-      return folder;
-    });
+    this.#temporary ??= mkdtemp(join(tmpdir(), 'graft-pictures-')).then(
+      (folder) => {
+        this.#removeAtExit = () => rmSync(folder, { recursive: true, force: true });
+        process.once('exit', this.#removeAtExit);
+        return folder;
+      },
+      (error: unknown) => {
+        throw cannotWrite(tmpdir(), error);
+      },
+    );
     return this.#temporary;
   }
+}
+
+function cannotWrite(folder: string, error: unknown): DatasetError {
+  const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+  const problem = full ? 'the disk is full' : fileProblem(error);
+  return new DatasetError(`${folder}: the pictures' cache cannot be written: ${problem}`, { cause: error });
 }
 
 const fileOf = (folder: string, key: string): string => join(folder, `${key}.rgb`);

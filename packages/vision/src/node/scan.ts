@@ -44,7 +44,7 @@ interface Listing {
   readonly others: string[];
 }
 
-/** What lies in a folder, by name; links are followed, hidden entries left out. */
+/** What lies in a folder, by name; links are followed, hidden entries (and what macOS adds to zip files) left out. */
 async function list(path: string): Promise<Listing> {
   let entries: Dirent[];
   try {
@@ -58,7 +58,7 @@ async function list(path: string): Promise<Listing> {
   }
   const found: Listing = { folders: [], pictures: [], others: [] };
   for (const entry of entries) {
-    if (entry.name.startsWith('.')) continue;
+    if (entry.name.startsWith('.') || entry.name === '__MACOSX') continue;
     let kind: Pick<Dirent, 'isDirectory' | 'isFile'> = entry;
     // A link that leads nowhere is kept by its ending, so that opening it says what is wrong.
     if (entry.isSymbolicLink()) kind = await stat(join(path, entry.name)).catch(() => linkToNothing);
