@@ -130,7 +130,7 @@ export function detailSize(size: number, augmentation: Augmentation | undefined)
 export function augmentPicture(
   picture: Picture,
   augmentation: Augmentation,
-  random: Random,
+  random: Pick<Random, 'uniform'>,
   size?: number,
 ): Picture {
   const a = augmentation;

@@ -1,4 +1,4 @@
-import { float32, GraftError, type Random } from '@graftjs/core';
+import { float32, GraftError } from '@graftjs/core';
 
 /** A batch on the host: `count` samples one after the other, and their targets, `count` rows of one value a class. */
 export interface Batch {
@@ -8,13 +8,19 @@ export interface Batch {
   readonly targets: Float32Array;
 }
 
+/** What mixup needs of a random stream; core's `Random` has it. */
+export interface MixupDraws {
+  uniform(): number;
+  permutation(n: number): ArrayLike<number>;
+}
+
 const MAX_ALPHA = 4;
 
 /**
  * A number between 0 and 1 from the distribution Beta(α, α), by Jöhnk's method: u^(1/α) and v^(1/α) for uniform u and v,
  * again and again until their sum is at most 1. Powers are core's, so the bits are the same everywhere. α = 1 is uniform.
  */
-function drawShare(alpha: number, random: Random): number {
+function drawShare(alpha: number, random: Pick<MixupDraws, 'uniform'>): number {
   for (;;) {
     const a = float32.pow(random.uniform(), 1 / alpha);
     const b = float32.pow(random.uniform(), 1 / alpha);
@@ -28,7 +34,7 @@ function drawShare(alpha: number, random: Random): number {
  * @param alpha above 0 and at most 4; 0.2 is usual, small values mix less
  * @throws GraftError if α is out of range or the arrays do not hold `count` rows
  */
-export function mixup(batch: Batch, alpha: number, random: Random): Batch {
+export function mixup(batch: Batch, alpha: number, random: MixupDraws): Batch {
   const { count, inputs, targets } = batch;
   if (!(alpha > 0 && alpha <= MAX_ALPHA)) {
     throw new GraftError(`mixup: alpha must be above 0 and at most ${MAX_ALPHA}; got ${alpha}`);

@@ -80,33 +80,6 @@ describe('stratifiedSplit', () => {
     expect(new Set(seeds.map((s) => s.validation.join())).size).toBeGreaterThan(5);
   });
 
-  it('keeps its choice', () => {
-    expect(stratifiedSplit(labels, { validation: 0.3, test: 0.2 }, 7)).toMatchInlineSnapshot(`
-      {
-        "test": [
-          0,
-          1,
-          2,
-        ],
-        "train": [
-          3,
-          4,
-          6,
-          7,
-          8,
-          11,
-          12,
-        ],
-        "validation": [
-          5,
-          9,
-          10,
-          13,
-        ],
-      }
-    `);
-  });
-
   it('refuses shares that leave nothing', () => {
     expect(() => stratifiedSplit(labels, { validation: 0.5, test: 0.5 })).toThrow(
       'leave nothing to train on',
