@@ -59,7 +59,7 @@ export function nll(
   target: Tensor,
   options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
 ): Tensor {
-  return fromTargets('nll', logp, target, options, (t) => neg(sum(masked(t, logp), 1)));
+  return fromTargets('nll', logp, target, options, (t) => sub(0, sum(masked(t, logp), 1)));
 }
 
 /** t · logp, but 0 where t is 0 even if logp is −Infinity. */
@@ -74,7 +74,7 @@ function negativeLogLikelihood(x: Tensor, t: Tensor): Tensor {
     [x, t],
     () => {
       const logp = logSoftmaxForward(x, 1);
-      return [neg(sum(masked(t, logp), 1)), logp];
+      return [sub(0, sum(masked(t, logp), 1)), logp]; // 0 − 0 is +0, −(0) is not
     },
     // logp is an output so that a gradient of this gradient reaches x through it.
     ({ outputs, grads: [g, gLogp], needs }) =>

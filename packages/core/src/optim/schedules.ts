@@ -156,7 +156,7 @@ export class ReduceOnPlateau {
   step(metric: number): number {
     const { factor = 0.1, patience = 10, cooldown: rest = 0, minLr = 0, eps = 1e-8 } = this.options;
     let { lr, best, badEpochs, cooldown } = this.#state;
-    if (best === null || this.#better(metric, best)) {
+    if (this.#better(metric, best)) {
       best = metric;
       badEpochs = 0;
     } else badEpochs++;
@@ -173,8 +173,10 @@ export class ReduceOnPlateau {
     this.#state = { lr, best, badEpochs, cooldown };
     return lr;
   }
-  #better(metric: number, best: number): boolean {
+  /** NaN is never better. */
+  #better(metric: number, last: number | null): boolean {
     const { mode = 'min', threshold = 1e-4, thresholdMode = 'rel' } = this.options;
+    const best = last ?? (mode === 'min' ? Infinity : -Infinity);
     if (mode === 'min') return metric < (thresholdMode === 'rel' ? best * (1 - threshold) : best - threshold);
     return metric > (thresholdMode === 'rel' ? best * (1 + threshold) : best + threshold);
   }
