@@ -1,0 +1,277 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import {
+  AdaptiveAvgPool2d,
+  AdaptiveMaxPool2d,
+  add,
+  AvgPool1d,
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  ConvTranspose2d,
+  currentRandom,
+  Dropout,
+  Flatten,
+  GlobalAvgPool2d,
+  GlobalMaxPool2d,
+  GroupNorm,
+  Identity,
+  InstanceNorm,
+  isWindowed,
+  LayerNorm,
+  Linear,
+  manualSeed,
+  MaxPool2d,
+  memory,
+  ones,
+  PReLU,
+  Random,
+  randomNormal,
+  ReLU,
+  ReLU6,
+  Residual,
+  scope,
+  Sequential,
+  setDefaultBackend,
+  SqueezeExcite,
+  sum,
+  tensor,
+  transpose,
+  Upsample,
+  valueAndGrad,
+  zerosInit,
+  type Module,
+  type StateEntry,
+  type Tensor,
+} from '@graftjs/core';
+import { describe, expect, test } from 'vitest';
+
+const backend = await createCpuBackend();
+setDefaultBackend(backend);
+const values = (t: Tensor): number[] => [...t.dataSync()];
+const normal = (shape: number[], name = 'x'): Tensor => randomNormal(shape, new Random(5, name));
+const shapes = (m: Module): Record<string, readonly number[]> =>
+  Object.fromEntries([...m.stateDict()].map(([n, t]) => [n, t.shape]));
+
+describe('names and shapes are those of torchvision', () => {
+  test.each<[string, Module, Record<string, readonly number[]>]>([
+    ['Conv2d', new Conv2d(4, 6, [3, 5], { groups: 2 }), { weight: [6, 2, 3, 5], bias: [6] }],
+    ['Conv1d', new Conv1d(4, 6, 3, { bias: false }), { weight: [6, 4, 3] }],
+    ['Conv3d', new Conv3d(2, 3, 2), { weight: [3, 2, 2, 2, 2], bias: [3] }],
+    ['ConvTranspose2d', new ConvTranspose2d(4, 6, 3, { groups: 2 }), { weight: [4, 3, 3, 3], bias: [6] }],
+    ['Linear', new Linear(5, 2), { weight: [2, 5], bias: [2] }],
+    [
+      'BatchNorm2d',
+      new BatchNorm2d(3),
+      { weight: [3], bias: [3], running_mean: [3], running_var: [3], num_batches_tracked: [] },
+    ],
+    [
+      'BatchNorm1d, not affine',
+      new BatchNorm1d(3, { affine: false }),
+      { running_mean: [3], running_var: [3], num_batches_tracked: [] },
+    ],
+    ['LayerNorm', new LayerNorm([2, 3]), { weight: [2, 3], bias: [2, 3] }],
+    ['GroupNorm', new GroupNorm(2, 4), { weight: [4], bias: [4] }],
+    ['InstanceNorm', new InstanceNorm(4), {}],
+    ['PReLU', new PReLU(3), { weight: [3] }],
+    [
+      'SqueezeExcite',
+      new SqueezeExcite(8, 2),
+      { 'fc1.weight': [2, 8, 1, 1], 'fc1.bias': [2], 'fc2.weight': [8, 2, 1, 1], 'fc2.bias': [8] },
+    ],
+    [
+      'Residual',
+      new Residual(new Sequential([new Conv2d(1, 1, 1, { bias: false })]), {
+        shortcut: new Conv2d(1, 1, 1, { bias: false }),
+      }),
+      { 'body.0.weight': [1, 1, 1, 1], 'shortcut.weight': [1, 1, 1, 1] },
+    ],
+  ])('%s', (_, module, wanted) => expect(shapes(module)).toEqual(wanted));
+
+  test('a checkpoint without num_batches_tracked loads; one without running_var does not', () => {
+    const norm = new BatchNorm2d(2);
+    const entry = (data: number[]): StateEntry => ({ shape: [2], data });
+    const state = new Map<string, StateEntry>([
+      ['weight', entry([1, 2])],
+      ['bias', entry([3, 4])],
+      ['running_mean', entry([5, 6])],
+      ['running_var', entry([7, 8])],
+    ]);
+    norm.loadStateDict(state);
+    expect(values(norm.runningVar.value)).toEqual([7, 8]);
+    state.set('num_batches_tracked', { shape: [], data: [9] });
+    norm.loadStateDict(state);
+    expect(norm.numBatchesTracked.value.dtype).toBe('int32');
+    expect(values(norm.numBatchesTracked.value)).toEqual([9]);
+    state.delete('running_var');
+    expect(() => norm.loadStateDict(state)).toThrow(/missing: running_var$/);
+  });
+});
+
+describe('batch norm', () => {
+  const x = add(normal([8, 3, 4, 4]), 2);
+  const statistics = (m: BatchNorm2d): number[][] =>
+    [m.runningMean, m.runningVar, m.numBatchesTracked].map((s) => values(s.value));
+
+  test('in training moves its statistics, which survive the scope, and leaks nothing', () => {
+    const norm = new BatchNorm2d(3);
+    scope(() => void norm.forward(x));
+    const before = memory(backend).tensors;
+    scope(() => void valueAndGrad(() => sum(norm.forward(x)), norm.parameters()));
+    expect(memory(backend).tensors).toBe(before);
+    const [mean, variance, count] = statistics(norm);
+    expect(count).toEqual([2]);
+    for (const m of mean) expect(m).toBeGreaterThan(0.2);
+    for (const v of variance) expect(v).not.toBe(1);
+  });
+
+  test.each<[string, (m: BatchNorm2d) => void]>([
+    ['in evaluation', (m) => m.eval()],
+    ['locked', (m) => m.lock()],
+    ["with statistics 'stored'", (m) => (m.statistics = 'stored')],
+  ])('%s, it uses the stored statistics and leaves them alone', (_, set) => {
+    const norm = new BatchNorm2d(3);
+    norm.forward(x);
+    const plain = values(norm.eval().forward(x));
+    norm.train();
+    const before = statistics(norm);
+    set(norm);
+    expect(values(norm.forward(x))).toEqual(plain);
+    expect(statistics(norm)).toEqual(before);
+  });
+
+  test('is frozen when nothing in it can move', () => {
+    const norm = new BatchNorm2d(3);
+    for (const p of norm.parameters()) p.locked = true;
+    expect(norm.frozen).toBe(false); // its statistics still follow the batch
+    norm.statistics = 'stored';
+    expect(norm.frozen).toBe(true);
+    expect(new BatchNorm1d(3, { affine: false }).frozen).toBe(false);
+    expect(new BatchNorm1d(3, { affine: false }).lock().frozen).toBe(true);
+  });
+
+  test('says which ranks it takes, and that one value has no variance', () => {
+    expect(() => new BatchNorm3d(3).forward(x)).toThrow(
+      /BatchNorm3d: input has shape \[8, 3, 4, 4\], it must have 5 axes/,
+    );
+    expect(() => new BatchNorm1d(3).forward(ones([1, 3]))).toThrow(/use a larger batch/);
+    expect(() => new BatchNorm2d(4).forward(x)).toThrow(/the input has 3 channels: it must be \[3\]/);
+  });
+});
+
+describe('windows', () => {
+  test('convolutions and pools show their geometry', () => {
+    const conv = new Conv2d(1, 1, 3, { stride: 2, padding: 'same', dilation: [1, 2] });
+    expect(conv.window).toEqual({ kernel: [3, 3], stride: [2, 2], dilation: [1, 2], padding: 'same' });
+    expect(new MaxPool2d([2, 3]).window).toEqual({
+      kernel: [2, 3],
+      stride: [2, 3],
+      dilation: [1, 1],
+      padding: 0,
+    });
+    expect(new AvgPool1d(4, { stride: 1, padding: 2 }).window).toEqual({
+      kernel: [4],
+      stride: [1],
+      dilation: [1],
+      padding: 2,
+    });
+    expect(new ConvTranspose2d(1, 1, 2, { stride: 2 }).window.transposed).toBe(true);
+    expect([conv, new MaxPool2d(2), new ReLU(), new GlobalAvgPool2d()].map(isWindowed)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test('a module says what it is', () => {
+    expect(new Conv2d(16, 16, 3, { stride: 2, groups: 16 }).describe()).toBe(
+      'Conv2d 16 → 16, 3×3, stride 2×2, groups 16',
+    );
+    expect(new Linear(4, 2).describe()).toBe('Linear 4 → 2');
+  });
+
+  test('wrong arguments and inputs are named', () => {
+    expect(() => new Conv2d(3, 4, 3, { groups: 2 })).toThrow(
+      /Conv2d: 3 and 4 channels do not divide into 2 groups/,
+    );
+    expect(() => new Conv2d(3, 4, [3])).toThrow(/kernelSize \[3\] has 1 entries for 2 spatial axes/);
+    expect(() => new MaxPool2d(2).forward(ones([1, 2, 8]))).toThrow(
+      /MaxPool2d: input has shape \[1, 2, 8\], it must have 4 axes/,
+    );
+    expect(() => new Upsample({})).toThrow(/either size or scale/);
+  });
+});
+
+describe('the same network in both layouts', () => {
+  const build = (layout: 'channels-first' | 'channels-last'): Sequential => {
+    manualSeed(11);
+    return new Sequential([
+      new Conv2d(3, 8, 3, { padding: 'same', layout }),
+      new BatchNorm2d(8, { layout }),
+      new PReLU(8, { layout }),
+      new MaxPool2d(2, { layout }),
+      new SqueezeExcite(8, 4, { layout }),
+      new Residual(new Conv2d(8, 8, 3, { groups: 4, padding: 1, layout }), { activation: new ReLU6() }),
+      new ConvTranspose2d(8, 4, 2, { stride: 2, layout }),
+      new Upsample({ scale: 2, mode: 'linear', layout }),
+      new GroupNorm(2, 4, { layout }),
+      new AdaptiveAvgPool2d([3, 2], { layout }),
+      new AdaptiveMaxPool2d(2, { layout }),
+      new GlobalMaxPool2d({ layout }),
+      new Flatten(),
+      new Identity(),
+      new Linear(4, 2),
+    ]);
+  };
+  test('has the same weights, outputs and gradients', () => {
+    const x = normal([2, 3, 8, 8]);
+    const [first, last] = [build('channels-first'), build('channels-last')];
+    const run = (m: Sequential, input: Tensor): number[][] => {
+      const { value, grads } = valueAndGrad(() => {
+        const logits = m.forward(input);
+        return { loss: sum(logits), logits };
+      }, m.parameters());
+      return [value.logits, ...grads].map(values);
+    };
+    const [a, b] = [run(first, x), run(last, transpose(x, [0, 2, 3, 1]))];
+    a.forEach((list, i) =>
+      list.forEach((v, j) => expect(Math.abs(v - b[i]![j]!)).toBeLessThan(1e-4 * (1 + Math.abs(v)))),
+    );
+  });
+});
+
+describe('randomness', () => {
+  test('initial weights depend on the seed alone', () => {
+    const make = (seed: number): number[] => {
+      manualSeed(seed);
+      return values(new Conv2d(2, 2, 3).weight.value);
+    };
+    expect(make(1)).toEqual(make(1));
+    expect(make(1)).not.toEqual(make(2));
+    expect(values(new Linear(3, 2, { init: zerosInit, biasInit: zerosInit }).forward(ones([1, 3])))).toEqual([
+      0, 0,
+    ]);
+  });
+
+  test('dropout draws in training only, and not while locked', () => {
+    const drop = new Dropout(0.5);
+    const x = ones([50]);
+    const at = currentRandom().position;
+    expect(drop.eval().forward(x)).toBe(x);
+    expect(drop.train().lock().forward(x)).toBe(x);
+    expect(currentRandom().position).toBe(at);
+    expect(values(drop.unlock().forward(x))).toContain(0);
+    expect(currentRandom().position).toBe(at + 50);
+    expect([drop.frozen, new Dropout(0).frozen]).toEqual([false, true]);
+  });
+});
+
+test('tensor() of a layer goes to the backend it is given', async () => {
+  const other = await createCpuBackend();
+  expect(new Conv2d(1, 1, 1, { backend: other }).weight.value.backend).toBe(other);
+  expect(new BatchNorm2d(1, { backend: other }).numBatchesTracked.value.backend).toBe(other);
+  expect(tensor([1]).backend).toBe(backend);
+});
