@@ -1,0 +1,89 @@
+import { flag, required } from '../args.ts';
+import { openBackend } from '../backends.ts';
+import { evaluateFolder, type FolderScores } from '../evaluation.ts';
+import { percent, plural } from '../format.ts';
+import { oneLine, painter } from '../io.ts';
+import { openClassifier } from '../model-files.ts';
+import { Progress } from '../progress.ts';
+import type { Command } from '../run.ts';
+import { table } from '../table.ts';
+import { backendName, cacheFolder } from '../train-options.ts';
+
+function toJson({ scores, part, skipped }: FolderScores): Record<string, unknown> {
+  return {
+    accuracy: scores.accuracy,
+    balancedAccuracy: scores.balancedAccuracy,
+    count: scores.count,
+    classes: scores.perClass.map((c) => c.class),
+    perClass: scores.perClass,
+    confusion: scores.confusion,
+    interval: scores.interval,
+    part,
+    skipped,
+  };
+}
+
+function show({ scores }: FolderScores, bold: (text: string) => string): string {
+  const right = { right: true };
+  const columns = [
+    { title: 'class' },
+    { title: 'pictures', ...right },
+    { title: 'recall', ...right },
+    { title: 'precision', ...right },
+    { title: 'F1', ...right },
+    { title: 'most often taken for' },
+  ];
+  const rows = scores.perClass.map((c) => [
+    oneLine(c.class),
+    String(c.count),
+    ...[c.recall, c.precision, c.f1].map((v) => (c.count ? percent(v) : '–')),
+    oneLine(c.takenFor ?? ''),
+  ]);
+  const [low, high] = scores.interval;
+  const accuracy = `accuracy ${percent(scores.accuracy)} of ${plural(scores.count, 'picture')} (95 % interval ${percent(low)} to ${percent(high)})`;
+  const guessing = percent(1 / scores.perClass.length);
+  return `${table(columns, rows)}\n\n${bold(accuracy)}\n${bold(`balanced accuracy ${percent(scores.balancedAccuracy)}`)} (guessing: ${guessing})`;
+}
+
+export const evaluate: Command = {
+  summary: 'Measure a model on a folder of labelled pictures',
+  args: {
+    model: { type: 'positional', description: 'A model that graft train wrote' },
+    folder: { type: 'positional', description: 'A folder with one folder of pictures for each class' },
+    strict: {
+      type: 'boolean',
+      description: 'Stop at a picture that cannot be read, instead of leaving it out',
+    },
+    cache: {
+      type: 'string',
+      valueHint: 'FOLDER|off',
+      description: 'Where features of the base are kept between runs',
+    },
+    backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
+    json: { type: 'boolean', description: 'One JSON object on standard output' },
+  },
+  examples: [
+    'graft evaluate model.safetensors photos/test',
+    'graft evaluate model.safetensors others --json',
+  ],
+  async run(values, io) {
+    const path = required(values, 'model', 'the model');
+    const folder = required(values, 'folder', 'the folder with the pictures');
+    const progress = new Progress(io);
+    const { backend } = await openBackend(backendName(values));
+    try {
+      const model = await openClassifier(path);
+      const options = { folder, strict: flag(values, 'strict'), cache: cacheFolder(values, io) };
+      const done = await evaluateFolder(model, options, progress);
+      const paint = painter(io.stdout, io.env);
+      io.stdout.write(
+        flag(values, 'json')
+          ? `${JSON.stringify(toJson(done))}\n`
+          : `${show(done, (text) => paint('bold', text))}\n`,
+      );
+    } finally {
+      progress.clear();
+      await backend.dispose();
+    }
+  },
+};

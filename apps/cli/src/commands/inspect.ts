@@ -1,0 +1,124 @@
+import {
+  sampleShapeOf,
+  scope,
+  stagesOf,
+  summarize,
+  zeros,
+  type BaseModel,
+  type LayerSummary,
+} from '@graftjs/core';
+import { flag, number, required, type Values } from '../args.ts';
+import { openBackend } from '../backends.ts';
+import { count, list } from '../format.ts';
+import { oneLine, painter, type Io } from '../io.ts';
+import { openBase } from '../model-files.ts';
+import type { Command } from '../run.ts';
+import { pairs, table } from '../table.ts';
+import { backendName } from '../train-options.ts';
+
+/** '35 px, every 8': how wide a window of the picture an output sees, and how far its neighbour's is moved. */
+function field({ receptiveField: [first, ...others] }: LayerSummary): string {
+  if (!first) return '';
+  if (first.size === 0) return 'everything';
+  const sizes = [first, ...others].every((f) => f.size === first.size)
+    ? [first.size]
+    : [first, ...others].map((f) => f.size);
+  return `${sizes.join(' × ')} px, every ${first.jump}${first.global ? ', and everything' : ''}`;
+}
+
+function layersOf({ model, preprocess }: BaseModel): LayerSummary[] {
+  return scope(() => summarize(model, zeros([1, ...sampleShapeOf(preprocess)]), preprocess.layout));
+}
+
+function show(
+  base: BaseModel,
+  classes: readonly string[] | undefined,
+  layers: readonly LayerSummary[],
+  io: Io,
+): string {
+  const paint = painter(io.stdout, io.env);
+  const stages = new Set(stagesOf(base.model).map((s) => s.name));
+  const weights = base.model.parameters().map((p) => ({ n: p.value.size, locked: p.locked }));
+  const total = weights.reduce((a, w) => a + w.n, 0);
+  const locked = weights.reduce((a, w) => a + (w.locked ? w.n : 0), 0);
+  const p = base.preprocess;
+  const head = pairs([
+    ['model', oneLine(base.name)],
+    ...(classes ? [['classes', `${classes.length}: ${list(classes.map(oneLine), 20)}`] as const] : []),
+    ['input', `${p.size} × ${p.size} pixels, ${p.fit}, ${p.layout}`],
+    ['parameters', `${count(total)}${locked ? `, ${count(locked)} locked` : ''}`],
+    ...(base.defaultCut === undefined ? [] : [['usual cut', base.defaultCut] as const]),
+    ...(base.licence === undefined ? [] : [['licence', oneLine(base.licence)] as const]),
+  ]);
+  const right = { right: true };
+  const columns = [
+    { title: 'layer' },
+    { title: 'kind' },
+    { title: 'output', ...right },
+    { title: 'parameters', ...right },
+    { title: 'locked' },
+    { title: 'sees' },
+  ];
+  const rows = layers.map((l) => [
+    // a stage, where the network can be cut, is marked
+    `${stages.has(l.name) ? '*' : ' '} ${'  '.repeat(l.depth)}${oneLine(l.name)}`,
+    l.kind,
+    l.outputShape.slice(1).join(' × '),
+    l.parameters ? count(l.parameters) : '',
+    l.locked ? 'yes' : '',
+    field(l),
+  ]);
+  const legend =
+    "* a layer that --cut and --unlock-from take. 'sees': the window of the picture that one output looks at";
+  return `${head}\n\n${table(columns, rows)}\n\n${paint('dim', legend)}`;
+}
+
+function toJson(
+  base: BaseModel,
+  classes: readonly string[] | undefined,
+  layers: readonly LayerSummary[],
+): unknown {
+  const stages = new Set(stagesOf(base.model).map((s) => s.name));
+  const { name, preprocess, defaultCut, licence } = base;
+  return {
+    name,
+    classes: classes ?? null,
+    preprocess,
+    defaultCut: defaultCut ?? null,
+    licence: licence ?? null,
+    parameters: base.model.parameters().reduce((a, p) => a + p.value.size, 0),
+    layers: layers.map(({ outputShape, depth, ...l }) => ({
+      ...l,
+      outputShape: outputShape.slice(1),
+      depth,
+      cut: stages.has(l.name),
+    })),
+  };
+}
+
+export const inspect: Command = {
+  summary: 'List the layers of a model or a base',
+  args: {
+    model: { type: 'positional', description: 'A model file, or the name of a base' },
+    size: { type: 'string', valueHint: 'PIXELS', description: "Side of the picture (the model's own)" },
+    backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
+    json: { type: 'boolean', description: 'One JSON object on standard output' },
+  },
+  examples: ['graft inspect model.safetensors', 'graft inspect coco-mobilenet-v3 --size 160'],
+  async run(values: Values, io: Io) {
+    const what = required(values, 'model', 'the model, or the name of a base,');
+    const size = number(values, 'size', { min: 32, max: 1024, whole: true });
+    const { backend } = await openBackend(backendName(values));
+    try {
+      const { base, classes } = await openBase(what, size);
+      const layers = layersOf(base);
+      io.stdout.write(
+        flag(values, 'json')
+          ? `${JSON.stringify(toJson(base, classes, layers))}\n`
+          : `${show(base, classes, layers, io)}\n`,
+      );
+    } finally {
+      await backend.dispose();
+    }
+  },
+};

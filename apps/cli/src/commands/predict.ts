@@ -1,0 +1,104 @@
+import { GraftError, noGrad, scope, softmax, tensor, type Tensor } from '@graftjs/core';
+import { inputShape, toInput } from '@graftjs/vision';
+import { decodeImage } from '@graftjs/vision/node';
+import { flag, number, required, type Values } from '../args.ts';
+import { openBackend } from '../backends.ts';
+import { describeError, UsageError } from '../errors.ts';
+import { percent, plural } from '../format.ts';
+import { oneLine, type Io } from '../io.ts';
+import { openClassifier, type Classifier } from '../model-files.ts';
+import { Progress } from '../progress.ts';
+import type { Command } from '../run.ts';
+import { table } from '../table.ts';
+import { backendName } from '../train-options.ts';
+
+export interface Prediction {
+  readonly file: string;
+  /** The likeliest classes, likeliest first. */
+  readonly top: readonly { readonly class: string; readonly probability: number }[];
+}
+
+/** What the model says about one picture. */
+async function predictOne(
+  { model, classes, preprocess }: Classifier,
+  file: string,
+  top: number,
+): Promise<Prediction> {
+  const picture = await decodeImage(file, { size: preprocess.size });
+  const input = toInput(picture, preprocess);
+  const output = scope(() =>
+    noGrad((): Tensor => softmax(model.forward(tensor(input, [1, ...inputShape(preprocess)])), 1)),
+  );
+  const p = await output.data();
+  output.dispose();
+  const order = classes.map((_, c) => c).sort((a, b) => p[b]! - p[a]! || a - b);
+  return { file, top: order.slice(0, top).map((c) => ({ class: classes[c]!, probability: p[c]! })) };
+}
+
+interface Failure {
+  readonly file: string;
+  readonly error: string;
+}
+
+/** Asks the model about every file. Those that are no pictures are named, and do not stop the others. */
+export async function predictFiles(
+  classifier: Classifier,
+  files: readonly string[],
+  top: number,
+  progress: Progress,
+): Promise<{ predictions: Prediction[]; failed: Failure[] }> {
+  const predictions: Prediction[] = [];
+  const failed: Failure[] = [];
+  for (const [i, file] of files.entries()) {
+    try {
+      predictions.push(await predictOne(classifier, file, top));
+    } catch (error) {
+      failed.push({ file, error: describeError(error) });
+      progress.say(describeError(error));
+    }
+    progress.update('pictures', { label: 'pictures', done: i + 1, total: files.length });
+  }
+  progress.clear();
+  return { predictions, failed };
+}
+
+function show(predictions: readonly Prediction[]): string {
+  const rows = predictions.flatMap(({ file, top }) =>
+    top.map((t, i) => [i === 0 ? oneLine(file) : '', oneLine(t.class), percent(t.probability)]),
+  );
+  return table([{ title: 'picture' }, { title: 'class' }, { title: 'probability', right: true }], rows);
+}
+
+export const predict: Command = {
+  summary: 'Say what is on pictures',
+  args: {
+    model: { type: 'positional', description: 'A model that graft train wrote' },
+    images: { type: 'positional', description: 'One or more picture files' },
+    top: { type: 'string', valueHint: 'N', description: 'How many classes to list for each picture (5)' },
+    backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
+    json: { type: 'boolean', description: 'One JSON object on standard output' },
+  },
+  rest: true,
+  examples: [
+    'graft predict model.safetensors picture.jpg',
+    'graft predict model.safetensors *.jpg --top 1 --json',
+  ],
+  async run(values: Values, io: Io) {
+    const path = required(values, 'model', 'the model');
+    const files = values._.slice(1);
+    if (files.length === 0) throw new UsageError('name at least one picture: graft predict MODEL IMAGE…');
+    const top = number(values, 'top', { min: 1, whole: true }) ?? 5;
+    const { backend } = await openBackend(backendName(values));
+    try {
+      const classifier = await openClassifier(path);
+      const { predictions, failed } = await predictFiles(classifier, files, top, new Progress(io));
+      if (flag(values, 'json')) {
+        io.stdout.write(`${JSON.stringify({ predictions, ...(failed.length ? { failed } : {}) })}\n`);
+      } else if (predictions.length) io.stdout.write(`${show(predictions)}\n`);
+      if (failed.length)
+        throw new GraftError(`${plural(failed.length, 'picture')} of ${files.length} could not be read`);
+    } finally {
+      await backend.dispose();
+    }
+  },
+};

@@ -1,0 +1,94 @@
+import { constants } from 'node:fs';
+import { access, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { GraftError } from '@graftjs/core';
+import { fileError } from './errors.ts';
+
+/** Is there anything of that name? */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The temporary name is always the same, so that what a killed run leaves is replaced by the next one. */
+function temporary(path: string): string {
+  return join(dirname(path), `.${basename(path)}.tmp`);
+}
+
+/** A new file, never one that a link leads to. */
+async function create(path: string): Promise<FileHandle> {
+  await rm(path, { force: true });
+  return open(path, 'wx');
+}
+
+/**
+ * Writes a file whole or not at all: to a temporary name beside it, flushed to the disk, then renamed. A crash leaves
+ * the old file or the new one.
+ */
+export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  const temp = temporary(path);
+  try {
+    const file = await create(temp);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temp, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temp, { force: true }).catch(() => undefined);
+    throw fileError(path, error);
+  }
+}
+
+/** Makes a rename last through a power cut. Some systems cannot open folders, and need not. */
+async function syncFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(path, 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch {
+    // best effort
+  }
+}
+
+/**
+ * Can a file be put here? Found out before hours of training, not after.
+ * @throws GraftError that says why not
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const folder = dirname(path);
+  const at = await stat(folder).catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      throw new GraftError(`the folder ${folder} for --out does not exist; create it first`);
+    throw fileError(folder, error);
+  });
+  if (!at.isDirectory())
+    throw new GraftError(`${folder} is a file, so ${path} cannot be written; choose another --out`);
+  const target = await stat(path).catch(() => null);
+  if (target?.isDirectory()) {
+    throw new GraftError(
+      `${path} is a folder; --out wants a file, such as ${join(path, 'model.safetensors')}`,
+    );
+  }
+  const temp = temporary(path);
+  try {
+    await access(folder, constants.W_OK);
+    await (await create(temp)).close();
+  } catch (error) {
+    throw fileError(path, error);
+  } finally {
+    await rm(temp, { force: true }).catch(() => undefined);
+  }
+}
+
+/** `photos/cats.safetensors` → `photos/cats` + suffix. */
+export function beside(path: string, suffix: string): string {
+  return path.replace(/\.safetensors$/i, '') + suffix;
+}

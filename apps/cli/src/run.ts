@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import { nearest } from '@graftjs/core';
+import { parseArgs, renderUsage, type ArgsDef, type CommandDef } from 'citty';
+import { checkArgs, type Values } from './args.ts';
+import { describeError, exitCodeOf, UsageError } from './errors.ts';
+import { hasColour, painter, type Io, type Output } from './io.ts';
+
+/** A subcommand: its options as citty has them, and what it does. */
+export interface Command {
+  readonly summary: string;
+  /** Positional arguments and options. */
+  readonly args: ArgsDef;
+  /** Takes any number of positional arguments. */
+  readonly rest?: boolean;
+  /** Shown under the options. */
+  readonly examples: readonly string[];
+  run(values: Values, io: Io): Promise<void>;
+}
+
+/** Loaded when they are wanted: `graft --help` need not load the image library. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  train: async () => (await import('./commands/train.ts')).train,
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluate,
+  predict: async () => (await import('./commands/predict.ts')).predict,
+  inspect: async () => (await import('./commands/inspect.ts')).inspect,
+  backends: async () => (await import('./commands/backends.ts')).backends,
+};
+
+const HELP: ArgsDef = { help: { type: 'boolean', description: 'Show this' } };
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
+async function usage(
+  out: Output,
+  io: Io,
+  command: CommandDef<ArgsDef>,
+  examples: readonly string[],
+): Promise<void> {
+  const text = await renderUsage(command, { meta: { name: 'graft' } });
+  const shown = hasColour(out, io.env) ? text : stripVTControlCharacters(text);
+  out.write(
+    `${shown.trim()}\n${examples.length ? `\nEXAMPLES\n\n${examples.map((e) => `  ${e}\n`).join('')}` : ''}`,
+  );
+}
+
+async function overview(out: Output, io: Io): Promise<void> {
+  const bold = painter(out, io.env);
+  const width = Math.max(...Object.keys(COMMANDS).map((n) => n.length));
+  out.write(
+    'graft: train an image classifier on your own pictures, on top of a network somebody has trained\n\n',
+  );
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    out.write(`  ${bold('bold', `graft ${name.padEnd(width)}`)}  ${(await load()).summary}\n`);
+  }
+  out.write("\n'graft COMMAND --help' explains a command.\n");
+}
+
+async function dispatch(argv: readonly string[], io: Io): Promise<void> {
+  const [first, ...others] = argv;
+  if (first === undefined) {
+    await overview(io.stderr, io);
+    throw new UsageError('which command?');
+  }
+  if (first === '--version') {
+    io.stdout.write(`${version()}\n`);
+    return;
+  }
+  const asksHelp = first === 'help' || first === '--help' || first === '-h';
+  const name = asksHelp ? others[0] : first;
+  if (name === undefined) return overview(io.stdout, io);
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!load) {
+    if (name.startsWith('-'))
+      throw new UsageError(`the command comes first: graft COMMAND ${name} …; see graft --help`);
+    throw new UsageError(
+      `unknown command '${name}'; did you mean '${nearest(name, Object.keys(COMMANDS), 1)[0]}'?`,
+    );
+  }
+  const command = await load();
+  const args: ArgsDef = { ...command.args, ...HELP };
+  if (asksHelp || others.includes('--help') || others.includes('-h')) {
+    const meta = { name, description: command.summary };
+    return usage(io.stdout, io, { meta, args }, command.examples);
+  }
+  checkArgs(others, args, command.rest);
+  const optional = Object.fromEntries(
+    Object.entries(args).map(([key, def]) => [
+      key,
+      def.type === 'positional' ? { ...def, required: false } : def,
+    ]),
+  );
+  await command.run(parseArgs(others, optional as ArgsDef) as unknown as Values, io);
+}
+
+/** Runs one command line; never throws. Returns the exit code: 0, 1 (it failed), 2 (wrong usage), 130 (Ctrl-C). */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    await dispatch(argv, io);
+    return 0;
+  } catch (error) {
+    const paint = painter(io.stderr, io.env);
+    io.stderr.write(`${paint('red', 'graft:')} ${describeError(error)}\n`);
+    if (io.env['GRAFT_DEBUG'] === '1' && error instanceof Error) io.stderr.write(`${error.stack ?? ''}\n`);
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,200 @@
+import { resolve } from 'node:path';
+import type { ArgsDef } from 'citty';
+import { choice, flag, number, required, text, type Values } from './args.ts';
+import { DEFAULT_BACKEND, findBackend } from './backends.ts';
+import { DEFAULTS, FINE_TUNE, HEAD_ONLY } from './defaults.ts';
+import { UsageError } from './errors.ts';
+import { defaultCacheFolder } from './feature-store.ts';
+import { shellWord } from './format.ts';
+import type { Io } from './io.ts';
+
+const AUGMENT = ['none', 'light', 'standard'] as const;
+
+/** All that decides a training run, checked and with every default filled in. */
+export interface TrainOptions {
+  readonly folder: string;
+  readonly out: string;
+  /** Name of a base, or a model file. */
+  readonly base: string;
+  readonly cut: string | null;
+  readonly unlockFrom: string | null;
+  readonly size: number;
+  readonly epochs: number;
+  readonly lr: number;
+  readonly batch: number;
+  readonly augment: (typeof AUGMENT)[number];
+  /** Share of the pictures that is held back. */
+  readonly validation: number;
+  readonly dropout: number;
+  readonly backend: string;
+  readonly seed: number;
+  readonly resume: boolean;
+  readonly force: boolean;
+  readonly strict: boolean;
+  readonly report: boolean;
+  /** Folder of the feature cache; null for none. */
+  readonly cache: string | null;
+  readonly checkpointSeconds: number;
+}
+
+export const TRAIN_ARGS: ArgsDef = {
+  folder: { type: 'positional', description: 'A folder with one folder of pictures for each class' },
+  out: { type: 'string', valueHint: 'model.safetensors', description: 'Where the model goes (needed)' },
+  base: { type: 'string', valueHint: 'NAME|FILE', description: `Network to build on (${DEFAULTS.base})` },
+  cut: {
+    type: 'string',
+    valueHint: 'LAYER',
+    description: "Last layer of the base that is kept; see 'graft inspect BASE'",
+  },
+  'unlock-from': {
+    type: 'string',
+    valueHint: 'LAYER',
+    description: 'Fine-tune the base too, from this layer on',
+  },
+  size: {
+    type: 'string',
+    valueHint: 'PIXELS',
+    description: `Pictures are scaled to this many pixels a side (${DEFAULTS.size})`,
+  },
+  epochs: {
+    type: 'string',
+    valueHint: 'N',
+    description: `Rounds through the pictures (${HEAD_ONLY.epochs}; ${FINE_TUNE.epochs} with --unlock-from)`,
+  },
+  lr: {
+    type: 'string',
+    valueHint: 'X',
+    description: `Learning rate (${HEAD_ONLY.lr}; ${FINE_TUNE.lr} with --unlock-from)`,
+  },
+  batch: { type: 'string', valueHint: 'N', description: `Pictures in a step (${DEFAULTS.batch})` },
+  augment: {
+    type: 'string',
+    valueHint: AUGMENT.join('|'),
+    description: `Vary the training pictures (${DEFAULTS.augment})`,
+  },
+  validation: {
+    type: 'string',
+    valueHint: 'SHARE',
+    description: `Share of the pictures held back to measure with (${DEFAULTS.validation}; 0 for none)`,
+  },
+  dropout: {
+    type: 'string',
+    valueHint: 'SHARE',
+    description: `Dropout before the new last layer (${DEFAULTS.dropout})`,
+  },
+  backend: {
+    type: 'string',
+    valueHint: 'NAME',
+    description: `What does the arithmetic (${DEFAULT_BACKEND}); see 'graft backends'`,
+  },
+  seed: { type: 'string', valueHint: 'N', description: `Same seed, same model (${DEFAULTS.seed})` },
+  resume: { type: 'boolean', description: 'Go on with an interrupted run' },
+  force: { type: 'boolean', description: 'Replace an existing model or checkpoint' },
+  strict: {
+    type: 'boolean',
+    description: 'Stop at a picture that cannot be read, instead of leaving it out',
+  },
+  report: {
+    type: 'boolean',
+    default: true,
+    description: 'Write model.report.html beside the model',
+    negativeDescription: 'Write no report',
+  },
+  cache: {
+    type: 'string',
+    valueHint: 'FOLDER|off',
+    description: 'Where features of the base are kept between runs (~/.cache/graft/features)',
+  },
+  'checkpoint-seconds': {
+    type: 'string',
+    valueHint: 'N',
+    description: `Least time between two checkpoints (${DEFAULTS.checkpointSeconds})`,
+  },
+  json: { type: 'boolean', description: 'One JSON object on standard output' },
+};
+
+/** The folder of the feature cache; null where it is switched off. */
+export function cacheFolder(values: Values, io: Io): string | null {
+  const given = text(values, 'cache');
+  if (given === 'off') return null;
+  return given === undefined ? defaultCacheFolder(io.env) : resolve(given);
+}
+
+/** @throws UsageError for an unknown one */
+export function backendName(values: Values): string {
+  return findBackend(text(values, 'backend') ?? DEFAULT_BACKEND).name;
+}
+
+/** @throws UsageError for what is missing or out of range */
+export function trainOptions(values: Values, io: Io): TrainOptions {
+  const folder = required(values, 'folder', 'the folder with the pictures');
+  const out = text(values, 'out');
+  if (out === undefined) throw new UsageError('say where the model goes: --out model.safetensors');
+  const unlockFrom = text(values, 'unlock-from') ?? null;
+  const recipe = unlockFrom === null ? HEAD_ONLY : FINE_TUNE;
+  return {
+    folder,
+    out,
+    base: text(values, 'base') ?? DEFAULTS.base,
+    cut: text(values, 'cut') ?? null,
+    unlockFrom,
+    size: number(values, 'size', { min: 32, max: 1024, whole: true }) ?? DEFAULTS.size,
+    epochs: number(values, 'epochs', { min: 1, whole: true }) ?? recipe.epochs,
+    lr: number(values, 'lr', { min: 0, above: true }) ?? recipe.lr,
+    batch: number(values, 'batch', { min: 1, max: 65536, whole: true }) ?? DEFAULTS.batch,
+    augment: choice(values, 'augment', AUGMENT) ?? DEFAULTS.augment,
+    validation: number(values, 'validation', { min: 0, max: 0.9 }) ?? DEFAULTS.validation,
+    dropout: number(values, 'dropout', { min: 0, max: 0.95 }) ?? DEFAULTS.dropout,
+    backend: backendName(values),
+    seed: number(values, 'seed', { min: 0, max: 2 ** 32 - 1, whole: true }) ?? DEFAULTS.seed,
+    resume: flag(values, 'resume'),
+    force: flag(values, 'force'),
+    strict: flag(values, 'strict'),
+    report: flag(values, 'report'),
+    cache: cacheFolder(values, io),
+    checkpointSeconds: number(values, 'checkpoint-seconds', { min: 0 }) ?? DEFAULTS.checkpointSeconds,
+  };
+}
+
+/** The command line that gives the same model: every option that matters to it and is not the default. */
+export function commandLine(o: TrainOptions): string {
+  const recipe = o.unlockFrom === null ? HEAD_ONLY : FINE_TUNE;
+  const words = ['graft', 'train', shellWord(o.folder), '--out', shellWord(o.out)];
+  const add = (name: string, value: string | number | null, usual: string | number | null): void => {
+    if (value !== null && value !== usual) words.push(`--${name}`, shellWord(String(value)));
+  };
+  add('base', o.base, DEFAULTS.base);
+  add('cut', o.cut, null);
+  add('unlock-from', o.unlockFrom, null);
+  add('size', o.size, DEFAULTS.size);
+  add('epochs', o.epochs, recipe.epochs);
+  add('lr', o.lr, recipe.lr);
+  add('batch', o.batch, DEFAULTS.batch);
+  add('augment', o.augment, DEFAULTS.augment);
+  add('validation', o.validation, DEFAULTS.validation);
+  add('dropout', o.dropout, DEFAULTS.dropout);
+  add('backend', o.backend, DEFAULT_BACKEND);
+  add('seed', o.seed, null);
+  if (o.strict) words.push('--strict');
+  return words.join(' ');
+}
+
+/** What a resumed run must have in common with the one that it goes on with. */
+export function runSettings(o: TrainOptions): Record<string, unknown> {
+  const { base, cut, unlockFrom, size, epochs, lr, batch, augment, validation, dropout, backend, seed } = o;
+  const names = {
+    base,
+    cut,
+    'unlock-from': unlockFrom,
+    size,
+    epochs,
+    lr,
+    batch,
+    augment,
+    validation,
+    dropout,
+    backend,
+    seed,
+  };
+  return Object.fromEntries(Object.entries(names).map(([k, v]) => [`--${k}`, v]));
+}

@@ -1,0 +1,86 @@
+import type { BaseModel, Evaluation, History } from '@graftjs/core';
+import type { ImageFolder } from '@graftjs/vision/node';
+import { basename } from 'node:path';
+import { beside, writeAtomic } from './files.ts';
+import { showPictures } from './pictures.ts';
+import { renderReport } from './report/report.ts';
+import { commandLine, type TrainOptions } from './train-options.ts';
+import { recipe, unlockEpoch } from './recipe.ts';
+import type { TrainResult } from './training.ts';
+
+/** Most pictures that a report shows. */
+const PICTURES = 36;
+
+interface Subject {
+  readonly options: TrainOptions;
+  readonly done: TrainResult;
+  readonly history: History;
+  readonly pictures: ImageFolder;
+  readonly result: Evaluation | null;
+  readonly base: BaseModel;
+}
+
+/** 'adamW: lr 0.003, weightDecay 0.01' */
+function describeOptimizer({ options, pictures }: Subject): string {
+  const { optimizer, clipNorm, labelSmoothing, classWeights } = recipe(options, pictures.train);
+  const { type, ...rest } = optimizer.describe();
+  const parts = Object.entries(rest).map(([k, v]) => `${k} ${typeof v === 'number' ? v : JSON.stringify(v)}`);
+  if (clipNorm !== undefined) parts.push(`gradients clipped at ${clipNorm}`);
+  if (labelSmoothing) parts.push(`label smoothing ${labelSmoothing}`);
+  if (classWeights) parts.push('classes weighted, as some have more pictures');
+  return `${String(type)}: ${parts.join(', ')}`;
+}
+
+function settings(subject: Subject): [string, string][] {
+  const { options: o, done, base, pictures } = subject;
+  const fine = o.unlockFrom !== null;
+  const unlock = unlockEpoch(o);
+  return [
+    ['base', `${base.name}${base.licence === undefined ? '' : ` (${base.licence})`}`],
+    ['cut after', o.cut ?? base.defaultCut ?? 'the last layer before the classifier'],
+    [
+      'trained',
+      fine
+        ? `the new last layer; from epoch ${unlock! + 1} on also the base from ${o.unlockFrom}`
+        : 'the new last layer',
+    ],
+    ['input', `${o.size} × ${o.size} pixels, ${base.preprocess.fit}`],
+    ['epochs', String(o.epochs)],
+    ['optimizer', describeOptimizer(subject)],
+    ['batch', String(o.batch)],
+    ['dropout', String(o.dropout)],
+    ['augmentation', o.augment],
+    ['held back', `${o.validation} of each class`],
+    ['seed', String(o.seed)],
+    [
+      'pictures',
+      `${done.train} for training, ${done.validation} for validation${pictures.test ? `, ${pictures.test.length} for the test` : ''}`,
+    ],
+    ['backend', `${done.backend}, ${done.threads} thread${done.threads === 1 ? '' : 's'}`],
+    ['SHA-256 of the model', done.sha256],
+  ];
+}
+
+/** Writes the report beside the model; returns its path. */
+export async function writeReport(subject: Subject): Promise<string> {
+  const { options, done, history, pictures, result } = subject;
+  const source = pictures.test ?? pictures.validation;
+  const path = beside(options.out, '.report.html');
+  const text = renderReport({
+    model: basename(options.out),
+    classes: done.classes,
+    trainCounts: pictures.train.counts(),
+    history: history.epochs,
+    bestEpoch: history.bestEpoch,
+    unlockedAt: unlockEpoch(options),
+    scores: done.scores,
+    heldBack: done.heldBack,
+    pictures: source && result ? await showPictures(source, result, PICTURES) : [],
+    skipped: pictures.skipped,
+    settings: settings(subject),
+    command: commandLine(options),
+    seconds: done.seconds,
+  });
+  await writeAtomic(path, text);
+  return path;
+}

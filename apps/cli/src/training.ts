@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import {
+  evaluate,
+  FeatureCache,
+  fit,
+  GraftError,
+  stageRange,
+  transfer,
+  type BaseModel,
+  type EpochRecord,
+  type Evaluation,
+  type FitOptions,
+  type History,
+  type Module,
+} from '@graftjs/core';
+import { saveModel } from '@graftjs/models';
+import { augmentations, type PictureSource } from '@graftjs/vision';
+import { openBackend } from './backends.ts';
+import { CheckpointFile } from './checkpoint-file.ts';
+import { describeError, InterruptedError } from './errors.ts';
+import { FolderFeatureStore } from './feature-store.ts';
+import { beside, checkWritable, exists, writeAtomic } from './files.ts';
+import { percent, plural } from './format.ts';
+import type { Io } from './io.ts';
+import { openBase } from './model-files.ts';
+import { readPictures } from './pictures.ts';
+import { Progress } from './progress.ts';
+import { recipe } from './recipe.ts';
+import { scoresOf, type Scores } from './scores.ts';
+import { commandLine, runSettings, type TrainOptions } from './train-options.ts';
+import { writeReport } from './train-report.ts';
+
+/** What `graft train --json` prints, and a little more. */
+export interface TrainResult {
+  readonly model: string;
+  readonly report: string | null;
+  /** Of the model file. */
+  readonly sha256: string;
+  readonly classes: readonly string[];
+  /** How many pictures were trained on, and held back. */
+  readonly train: number;
+  readonly validation: number;
+  /** How many pictures were left out because they could not be read. */
+  readonly skipped: number;
+  readonly epochs: number;
+  readonly bestEpoch: number | null;
+  readonly seconds: number;
+  readonly backend: string;
+  readonly threads: number;
+  readonly seed: number;
+  /** On the pictures held back: the test folder if there is one, else validation. */
+  readonly scores: Scores | null;
+  readonly heldBack: 'validation' | 'test';
+}
+
+/** Trains a classifier on a folder of pictures and writes the model file and its report. */
+export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult> {
+  const started = performance.now();
+  const progress = new Progress(io);
+  const abort = new AbortController();
+  const checkpoint = new CheckpointFile(beside(o.out, '.checkpoint.safetensors'), {
+    settings: runSettings(o),
+    seconds: o.checkpointSeconds,
+    urgent: () => abort.signal.aborted,
+  });
+  await checkTarget(o, checkpoint, progress);
+  const { backend, threads } = await openBackend(o.backend);
+  const stopListening = io.onInterrupt(() => {
+    abort.abort();
+    progress.say('stopping after the step at hand; Ctrl-C again stops at once');
+  });
+  try {
+    const { base } = await openBase(o.base, o.size);
+    checkLayers(base, o);
+    const pictures = await readPictures(
+      o.folder,
+      {
+        preprocess: base.preprocess,
+        split: { validation: o.validation },
+        seed: o.seed,
+        ...(o.augment === 'none' ? {} : { augment: augmentations[o.augment] }),
+        strict: o.strict,
+        stop: () => abort.signal.aborted,
+      },
+      progress,
+    );
+    const { train, validation, test, classes } = pictures;
+    const model = transfer(base, {
+      classes,
+      ...(o.cut === null ? {} : { cut: o.cut }),
+      dropout: o.dropout,
+      seed: o.seed,
+    });
+    const store = o.cache === null ? null : new FolderFeatureStore(o.cache);
+    const cache = new FeatureCache({ ...(store ? { store } : {}), onWarning: (text) => progress.say(text) });
+    const history = await fit(
+      model,
+      { train, ...(validation ? { validation } : {}) },
+      {
+        ...recipe(o, train),
+        cache,
+        checkpoint,
+        resume: o.resume,
+        signal: abort.signal,
+        ...watch(progress, o),
+      },
+    );
+    progress.clear();
+    if (history.stopped === 'aborted') throw interrupted(o, checkpoint);
+
+    const heldBack = test ?? validation;
+    const result = heldBack ? await measure(model, heldBack, cache, progress) : null;
+    await store?.prune();
+    const bytes = await saveModel(model, {
+      name: base.name,
+      classes,
+      preprocess: base.preprocess,
+      seed: o.seed,
+      ...(base.licence === undefined ? {} : { licence: base.licence }),
+      training: record(o, base, history, train, validation),
+    });
+    await writeAtomic(o.out, bytes);
+    const done: TrainResult = {
+      model: o.out,
+      report: null,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      classes,
+      train: train.length,
+      validation: validation?.length ?? 0,
+      skipped: pictures.skipped.length,
+      epochs: history.epochs.length,
+      bestEpoch: history.bestEpoch,
+      seconds: (performance.now() - started) / 1000,
+      backend: o.backend,
+      threads,
+      seed: o.seed,
+      scores: result && heldBack ? scoresOf(heldBack.classes, result) : null,
+      heldBack: test ? 'test' : 'validation',
+    };
+    const report = o.report
+      ? await writeReport({ options: o, done, history, pictures, result, base }).catch((error: unknown) => {
+          progress.say(`the model is saved, but there is no report: ${describeError(error)}`);
+          return null;
+        })
+      : null;
+    await checkpoint.remove();
+    await pictures.dispose();
+    return { ...done, report };
+  } finally {
+    stopListening();
+    progress.clear();
+    await backend.dispose();
+  }
+}
+
+/** @throws GraftError where the files of this run would replace others that nobody said may go */
+async function checkTarget(o: TrainOptions, checkpoint: CheckpointFile, progress: Progress): Promise<void> {
+  await checkWritable(o.out);
+  const interrupted = await exists(checkpoint.path);
+  if (o.resume && !interrupted) progress.say(`no checkpoint ${checkpoint.path}; starting from the beginning`);
+  if (o.force || (o.resume && interrupted)) {
+    if (!o.resume) await checkpoint.remove();
+    return;
+  }
+  if (await exists(o.out)) {
+    throw new GraftError(`${o.out} exists already; add --force to replace it, or choose another --out`);
+  }
+  if (interrupted) {
+    throw new GraftError(
+      `${checkpoint.path} is left from an interrupted run; add --resume to go on with it, or --force to start afresh`,
+    );
+  }
+}
+
+/** Unknown layers are known before any picture is read. @throws NameError with the nearest */
+function checkLayers(base: BaseModel, o: TrainOptions): void {
+  const cut = o.cut ?? base.defaultCut;
+  const kept = stageRange(base.model, cut === undefined ? {} : { to: cut });
+  if (o.unlockFrom === null) return;
+  const [first] = stageRange(base.model, { from: o.unlockFrom });
+  if (!kept.some((s) => s.name === first!.name)) {
+    throw new GraftError(
+      `--unlock-from ${o.unlockFrom} lies behind the cut at ${cut}; choose a layer up to the cut`,
+    );
+  }
+}
+
+/** Shows what `fit` is doing. */
+function watch(progress: Progress, o: TrainOptions): Pick<FitOptions, 'onProgress' | 'onEpoch'> {
+  let last = '';
+  return {
+    onProgress({ phase, epoch, epochs, done, total, loss }) {
+      if (phase === 'features') {
+        progress.update(`features ${epoch}`, { label: 'features of the base', done, total });
+        return;
+      }
+      const label = phase === 'train' ? `epoch ${epoch + 1}/${epochs}` : 'validation';
+      const overall =
+        phase === 'train' ? { overall: { done: epoch * total + done, total: epochs * total } } : {};
+      const extra = [loss === undefined ? '' : `loss ${loss.toFixed(3)}`, last].filter(Boolean).join(', ');
+      progress.update(phase, { label, done, total, extra, ...overall });
+    },
+    onEpoch(r: EpochRecord) {
+      if (r.validationAccuracy !== undefined) last = `validation ${percent(r.validationAccuracy)}`;
+      if (r.epoch + 1 === o.epochs) {
+        const parts = [
+          `loss ${r.loss.toFixed(3)}`,
+          `training ${percent(r.accuracy)}`,
+          ...(last ? [last] : []),
+        ];
+        progress.say(`${plural(r.epoch + 1, 'epoch')} done: ${parts.join(', ')}`);
+      }
+    },
+  };
+}
+
+function interrupted(o: TrainOptions, checkpoint: CheckpointFile): InterruptedError {
+  return new InterruptedError(
+    `stopped; the checkpoint ${checkpoint.path} is kept. To go on: ${commandLine(o)} --resume`,
+  );
+}
+
+function measure(
+  model: Module,
+  source: PictureSource,
+  cache: FeatureCache,
+  progress: Progress,
+): Promise<Evaluation> {
+  return evaluate(model, source, {
+    cache,
+    onProgress: (done, total) => progress.update('measuring', { label: 'measuring', done, total }),
+  });
+}
+
+/** What the model file says about its training. Nothing that differs from run to run: no times, no paths. */
+function record(
+  o: TrainOptions,
+  base: BaseModel,
+  history: History,
+  train: PictureSource,
+  validation: PictureSource | undefined,
+): TrainingRecord {
+  const { cut, unlockFrom, size, epochs, lr, batch, augment, validation: share, dropout, seed } = o;
+  const best = history.epochs[history.bestEpoch ?? history.epochs.length - 1];
+  return {
+    settings: {
+      base: base.name,
+      cut,
+      unlockFrom,
+      size,
+      epochs,
+      lr,
+      batch,
+      augment,
+      validation: share,
+      dropout,
+      seed,
+    },
+    pictures: { train: train.length, validation: validation?.length ?? 0, key: train.key },
+    bestEpoch: history.bestEpoch,
+    result: best ? { ...best } : {},
+  };
+}
+
+type TrainingRecord = Record<string, number | null | string | Record<string, number | string | null>>;
