@@ -7,6 +7,7 @@ import { BufferPool, type Allocator, type CpuBuffer } from './memory.ts';
 import { movementKernels } from './movement.ts';
 import { poolKernels } from './pool.ts';
 import { reduceKernels } from './reduce.ts';
+import { Workspace } from './workspace.ts';
 
 export interface CpuBackendOptions {
   /** Most bytes of released arrays that wait for reuse. Default 256 MiB; 0 keeps none. */
@@ -14,13 +15,13 @@ export interface CpuBackendOptions {
 }
 
 /** One kernel for every primitive, family by family. */
-function createKernels(memory: Allocator): Kernels<CpuBuffer> {
+function createKernels(memory: Allocator, space: Workspace): Kernels<CpuBuffer> {
   return {
     ...elementwiseKernels(memory),
     ...reduceKernels(memory),
-    ...matmulKernels(memory),
+    ...matmulKernels(memory, space),
     ...movementKernels(memory),
-    ...convKernels(memory),
+    ...convKernels(memory, space),
     ...poolKernels(memory),
   };
 }
@@ -31,7 +32,8 @@ function createKernels(memory: Allocator): Kernels<CpuBuffer> {
  */
 export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Backend<CpuBuffer>> {
   const pool = new BufferPool(options.poolBytes ?? 256 * 1024 * 1024);
-  const kernels = createKernels(pool);
+  const space = new Workspace();
+  const kernels = createKernels(pool, space);
   return {
     name: 'cpu',
     upload(data, { dtype, shape }) {
@@ -43,8 +45,11 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
     readSync: (buffer) => buffer.slice(),
     release: (buffer) => pool.free(buffer),
     flush: async () => {},
-    dispose: async () => pool.clear(),
+    async dispose() {
+      pool.clear();
+      space.clear();
+    },
     run: (op, inputs, attrs, outputs) => kernels[op](inputs, attrs, outputs),
-    memory: () => pool.usage,
+    memory: () => ({ inUse: pool.usage.inUse, pooled: pool.usage.pooled + space.bytes }),
   };
 }
