@@ -134,9 +134,11 @@ export function renameNodes(source: GraphWithWeights, rename: (node: GraphNode) 
   }
   const to = (name: string): string => names.get(name) ?? name;
   const entries = Object.entries(graph.tensors).map(([n, t]) => [to(n), t] as const);
-  const all = [...graph.inputs, ...graph.nodes.map((n) => to(n.name)), ...entries.map(([n]) => n)];
-  const twice = all.find((n, i) => all.indexOf(n) !== i);
-  if (twice !== undefined) throw new FormatError(`renaming gives two things the name '${twice}'`);
+  const seen = new Set<string>();
+  for (const name of [...graph.inputs, ...graph.nodes.map((n) => to(n.name)), ...entries.map(([n]) => n)]) {
+    if (seen.has(name)) throw new FormatError(`renaming gives two things the name '${name}'`);
+    seen.add(name);
+  }
   return {
     graph: {
       inputs: graph.inputs,

@@ -1,0 +1,230 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import { memory, NameError, setDefaultBackend, stagesOf, tensor, type Backend } from '@graftjs/core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FormatError } from './errors.ts';
+import { GraphModule } from './graph-module.ts';
+import {
+  graphFromJSON,
+  graphToJSON,
+  renameNodes,
+  type Graph,
+  type GraphValues,
+  type GraphWithWeights,
+} from './graph.ts';
+import { articulationPoints, cutGraph, graphSegments } from './segments.ts';
+import { simplifyActivations } from './simplify.ts';
+
+let cpu: Backend;
+beforeAll(async () => setDefaultBackend((cpu = await createCpuBackend())));
+
+const node = (name: string, op: string, ...inputs: (string | number)[]): Graph['nodes'][number] => ({
+  name,
+  op,
+  inputs,
+  attrs: {},
+});
+
+/** x → a.one → a.two → (b.left, b.right) → b.sum → c.scale, with a weight in b and one in c. */
+const diamond: Graph = {
+  inputs: ['x'],
+  outputs: ['c.scale'],
+  nodes: [
+    node('a.one', 'add', 'x', 1),
+    node('a.two', 'relu', 'a.one'),
+    node('b.left', 'mul', 'a.two', 'b.left.weight'),
+    node('b.right', 'tanh', 'a.two'),
+    node('b.sum', 'add', 'b.left', 'b.right'),
+    node('c.scale', 'mul', 'b.sum', 'c.scale.weight'),
+  ],
+  tensors: {
+    'b.left.weight': { shape: [2], trainable: true },
+    'c.scale.weight': { shape: [2], trainable: false },
+  },
+};
+const values = (...data: number[]): GraphValues => ({ shape: [data.length], data: Float32Array.from(data) });
+const source: GraphWithWeights = {
+  graph: diamond,
+  weights: new Map([
+    ['b.left.weight', values(2, 3)],
+    ['c.scale.weight', values(10, 100)],
+  ]),
+};
+const input = (): ReturnType<typeof tensor> => tensor([[1, -4]]);
+const expected = [(2 * 2 + Math.tanh(2)) * 10, 0];
+
+describe('GraphModule', () => {
+  it('runs the graph, and any node of it', () => {
+    const m = new GraphModule(diamond, source.weights);
+    const y = m.forward(input()).dataSync();
+    expected.forEach((v, i) => expect(y[i]).toBeCloseTo(v, 4));
+    expect([
+      ...m
+        .run(new Map([['x', input()]]), ['a.two'])
+        .get('a.two')!
+        .dataSync(),
+    ]).toEqual([2, 0]);
+  });
+  it('trains parameters and keeps constants', () => {
+    const m = new GraphModule(diamond, source.weights);
+    expect([...m.namedParameters()].map(([n]) => n)).toEqual(['b.left.weight']);
+    expect([...m.namedBuffers()].map(([n]) => n)).toEqual(['c.scale.weight']);
+  });
+  it('leaves nothing behind but its output', () => {
+    const m = new GraphModule(diamond, source.weights);
+    const x = input();
+    const before = memory(cpu).tensors;
+    m.forward(x).dispose();
+    expect(memory(cpu).tensors).toBe(before);
+    m.dispose();
+  });
+  it('wants the values of its weights', () => {
+    expect(() => new GraphModule(diamond, new Map())).toThrow(/no values of shape \[2\] for 'b.left.weight'/);
+  });
+  it('names the node that fails', () => {
+    const m = new GraphModule(diamond, source.weights);
+    expect(() => m.forward(tensor([[1, 2, 3]]))).toThrow(/node 'b.left' \(mul\): .*broadcast/);
+    const odd = graphFromJSON({
+      inputs: ['x'],
+      outputs: ['y'],
+      tensors: {},
+      nodes: [{ ...node('y', 'slice', 'x'), attrs: { ranges: 7 } }],
+    });
+    expect(() => new GraphModule(odd).forward(tensor([1]))).toThrow(FormatError);
+  });
+});
+
+describe('a graph as JSON', () => {
+  it('comes back as it was', () => {
+    expect(graphFromJSON(JSON.parse(JSON.stringify(graphToJSON(diamond))))).toEqual(diamond);
+  });
+  const with_ = (change: object): unknown => ({ ...(graphToJSON(diamond) as object), ...change });
+  const bad: [string, unknown, RegExp][] = [
+    ['null', null, /no object/],
+    ['without outputs', with_({ outputs: [] }), /no inputs or no outputs/],
+    ['with an output that is not there', with_({ outputs: ['z'] }), /'z' is not defined/],
+    [
+      'with a name twice',
+      with_({ nodes: [node('a', 'relu', 'x'), node('a', 'relu', 'x')], outputs: ['a'] }),
+      /'a' is used twice/,
+    ],
+    [
+      'out of order',
+      with_({ nodes: [...diamond.nodes].reverse() }),
+      /'c.scale' takes "b.sum", which is not defined before it/,
+    ],
+    ['with an infinite constant', with_({ nodes: [node('a', 'add', 'x', Infinity)] }), /takes null/],
+    ['with a negative extent', with_({ tensors: { w: { shape: [-1], trainable: true } } }), /tensor 'w'/],
+    [
+      'with an absurd extent',
+      with_({ tensors: { w: { shape: [2 ** 40, 2 ** 40], trainable: true } } }),
+      /'w' is too large/,
+    ],
+    ['without attributes', with_({ nodes: [{ name: 'a', op: 'relu', inputs: ['x'] }] }), /'a' has no attrs/],
+    ['without inputs', with_({ nodes: [node('a', 'relu')] }), /'a' has no inputs/],
+  ];
+  it.each(bad)('%s is refused', (_, json, message) => {
+    expect(() => graphFromJSON(json)).toThrow(FormatError);
+    expect(() => graphFromJSON(json)).toThrow(message);
+  });
+  it('with an unknown operation, or one of Object, names the nearest', () => {
+    expect(() => graphFromJSON(with_({ nodes: [node('a', 'relu7', 'x')] }))).toThrow(
+      /'relu7'; the nearest are .*'relu6'/,
+    );
+    expect(() => graphFromJSON(with_({ nodes: [node('a', 'constructor', 'x')] }))).toThrow(NameError);
+  });
+});
+
+describe('cutting', () => {
+  it('finds the nodes that everything goes through', () => {
+    expect(articulationPoints(diamond).map((i) => diamond.nodes[i]!.name)).toEqual([
+      'a.one',
+      'a.two',
+      'b.sum',
+      'c.scale',
+    ]);
+  });
+  it('does not cut where two values are still needed', () => {
+    const skip: Graph = {
+      ...diamond,
+      nodes: [...diamond.nodes.slice(0, -1), node('c.scale', 'mul', 'b.sum', 'a.one')],
+    };
+    expect(articulationPoints(skip).map((i) => skip.nodes[i]!.name)).toEqual(['a.one', 'c.scale']);
+  });
+  it('gives a chain of stages with short names and the same result', () => {
+    const chain = graphSegments(source);
+    expect(stagesOf(chain).map((s) => s.name)).toEqual(['a', 'b', 'c']);
+    expect([...chain.stateDict().keys()]).toEqual(['b.left.weight', 'c.scale.weight']);
+    expect([...chain.forward(input()).dataSync()]).toEqual([
+      ...new GraphModule(diamond, source.weights).forward(input()).dataSync(),
+    ]);
+    expect(cutGraph(source)[1]!.graph.nodes.map((n) => [n.name, ...n.inputs])).toEqual([
+      ['left', 'input', 'left.weight'],
+      ['right', 'input'],
+      ['sum', 'left', 'right'],
+    ]);
+  });
+  it('asks for distinct stage names', () => {
+    expect(() => cutGraph(source, (n) => (n.name.startsWith('b') ? 'b' : 'rest'))).toThrow(
+      /two stages would be called 'rest'/,
+    );
+  });
+  it('keeps weights that are shared and trained in one place', () => {
+    const shared: Graph = {
+      ...diamond,
+      nodes: [...diamond.nodes.slice(0, -1), node('c.scale', 'mul', 'b.sum', 'b.left.weight')],
+    };
+    expect(() => cutGraph({ ...source, graph: shared })).toThrow(/'b' and 'c' share the weights/);
+  });
+});
+
+describe('renaming', () => {
+  it('takes weights along with their node', () => {
+    const renamed = renameNodes(source, (n) => n.name.replace('b.left', 'b.gate'));
+    expect(renamed.graph.nodes[2]).toMatchObject({ name: 'b.gate', inputs: ['a.two', 'b.gate.weight'] });
+    expect([...renamed.weights.keys()]).toEqual(['b.gate.weight', 'c.scale.weight']);
+    expect(graphFromJSON(graphToJSON(renamed.graph))).toEqual(renamed.graph);
+  });
+  it('refuses to give one name to two', () => {
+    expect(() => renameNodes(source, () => 'same')).toThrow(/the name 'same'/);
+  });
+});
+
+describe('simplifyActivations', () => {
+  const sixth = 0.1666259765625; // as float16 has it
+  const swish = (flip: boolean): Graph => ({
+    inputs: ['x'],
+    outputs: ['out'],
+    tensors: {},
+    nodes: [
+      flip ? node('scaled', 'mul', 'x', sixth) : node('scaled', 'mul', sixth, 'x'),
+      flip ? node('shifted', 'add', 3, 'x') : node('shifted', 'add', 'x', 3),
+      node('gate', 'relu6', 'shifted'),
+      flip ? node('out', 'mul', 'gate', 'scaled') : node('out', 'mul', 'scaled', 'gate'),
+    ],
+  });
+  it('finds hard-swish, in either order', () => {
+    for (const flip of [false, true])
+      expect(simplifyActivations(swish(flip)).nodes).toEqual([node('out', 'hardswish', 'x')]);
+  });
+  it('finds hard-sigmoid', () => {
+    const graph = {
+      ...swish(false),
+      nodes: [node('s', 'add', 'x', 3), node('r', 'relu6', 's'), node('out', 'mul', 'r', sixth)],
+    };
+    expect(simplifyActivations(graph).nodes).toEqual([node('out', 'hardsigmoid', 'x')]);
+  });
+  it('leaves alone what only looks like it', () => {
+    const other = (change: (nodes: Graph['nodes'][number][]) => void): Graph => {
+      const nodes = [...swish(false).nodes];
+      change(nodes);
+      return { ...swish(false), nodes };
+    };
+    const cases = [
+      other((n) => (n[0] = node('scaled', 'mul', 0.2, 'x'))),
+      other((n) => (n[1] = node('shifted', 'add', 'x', 2))),
+      other((n) => n.splice(1, 0, node('y', 'tanh', 'x'), node('shifted', 'add', 'y', 3)) && n.splice(3, 1)),
+      { ...swish(false), outputs: ['out', 'gate'] },
+    ];
+    for (const graph of cases) expect(simplifyActivations(graph).nodes).toEqual(graph.nodes);
+  });
+});
