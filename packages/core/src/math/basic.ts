@@ -3,17 +3,17 @@ const f = Math.fround;
 /** 2²³: from here on every float32 is an integer. */
 const INTEGER_FROM = 8388608;
 
-/** Square root, correctly rounded, as IEEE 754 demands of hardware: negative → NaN, √−0 = −0. */
+/** Square root, correctly rounded (0.5 ulp), as IEEE 754 demands of hardware: negative → NaN, √−0 = −0. */
 export function sqrt(x: number): number {
   return f(Math.sqrt(f(x)));
 }
 
-/** 1/√x as two correctly rounded operations, √ then ÷. +0 → +∞, −0 → −∞, +∞ → +0, negative → NaN. */
+/** 1/√x as two correctly rounded operations, √ then ÷. +0 → +∞, −0 → −∞, +∞ → +0, negative → NaN. At most 1.5 ulp. */
 export function rsqrt(x: number): number {
   return f(1 / f(Math.sqrt(f(x))));
 }
 
-/** 1/x, correctly rounded. ±0 → ±∞, ±∞ → ±0. */
+/** 1/x, correctly rounded (0.5 ulp). ±0 → ±∞, ±∞ → ±0. */
 export function reciprocal(x: number): number {
   return f(1 / f(x));
 }

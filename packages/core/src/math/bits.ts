@@ -1,11 +1,11 @@
 /**
  * Bit casts and scaling shared by the float32 functions. Private to this folder.
  *
- * Everything here maps onto one or two WebAssembly SIMD instructions per lane, and so does all that is built on it:
- * `toBits`/`fromBits` are free reinterpretations, a ternary is `v128.bitselect`, `Math.fround` of one product, sum,
- * difference, quotient or square root is the f32x4 instruction of that name. Rounding a double result to float32 gives
- * exactly what the single-precision instruction gives, subnormals included: 53 ≥ 2·24 + 2 bits make the double
- * rounding harmless (Figueroa 1995, "When is double rounding innocuous?").
+ * Everything built on them maps onto WebAssembly SIMD lane by lane: `toBits` and `fromBits` are free reinterpretations, a
+ * ternary is `v128.bitselect`, a branch computes one side of what could be a select, and `Math.fround` of one product,
+ * sum, difference, quotient or square root is the f32x4 instruction of that name. Rounding a double result to float32
+ * gives exactly what the single-precision instruction gives: 53 ≥ 2·24 + 2 bits make the double rounding harmless
+ * (Figueroa 1995, "When is double rounding innocuous?").
  */
 const floats = new Float32Array(1);
 const ints = new Int32Array(floats.buffer);
@@ -25,13 +25,6 @@ export function toBits(x: number): number {
 /** The float32 with these 32 bits. */
 export function fromBits(bits: number): number {
   ints[0] = bits;
-  return floats[0]!;
-}
-
-/** The leading 12 bits of the significand: products of two heads, or of a head and a remainder, are exact. */
-export function head(x: number): number {
-  floats[0] = x;
-  ints[0] = ints[0]! & 0xfffff000;
   return floats[0]!;
 }
 

