@@ -47,7 +47,7 @@ export async function picture(
   const out = createPicture(size, size);
   const noise = new Random(seed, 'picture');
   for (let i = 0; i < out.data.length; i++) {
-    out.data[i] = Math.max(0, Math.min(255, colour[i % 3]! + Math.floor(noise.uniform() * 120) - 60));
+    out.data[i] = Math.max(0, Math.min(255, colour[i % 3]! + Math.floor(noise.uniform() * 80) - 40));
   }
   return encodePng(out);
 }

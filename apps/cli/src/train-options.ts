@@ -141,7 +141,7 @@ export function trainOptions(values: Values, io: Io): TrainOptions {
     size: number(values, 'size', { min: 32, max: 1024, whole: true }) ?? DEFAULTS.size,
     epochs: number(values, 'epochs', { min: 1, whole: true }) ?? recipe.epochs,
     lr: number(values, 'lr', { min: 0, above: true }) ?? recipe.lr,
-    batch: number(values, 'batch', { min: 1, max: 65536, whole: true }) ?? DEFAULTS.batch,
+    batch: number(values, 'batch', { min: 2, max: 65536, whole: true }) ?? DEFAULTS.batch,
     augment: choice(values, 'augment', AUGMENT) ?? DEFAULTS.augment,
     validation: number(values, 'validation', { min: 0, max: 0.9 }) ?? DEFAULTS.validation,
     dropout: number(values, 'dropout', { min: 0, max: 0.95 }) ?? DEFAULTS.dropout,

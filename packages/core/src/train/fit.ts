@@ -30,7 +30,13 @@ interface Position {
   worse: number;
 }
 
-const higherIsBetter = (m: Monitor): boolean => m === 'validationAccuracy' || m === 'validationBalancedAccuracy';
+const higherIsBetter = (m: Monitor): boolean =>
+  m === 'validationAccuracy' || m === 'validationBalancedAccuracy';
+
+/** A single sample left over joins the batch before it: batch norm cannot train on one. */
+function stepsIn(samples: number, batchSize: number): number {
+  return Math.max(1, Math.ceil((batchSize > 1 ? samples - 1 : samples) / batchSize));
+}
 
 /**
  * Trains `model` on `data`. Nothing but the seed, the data and the settings decides the result: not the backend (within
@@ -72,8 +78,9 @@ class Run {
     this.#batchSize = options.batchSize ?? 32;
     if (!(this.#batchSize >= 1)) throw new GraftError(`batchSize must be 1 or more, not ${this.#batchSize}`);
     if (!(options.epochs >= 1)) throw new GraftError(`epochs must be 1 or more, not ${options.epochs}`);
-    this.#stepsPerEpoch = Math.ceil(data.train.length / this.#batchSize);
-    this.#monitor = options.monitor ?? options.earlyStopping?.monitor ?? (data.validation ? 'validationLoss' : 'loss');
+    this.#stepsPerEpoch = stepsIn(data.train.length, this.#batchSize);
+    this.#monitor =
+      options.monitor ?? options.earlyStopping?.monitor ?? (data.validation ? 'validationLoss' : 'loss');
     this.#weights = this.#classWeights();
     this.#prefix = Prefix.none(model, data.train.sampleShape);
   }
@@ -116,7 +123,10 @@ class Run {
   /** Locks and unlocks as they are at the start of the epoch at hand, and finds the locked prefix. */
   async #unfreeze(): Promise<void> {
     for (const u of this.options.unfreeze ?? []) if (u.epoch <= this.#at.epoch) this.model.unlock(u.unlock);
-    if (!this.#trainable().length) throw new GraftError('every layer is locked: unlock() some, or give the model a new head with transfer()');
+    if (!this.#trainable().length)
+      throw new GraftError(
+        'every layer is locked: unlock() some, or give the model a new head with transfer()',
+      );
     if (this.#at.epoch === 0 || this.#prefixChanged()) {
       this.#prefix = this.#cache ? await Prefix.of(this.model, this.data.train.sampleShape) : this.#prefix;
     }
@@ -126,7 +136,9 @@ class Run {
   }
 
   #trainable(): { name: string; parameter: Parameter }[] {
-    return [...this.model.namedParameters()].filter(([, p]) => !p.locked).map(([name, parameter]) => ({ name, parameter }));
+    return [...this.model.namedParameters()]
+      .filter(([, p]) => !p.locked)
+      .map(([name, parameter]) => ({ name, parameter }));
   }
 
   #view(epoch: number): number {
@@ -148,7 +160,8 @@ class Run {
     while (at.step < this.#stepsPerEpoch) {
       if (options.signal?.aborted) return false;
       const from = at.step * this.#batchSize;
-      const indices = [...order.subarray(from, Math.min(from + this.#batchSize, train.length))];
+      const last = at.step === this.#stepsPerEpoch - 1;
+      const indices = [...order.subarray(from, last ? train.length : from + this.#batchSize)];
       const step = at.epoch * this.#stepsPerEpoch + at.step;
       const random = new Random(seed, `step/${step}`);
       const x = await this.#prefix.inputs(train, indices, view, cache, this.#put);
@@ -158,7 +171,9 @@ class Run {
       loss.dispose();
       correct.dispose();
       if (!Number.isFinite(lossValue)) {
-        throw new GraftError(`the loss became ${lossValue} at step ${step + 1}: lower the learning rate, or set clipNorm`);
+        throw new GraftError(
+          `the loss became ${lossValue} at step ${step + 1}: lower the learning rate, or set clipNorm`,
+        );
       }
       at.lossSum += lossValue * indices.length;
       at.seen += indices.length;
@@ -172,14 +187,23 @@ class Run {
     return true;
   }
 
-  readonly #put = (values: Float32Array, shape: Shape): Tensor => tensor(values, shape, { backend: this.#backend });
+  readonly #put = (values: Float32Array, shape: Shape): Tensor =>
+    tensor(values, shape, { backend: this.#backend });
 
   /** Fills the cache in the samples' order before they are wanted in a shuffled one. */
   async #warm(source: DataSource, view: number, cache: FeatureCache | null): Promise<void> {
-    if (!cache || !this.#prefix.stages.length || !cache.accepts(sizeOf(this.#prefix.shape) * 4 * source.length)) return;
+    if (
+      !cache ||
+      !this.#prefix.stages.length ||
+      !cache.accepts(sizeOf(this.#prefix.shape) * 4 * source.length)
+    )
+      return;
     for (let from = 0; from < source.length; from += this.#batchSize) {
       if (this.options.signal?.aborted) return;
-      const indices = Array.from({ length: Math.min(this.#batchSize, source.length - from) }, (_, i) => from + i);
+      const indices = Array.from(
+        { length: Math.min(this.#batchSize, source.length - from) },
+        (_, i) => from + i,
+      );
       (await this.#prefix.inputs(source, indices, view, cache, this.#put)).dispose();
       this.#tell('features', from + indices.length, source.length);
       await breathe();
@@ -225,7 +249,10 @@ class Run {
   #loss(logits: Tensor, target: Tensor): Tensor {
     const { loss, labelSmoothing = 0 } = this.options;
     if (loss) return loss(logits, target);
-    return crossEntropy(logits, target, { labelSmoothing, ...(this.#weights ? { weight: this.#weights } : {}) });
+    return crossEntropy(logits, target, {
+      labelSmoothing,
+      ...(this.#weights ? { weight: this.#weights } : {}),
+    });
   }
 
   #classWeights(): Tensor | null {
@@ -236,7 +263,10 @@ class Run {
       throw new GraftError(`${classWeights.length} class weights for ${classes.length} classes`);
     }
     const counts = classes.map((_, c) => labels.reduce((n, l) => n + (l === c ? 1 : 0), 0));
-    const values = classWeights === 'balanced' ? counts.map((n) => labels.length / (classes.length * Math.max(n, 1))) : classWeights;
+    const values =
+      classWeights === 'balanced'
+        ? counts.map((n) => labels.length / (classes.length * Math.max(n, 1)))
+        : classWeights;
     return tensor([...values], [classes.length], { backend: this.#backend }).keep();
   }
 
@@ -269,12 +299,17 @@ class Run {
             validationBalancedAccuracy: result.balancedAccuracy,
           }
         : {}),
-      learningRate: options.optimizer.lr * (options.schedule?.(lastStep, options.epochs * this.#stepsPerEpoch) ?? 1),
+      learningRate:
+        options.optimizer.lr * (options.schedule?.(lastStep, options.epochs * this.#stepsPerEpoch) ?? 1),
     };
     at.records.push(record);
     const score = record[this.#monitor];
     if (score === undefined) throw new GraftError(`'${this.#monitor}' needs validation data`);
-    const gain = at.best ? (higherIsBetter(this.#monitor) ? score - at.best.score : at.best.score - score) : Infinity;
+    const gain = at.best
+      ? higherIsBetter(this.#monitor)
+        ? score - at.best.score
+        : at.best.score - score
+      : Infinity;
     if (gain > (options.earlyStopping?.minDelta ?? 0)) {
       at.best = { epoch: at.epoch, score };
       at.worse = 0;
@@ -290,10 +325,18 @@ class Run {
   /** Tensors are immutable, so a snapshot shares the buffers. */
   #rememberBest(): void {
     for (const t of this.#best.values()) t.dispose();
-    this.#best = new Map([...this.model.stateDict()].map(([name, t]) => [name, new Tensor(t.storage, t).keep()]));
+    this.#best = new Map(
+      [...this.model.stateDict()].map(([name, t]) => [name, new Tensor(t.storage, t).keep()]),
+    );
   }
 
-  #tell(phase: 'features' | 'train' | 'validation', done: number, total: number, loss?: number, accuracy?: number): void {
+  #tell(
+    phase: 'features' | 'train' | 'validation',
+    done: number,
+    total: number,
+    loss?: number,
+    accuracy?: number,
+  ): void {
     this.options.onProgress?.({
       phase,
       epoch: this.#at.epoch,
@@ -330,17 +373,30 @@ class Run {
       ...[...optimizer.state()].map(([n, t]) => [`optimizer/${n}`, t] as const),
       ...[...this.#best].map(([n, t]) => [`best/${n}`, t] as const),
     ]);
-    const meta = { version: 1, settings: this.#settings(), optimizerSteps: optimizer.stepCount, at: this.#at };
+    const meta = {
+      version: 1,
+      settings: this.#settings(),
+      optimizerSteps: optimizer.stepCount,
+      at: this.#at,
+    };
     await checkpoint.save({ meta: JSON.stringify(meta), tensors });
   }
 
   async #restore(): Promise<void> {
     const saved: Checkpoint | null = (await this.options.checkpoint?.load()) ?? null;
     if (!saved) return;
-    const meta = JSON.parse(saved.meta) as { settings: Record<string, unknown>; optimizerSteps: number; at: Position };
+    const meta = JSON.parse(saved.meta) as {
+      settings: Record<string, unknown>;
+      optimizerSteps: number;
+      at: Position;
+    };
     assertSameRun(meta.settings, JSON.parse(JSON.stringify(this.#settings())) as Record<string, unknown>);
-    this.model.loadStateDict(restoreTensors(saved, 'model/', this.#backend));
-    await this.options.optimizer.loadState(restoreTensors(saved, 'optimizer/', this.#backend), meta.optimizerSteps);
+    // Both share the buffers with what they are given.
+    const weights = restoreTensors(saved, 'model/', this.#backend);
+    const state = restoreTensors(saved, 'optimizer/', this.#backend);
+    this.model.loadStateDict(weights);
+    await this.options.optimizer.loadState(state, meta.optimizerSteps);
+    for (const t of [...weights.values(), ...state.values()]) t.dispose();
     this.#best = restoreTensors(saved, 'best/', this.#backend);
     for (const t of this.#best.values()) t.keep();
     this.#at = meta.at;
