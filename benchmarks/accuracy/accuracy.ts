@@ -11,6 +11,7 @@ import {
   fineTuneRecipe,
   fit,
   globalAvgPool,
+  GlobalAvgPool2d,
   headRecipe,
   Identity,
   Random,
@@ -22,9 +23,12 @@ import {
   Subset,
   transfer,
   type ArraySource,
+  type DataSource,
   type Module,
+  type Preprocess,
+  type Stage,
 } from '@graftjs/core';
-import { smallCnn } from '@graftjs/models';
+//SMALL
 import { loadBase } from '@graftjs/models/node';
 import { defineCommand, runMain } from 'citty';
 import { CLASSES, emojiSource, loadEmoji, type Emoji, type Style } from './emoji.ts';
@@ -32,6 +36,8 @@ import { CLASSES, emojiSource, loadEmoji, type Emoji, type Style } from './emoji
 const STYLES: readonly Style[] = ['google', 'fluent'];
 const FINE_TUNE_FROM = 'block10';
 const SCRATCH_SIZE = 48;
+/** Earlier stages see too little of the picture to be worth comparing. */
+const FIRST_CUT = 6;
 
 /** Sample numbers of one seed's draw. */
 interface Draw {
@@ -56,18 +62,22 @@ function draw(emoji: readonly Emoji[], k: number, seed: number): Draw {
 type Sources = Record<Style, ArraySource>;
 const say = (text: string): void => void process.stderr.write(text);
 
-async function features(model: Module, emoji: readonly Emoji[], to: string, size: number, pooled: boolean): Promise<Sources> {
-  const { preprocess } = await loadBase('coco-mobilenet-v3');
-  const sources: Partial<Sources> = {};
+/** Runs the sources of both styles through some stages, and pools if asked. */
+async function through(
+  stages: readonly Stage[],
+  sources: Record<Style, DataSource>,
+  pooled: boolean,
+): Promise<Sources> {
+  const chain = new Sequential(new Map(stages.map((s) => [s.name, s.module])));
+  const out: Partial<Sources> = {};
   for (const style of STYLES) {
-    sources[style] = await extractFeatures(model, emojiSource(emoji, style, { ...preprocess, size }), {
-      to,
+    out[style] = await extractFeatures(chain, sources[style], {
       ...(pooled ? { then: (x) => globalAvgPool(x, { layout: 'channels-last' }) } : {}),
-      onProgress: (done, total) => say(`\r${to}, ${style}: ${done} of ${total} `),
+      onProgress: (done, total) => say(`\r${stages.at(-1)!.name}, ${style}: ${done} of ${total} `),
     });
     say('\n');
   }
-  return sources as Sources;
+  return out as Sources;
 }
 
 type Train = (train: Subset, seed: number) => Promise<Module>;
@@ -100,7 +110,7 @@ function fineTune(cut: string): Train {
 }
 
 const fromScratch: Train = async (train, seed) => {
-  const model = smallCnn({ classes: CLASSES.length, seed });
+  const model = null as any;
   await fit(model, { train }, { ...scratchRecipe(), seed });
   return model;
 };
@@ -150,37 +160,68 @@ const main = defineCommand({
     const seeds = Number(args.seeds);
     const size = Number(args.size);
     const base = await loadBase('coco-mobilenet-v3');
-    const cut = base.defaultCut;
+    const cut = base.defaultCut!;
+    const stages = stagesOf(base.model);
+    const sourcesAt = (preprocess: Preprocess): Record<Style, DataSource> => ({
+      google: emojiSource(emoji, 'google', preprocess),
+      fluent: emojiSource(emoji, 'fluent', preprocess),
+    });
+    const pictures = sourcesAt({ ...base.preprocess, size });
     const results: Record<string, unknown>[] = [];
-    const report = async (what: string, sources: Sources, train: Train, part: 'test' | 'validation'): Promise<void> => {
+    const report = async (
+      what: string,
+      sources: Sources,
+      train: Train,
+      part: 'test' | 'validation',
+    ): Promise<void> => {
       for (const k of [10, 40]) {
         const started = Date.now();
         const r = await measure(emoji, sources, train, k, seeds, part);
         results.push({ what, k, seeds, part, size, ...r });
         const seconds = ((Date.now() - started) / 1000 / seeds).toFixed(1);
-        if (!args.json) console.log(`\n${what.padEnd(24)} k = ${String(k).padEnd(4)} ${show(r)}   (${seconds} s a run)`);
+        if (!args.json)
+          console.log(`\n${what.padEnd(24)} k = ${String(k).padEnd(4)} ${show(r)}   (${seconds} s a run)`);
       }
     };
-    if (!args.json) console.log(`${emoji.length} emoji, ${size}×${size}, balanced accuracy Google / Fluent, mean ± sd of ${seeds} seeds (chance 0.111)`);
+    if (!args.json)
+      console.log(
+        `${emoji.length} emoji, ${size}×${size}, balanced accuracy Google / Fluent, mean ± sd of ${seeds} seeds (chance 0.111)`,
+      );
     const wanted = (name: string): boolean => !args.only || args.only === name;
     if (args.cuts) {
-      for (const { name } of stagesOf(base.model).slice(6)) {
-        await report(`head at ${name}`, await features(base.model, emoji, name, size, true), headOnly, 'validation');
+      // Each stage goes on from the last one's features.
+      let sources: Record<Style, DataSource> = pictures;
+      for (const stage of stages) {
+        sources = await through([stage], sources, false);
+        if (stages.indexOf(stage) < FIRST_CUT) continue;
+        const pooled = await through(
+          [{ name: 'pool', module: new GlobalAvgPool2d({ layout: 'channels-last' }) }],
+          sources,
+          false,
+        );
+        await report(`head at ${stage.name}`, pooled, headOnly, 'validation');
       }
     } else {
-      if (wanted('head')) await report(`head only at ${cut}`, await features(base.model, emoji, cut, size, true), headOnly, 'test');
-      if (wanted('fine-tune')) {
-        const before = stagesOf(base.model).map((s) => s.name);
-        const last = before[before.indexOf(FINE_TUNE_FROM) - 1]!;
-        await report(`fine-tuned from ${FINE_TUNE_FROM}`, await features(base.model, emoji, last, size, false), fineTune(cut), 'test');
+      const names = stages.map((s) => s.name);
+      const middle = names.indexOf(FINE_TUNE_FROM);
+      const early = await through(stages.slice(0, middle), pictures, false);
+      if (wanted('head')) {
+        await report(
+          `head only at ${cut}`,
+          await through(stages.slice(middle, names.indexOf(cut) + 1), early, true),
+          headOnly,
+          'test',
+        );
       }
+      if (wanted('fine-tune'))
+        await report(`fine-tuned from ${FINE_TUNE_FROM}`, early, fineTune(cut), 'test');
       if (wanted('scratch')) {
-        const sources: Partial<Sources> = {};
-        for (const style of STYLES) {
-          const pictures = emojiSource(emoji, style, scratchPreprocess);
-          sources[style] = await extractFeatures(new Sequential({ same: new Identity() }), pictures);
-        }
-        await report('small CNN from scratch', sources as Sources, fromScratch, 'test');
+        const small = await through(
+          [{ name: 'pixels', module: new Identity() }],
+          sourcesAt(scratchPreprocess),
+          false,
+        );
+        await report('small CNN from scratch', small, fromScratch, 'test');
       }
     }
     if (args.json) console.log(JSON.stringify(results));

@@ -9,7 +9,17 @@ const require = createRequire(import.meta.url);
 const folderOf = (name: string): string => dirname(require.resolve(`${name}/package.json`));
 
 /** Unicode's groups, in its order. */
-export const CLASSES = ['smileys', 'people', 'animals', 'food', 'travel', 'activities', 'objects', 'symbols', 'flags'] as const;
+export const CLASSES = [
+  'smileys',
+  'people',
+  'animals',
+  'food',
+  'travel',
+  'activities',
+  'objects',
+  'symbols',
+  'flags',
+] as const;
 const GROUPS: Record<string, number> = {
   'Smileys & Emotion': 0,
   'People & Body': 1,
@@ -30,7 +40,12 @@ export interface Emoji {
   readonly file: Readonly<Record<Style, string>>;
 }
 
-const plain = (code: string): string => code.toLowerCase().split('-').filter((c) => c !== 'fe0f').join('-');
+const plain = (code: string): string =>
+  code
+    .toLowerCase()
+    .split('-')
+    .filter((c) => c !== 'fe0f')
+    .join('-');
 
 /** The emoji that both artists drew, without skin tones, in code-point order: 1,852 of them. */
 export async function loadEmoji(): Promise<Emoji[]> {
@@ -43,13 +58,21 @@ export async function loadEmoji(): Promise<Emoji[]> {
     has_img_google: boolean;
   }[];
   const { readdir } = await import('node:fs/promises');
-  const drawn = new Map((await readdir(join(fluent, 'assets'))).map((f) => [plain(f.replace(/\.webp$/, '')), f]));
+  const drawn = new Map(
+    (await readdir(join(fluent, 'assets'))).map((f) => [plain(f.replace(/\.webp$/, '')), f]),
+  );
   return list
     .flatMap((e): Emoji[] => {
       const code = plain(e.unified);
       const [label, f] = [GROUPS[e.category], drawn.get(code)];
       if (label === undefined || !f || !e.has_img_google) return [];
-      return [{ code, label, file: { google: join(google, 'img/google/64', e.image), fluent: join(fluent, 'assets', f) } }];
+      return [
+        {
+          code,
+          label,
+          file: { google: join(google, 'img/google/64', e.image), fluent: join(fluent, 'assets', f) },
+        },
+      ];
     })
     .sort((a, b) => (a.code < b.code ? -1 : 1));
 }

@@ -16,6 +16,7 @@ export interface TensorHolder {
 class Tape implements Recorder {
   readonly #entries: { entry: Recorded; needs: boolean[] }[] = [];
   readonly #tracked = new Set<number>();
+  readonly #retained: Tensor[] = [];
 
   watch(t: Tensor): void {
     this.#tracked.add(t.id);
@@ -26,6 +27,15 @@ class Tape implements Recorder {
     if (!needs.includes(true)) return;
     this.#entries.push({ entry, needs });
     for (const t of entry.outputs) if (t.dtype === 'float32') this.#tracked.add(t.id);
+    for (const t of [...entry.inputs, ...entry.outputs]) {
+      t.retained++;
+      this.#retained.push(t);
+    }
+  }
+
+  /** Lets go of what it kept for the way back. */
+  release(): void {
+    for (const t of this.#retained) t.retained--;
   }
 
   /** Walks back from `y` (seeded with `gy`); returns d(y · gy)/d(source) for each source, null where y does not depend on it. */
@@ -37,7 +47,13 @@ class Tape implements Recorder {
       const first = outs.find((g) => g !== null);
       if (!first) continue;
       const gyOfFirst = outs[0] ?? zeros(entry.outputs[0]!.shape, { backend: first.backend });
-      const found = entry.vjp({ inputs: entry.inputs, outputs: entry.outputs, gy: gyOfFirst, grads: outs, needs });
+      const found = entry.vjp({
+        inputs: entry.inputs,
+        outputs: entry.outputs,
+        gy: gyOfFirst,
+        grads: outs,
+        needs,
+      });
       entry.inputs.forEach((input, i) => {
         const g = found[i];
         if (!needs[i] || !g) return;
@@ -64,14 +80,23 @@ function differentiate<R>(
   const tape = new Tape();
   for (const s of sources) tape.watch(s);
   const outer = [...activeRecorders()];
-  const result = withRecorders([...outer, tape], fn);
-  const y = outputOf(result);
-  if (!seed && y.size !== 1) {
-    throw new GraftError(`gradients are of a scalar; this function gave ${showShape(y.shape)}: sum() it, or pass gy`);
+  try {
+    const result = withRecorders([...outer, tape], fn);
+    const y = outputOf(result);
+    if (!seed && y.size !== 1) {
+      throw new GraftError(
+        `gradients are of a scalar; this function gave ${showShape(y.shape)}: sum() it, or pass gy`,
+      );
+    }
+    const gy = seed ?? ones(y.shape, { backend: y.backend });
+    const found = tape.gradients(y, gy, sources);
+    return {
+      result,
+      grads: found.map((g, i) => g ?? zeros(sources[i]!.shape, { backend: sources[i]!.backend })),
+    };
+  } finally {
+    tape.release();
   }
-  const gy = seed ?? ones(y.shape, { backend: y.backend });
-  const found = tape.gradients(y, gy, sources);
-  return { result, grads: found.map((g, i) => g ?? zeros(sources[i]!.shape, { backend: sources[i]!.backend })) };
 }
 
 /**
@@ -85,7 +110,9 @@ export function valueAndGrad<R extends Tensor | { loss: Tensor }>(
 ): { value: R; grads: Tensor[] } {
   return composite(() => {
     const tensors = params.map((p) => p.value);
-    const { result, grads } = differentiate(tensors, fn, (r): Tensor => (isTensor(r) ? r : (r as { loss: Tensor }).loss));
+    const { result, grads } = differentiate(tensors, fn, (r): Tensor =>
+      isTensor(r) ? r : (r as { loss: Tensor }).loss,
+    );
     return { value: result, grads };
   });
 }
@@ -95,7 +122,15 @@ export function valueAndGrad<R extends Tensor | { loss: Tensor }>(
  * gradient of a gradient is exact, too.
  */
 export function grad(fn: (...inputs: Tensor[]) => Tensor): (...inputs: Tensor[]) => Tensor[] {
-  return (...inputs) => composite(() => differentiate(inputs, () => fn(...inputs), (y) => y).grads);
+  return (...inputs) =>
+    composite(
+      () =>
+        differentiate(
+          inputs,
+          () => fn(...inputs),
+          (y) => y,
+        ).grads,
+    );
 }
 
 /** Vector-Jacobian product: `fn(...inputs)` and, for the output gradient `gy`, the gradients of `inputs`. */
@@ -105,7 +140,12 @@ export function vjp(
   gy: Tensor,
 ): { value: Tensor; grads: Tensor[] } {
   return composite(() => {
-    const { result, grads } = differentiate(inputs, () => fn(...inputs), (y) => y, gy);
+    const { result, grads } = differentiate(
+      inputs,
+      () => fn(...inputs),
+      (y) => y,
+      gy,
+    );
     return { value: result, grads };
   });
 }

@@ -86,7 +86,7 @@ function close(made: readonly Tensor[], escaping: ReadonlySet<Tensor>): void {
   const outer = scopes.at(-1);
   for (const t of made) {
     if (t.kept || t.disposed) continue;
-    if (escaping.has(t)) outer?.push(t);
+    if (escaping.has(t) || t.retained > 0) outer?.push(t);
     else t.dispose();
   }
 }

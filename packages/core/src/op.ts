@@ -154,7 +154,7 @@ export function customVjp(
   return outputs;
 }
 
-/** A composite: frees its intermediate tensors at once, unless a tape needs them. */
+/** A composite: frees its intermediate tensors at once, but for those that a tape needs to walk back. */
 export function composite<T>(fn: () => T): T {
-  return recorders.length ? fn() : scope(fn);
+  return scope(fn);
 }

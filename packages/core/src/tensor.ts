@@ -22,6 +22,8 @@ export class Tensor implements TensorSpec {
   readonly shape: Shape;
   /** Survives the scope it was made in. */
   kept = false;
+  /** How many tapes will need it to walk back; a scope inside leaves it alone meanwhile. */
+  retained = 0;
   #storage: Storage | null;
 
   /** For core and backends' tests; users call `tensor()`. */

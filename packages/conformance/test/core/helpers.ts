@@ -1,19 +1,19 @@
 import { ArraySource, Random, sizeOf, type Module, type Shape } from '@graftjs/core';
 
-/** Pictures whose class shows in which quadrant is bright: learnable, and different for every seed. */
-export function quadrants(count: number, sampleShape: Shape, seed: number, classes = 4): ArraySource {
-  const random = new Random(seed, 'quadrants');
+/** Noise with stripes: the class tells which way they run, and in which of two channels. */
+export function stripes(count: number, sampleShape: Shape, seed: number, classes = 4): ArraySource {
+  const random = new Random(seed, 'stripes');
   const size = sizeOf(sampleShape);
   const values = random.normalArray(count * size);
   const labels = Int32Array.from({ length: count }, (_, i) => i % classes);
   const [, h, w] = sampleShape as [number, number, number];
   for (let n = 0; n < count; n++) {
-    const [top, left] = [labels[n]! & 1 ? h >> 1 : 0, labels[n]! & 2 ? w >> 1 : 0];
-    for (let c = 0; c < sampleShape[0]!; c++)
-      for (let i = 0; i < h >> 1; i++)
-        for (let j = 0; j < w >> 1; j++) values[n * size + (c * h + top + i) * w + left + j]! += 1.5;
+    const channel = labels[n]! >> 1;
+    for (let i = 0; i < h; i++)
+      for (let j = 0; j < w; j++) values[n * size + (channel * h + i) * w + j]! += (labels[n]! & 1 ? i : j) & 1 ? 1.5 : -1.5;
   }
-  return new ArraySource(values, labels, sampleShape, Array.from({ length: classes }, (_, i) => `quadrant ${i}`), `quadrants-${seed}-${count}`);
+  const names = Array.from({ length: classes }, (_, i) => `stripes ${i}`);
+  return new ArraySource(values, labels, sampleShape, names, `stripes-${seed}-${count}`);
 }
 
 /** All weights and buffers, as bytes in hexadecimal: equal means the same bits. */

@@ -231,6 +231,27 @@ export abstract class Module {
   }
 }
 
+/** Runs `fn` with everything in evaluation mode, then gives each module back the mode it had. */
+export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
+  const modes = [...modules]
+    .flatMap((m) => [...m.namedModules()])
+    .map(([, m]): [Module, boolean] => [m, m.training]);
+  for (const [m] of modes) m.training = false;
+  const restore = (): void => {
+    for (const [m, training] of modes) m.training = training;
+  };
+  let result: T;
+  try {
+    result = fn();
+  } catch (e) {
+    restore();
+    throw e;
+  }
+  if (result instanceof Promise) return result.finally(restore) as T;
+  restore();
+  return result;
+}
+
 function isMember(v: unknown): v is Member {
   return v instanceof Module || v instanceof Slot;
 }

@@ -25,14 +25,20 @@ export interface CheckpointStore {
 }
 
 /** Copies tensors out. */
-export async function saveTensors(entries: Iterable<readonly [string, Tensor]>): Promise<Map<string, SavedTensor>> {
+export async function saveTensors(
+  entries: Iterable<readonly [string, Tensor]>,
+): Promise<Map<string, SavedTensor>> {
   const out = new Map<string, SavedTensor>();
   for (const [name, t] of entries) out.set(name, { dtype: t.dtype, shape: t.shape, data: await t.data() });
   return out;
 }
 
 /** Puts the saved tensors whose names begin with `prefix` on a backend, under the rest of their names. */
-export function restoreTensors(checkpoint: Checkpoint, prefix: string, backend: Backend): Map<string, Tensor> {
+export function restoreTensors(
+  checkpoint: Checkpoint,
+  prefix: string,
+  backend: Backend,
+): Map<string, Tensor> {
   const out = new Map<string, Tensor>();
   for (const [name, s] of checkpoint.tensors) {
     if (!name.startsWith(prefix)) continue;
@@ -47,6 +53,8 @@ export function assertSameRun(saved: Record<string, unknown>, now: Record<string
   const different = Object.keys(now).filter((k) => JSON.stringify(saved[k]) !== JSON.stringify(now[k]));
   if (different.length) {
     const list = different.map((k) => `${k} was ${JSON.stringify(saved[k])}, is ${JSON.stringify(now[k])}`);
-    throw new GraftError(`this checkpoint belongs to a run with other settings: ${list.join('; ')}. Use the same settings, or start afresh`);
+    throw new GraftError(
+      `this checkpoint belongs to a run with other settings: ${list.join('; ')}. Use the same settings, or start afresh`,
+    );
   }
 }

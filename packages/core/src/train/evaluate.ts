@@ -1,7 +1,7 @@
 import type { DataSource } from '../data.ts';
 import { crossEntropy, softmax } from '../functional/index.ts';
 import { accuracy, balancedAccuracy } from '../metrics.ts';
-import type { Module } from '../nn/module.ts';
+import { evaluating, type Module } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
@@ -42,14 +42,18 @@ export function breathe(): Promise<void> {
 }
 
 /** Runs a model over a source, in evaluation mode (and leaves it in the mode it had). */
-export async function evaluate(model: Module, source: DataSource, options: EvaluateOptions = {}): Promise<Evaluation> {
+export async function evaluate(
+  model: Module,
+  source: DataSource,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
   const batchSize = options.batchSize ?? 64;
   const backend = model.parameters()[0]!.value.backend;
   const put = (values: Float32Array, shape: Shape): Tensor => tensor(values, shape, { backend });
-  const modes = [...model.namedModules()].map(([, m]): [Module, boolean] => [m, m.training]);
-  model.eval();
-  try {
-    const prefix = options.prefix ?? (options.cache ? await Prefix.of(model, source.sampleShape) : Prefix.none(model, source.sampleShape));
+  return evaluating([model], async () => {
+    const prefix =
+      options.prefix ??
+      (options.cache ? await Prefix.of(model, source.sampleShape) : Prefix.none(model, source.sampleShape));
     const n = source.length;
     const predictions = new Int32Array(n);
     let probabilities = new Float32Array(0);
@@ -90,7 +94,5 @@ export async function evaluate(model: Module, source: DataSource, options: Evalu
       predictions,
       probabilities,
     };
-  } finally {
-    for (const [m, training] of modes) m.training = training;
-  }
+  });
 }

@@ -1,6 +1,6 @@
 import { ArraySource, type DataSource } from '../data.ts';
 import type { Module } from '../nn/module.ts';
-import { stageRange } from '../nn/module.ts';
+import { evaluating, stageRange } from '../nn/module.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf } from '../types.ts';
@@ -23,20 +23,26 @@ export interface ExtractOptions {
  * A network as feature extractor: its outputs for every sample, in evaluation mode, as a source of their own, for a
  * classifier on top, nearest neighbours, or a plot.
  */
-export async function extractFeatures(model: Module, source: DataSource, options: ExtractOptions = {}): Promise<ArraySource> {
+export async function extractFeatures(
+  model: Module,
+  source: DataSource,
+  options: ExtractOptions = {},
+): Promise<ArraySource> {
   const stages = stageRange(model, options.to === undefined ? {} : { to: options.to });
   const backend = model.parameters()[0]!.value.backend;
   const batchSize = options.batchSize ?? 32;
-  const training = model.training;
-  model.eval();
   let values = new Float32Array(0);
   let sampleShape: readonly number[] = [];
-  try {
+  const modules = stages.map((s) => s.module);
+  await evaluating(modules, async () => {
     for (let from = 0; from < source.length; from += batchSize) {
       const indices = Array.from({ length: Math.min(batchSize, source.length - from) }, (_, i) => from + i);
       const samples = await source.load(indices, options.view ?? 0);
       const y = scope(() => {
-        const features = runStages(stages, tensor(samples, [indices.length, ...source.sampleShape], { backend }));
+        const features = runStages(
+          stages,
+          tensor(samples, [indices.length, ...source.sampleShape], { backend }),
+        );
         return options.then ? options.then(features) : features;
       });
       sampleShape = y.shape.slice(1);
@@ -47,8 +53,12 @@ export async function extractFeatures(model: Module, source: DataSource, options
       options.onProgress?.(from + indices.length, source.length);
       await breathe();
     }
-  } finally {
-    model.train(training);
-  }
-  return new ArraySource(values, source.labels, sampleShape, source.classes, `${source.key}/${options.to ?? 'all'}`);
+  });
+  return new ArraySource(
+    values,
+    source.labels,
+    sampleShape,
+    source.classes,
+    `${source.key}/${options.to ?? 'all'}`,
+  );
 }

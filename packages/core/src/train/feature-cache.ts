@@ -55,7 +55,13 @@ export class FeatureCache {
   }
 
   /** Rows by sample number. `key` names source, prefix and view; `count` is the number of samples of the source. */
-  async rows(key: string, indices: readonly number[], count: number, rowSize: number, compute: Compute): Promise<Float32Array> {
+  async rows(
+    key: string,
+    indices: readonly number[],
+    count: number,
+    rowSize: number,
+    compute: Compute,
+  ): Promise<Float32Array> {
     const out = new Float32Array(indices.length * rowSize);
     for (const [i, index] of indices.entries()) {
       const block = await this.#block(key, Math.floor(index / BLOCK), count, rowSize, compute);
@@ -65,7 +71,13 @@ export class FeatureCache {
     return out;
   }
 
-  async #block(key: string, number: number, count: number, rowSize: number, compute: Compute): Promise<Float32Array> {
+  async #block(
+    key: string,
+    number: number,
+    count: number,
+    rowSize: number,
+    compute: Compute,
+  ): Promise<Float32Array> {
     const name = `${key}-${number}`;
     const kept = this.#blocks.get(name);
     if (kept) {
@@ -95,7 +107,9 @@ export class FeatureCache {
       return await use(store);
     } catch (e) {
       this.#storeFailed = true;
-      onWarning?.(`the feature cache cannot be used (${e instanceof Error ? e.message : String(e)}); features are computed again where needed`);
+      onWarning?.(
+        `the feature cache cannot be used (${e instanceof Error ? e.message : String(e)}); features are computed again where needed`,
+      );
       return null;
     }
   }
@@ -152,13 +166,20 @@ export class Prefix {
         hash.text(`${key}${t.shape.join()}`);
         const words = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
         for (let i = 0; i < words.length; i += 4) {
-          hash.add(words[i]! | ((words[i + 1] ?? 0) << 8) | ((words[i + 2] ?? 0) << 16) | ((words[i + 3] ?? 0) << 24));
+          hash.add(
+            words[i]! |
+              ((words[i + 1] ?? 0) << 8) |
+              ((words[i + 2] ?? 0) << 16) |
+              ((words[i + 3] ?? 0) << 24),
+          );
         }
       }
     }
     const probe = stages.at(0)?.module.parameters()[0] ?? stages.flatMap((s) => s.module.parameters())[0]!;
     const shape = scope(() => {
-      const x = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], { backend: probe.value.backend });
+      const x = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], {
+        backend: probe.value.backend,
+      });
       return runStages(stages, x).shape.slice(1);
     });
     return new Prefix(stages, all.slice(n), shape, `${stages.at(-1)!.name}-${hash.hex}`);
@@ -173,21 +194,34 @@ export class Prefix {
    * Inputs of `rest` for some samples: through the cache where it accepts them, else computed now. Without locked stages
    * these are the samples themselves.
    */
-  async inputs(source: DataSource, indices: readonly number[], view: number, cache: FeatureCache | null, put: (values: Float32Array, shape: Shape) => Tensor): Promise<Tensor> {
+  async inputs(
+    source: DataSource,
+    indices: readonly number[],
+    view: number,
+    cache: FeatureCache | null,
+    put: (values: Float32Array, shape: Shape) => Tensor,
+  ): Promise<Tensor> {
     if (!this.stages.length) {
       return put(await source.load(indices, view), [indices.length, ...source.sampleShape]);
     }
     const compute: Compute = async (wanted) => {
       const values = await source.load(wanted, view);
-      const features = scope(() => runStages(this.stages, put(values, [wanted.length, ...source.sampleShape])));
+      const features = scope(() =>
+        runStages(this.stages, put(values, [wanted.length, ...source.sampleShape])),
+      );
       const data = (await features.data()) as Float32Array;
       features.dispose();
       return data;
     };
     const rowSize = sizeOf(this.shape);
-    const rows =
-      cache?.accepts(rowSize * 4 * source.length) ?
-        await cache.rows(`${new Fingerprint().text(source.key).hex}-${this.key}-${view}`, indices, source.length, rowSize, compute)
+    const rows = cache?.accepts(rowSize * 4 * source.length)
+      ? await cache.rows(
+          `${new Fingerprint().text(source.key).hex}-${this.key}-${view}`,
+          indices,
+          source.length,
+          rowSize,
+          compute,
+        )
       : await compute(indices);
     return put(rows, [indices.length, ...this.shape]);
   }

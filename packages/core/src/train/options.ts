@@ -72,7 +72,11 @@ export interface FitOptions extends Callbacks {
   readonly cache?: FeatureCache | null;
   /** Opens the base step by step: at the start of `epoch`, `model.unlock(unlock)`. */
   readonly unfreeze?: readonly { readonly epoch: number; readonly unlock: NamePattern | StageRange }[];
-  readonly earlyStopping?: { readonly patience: number; readonly monitor?: Monitor; readonly minDelta?: number };
+  readonly earlyStopping?: {
+    readonly patience: number;
+    readonly monitor?: Monitor;
+    readonly minDelta?: number;
+  };
   /** Give the model the weights of its best epoch at the end. Default: yes, where there is validation data. */
   readonly keepBest?: boolean;
   /** What is best. Default `validationLoss`. */

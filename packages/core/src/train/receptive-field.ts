@@ -1,4 +1,4 @@
-import type { Module } from '../nn/module.ts';
+import { evaluating, type Module } from '../nn/module.ts';
 import { withRecorders, type Recorded } from '../op.ts';
 import type { AvgPoolAttrs, ConvAttrs, PoolAttrs } from '../primitives.ts';
 import { scope, type Tensor } from '../tensor.ts';
@@ -110,7 +110,13 @@ function propagate({ name, attrs, inputs, outputs }: Recorded, fieldsOf: (t: Ten
         // Axes of extent 1 come and go; a field is kept where its axis can be found again.
         const spatial = fx.filter((f) => f !== null);
         if (!spatial.length) return y.shape.map(() => null);
-        if (sameShape(x.shape.filter((d) => d !== 1), y.shape.filter((d) => d !== 1)) && y.rank > x.rank) {
+        if (
+          sameShape(
+            x.shape.filter((d) => d !== 1),
+            y.shape.filter((d) => d !== 1),
+          ) &&
+          y.rank > x.rank
+        ) {
           return y.shape.map((d, i) => (i < x.rank && d === x.shape[i] ? fx[i]! : POOLED));
         }
       }
@@ -170,7 +176,6 @@ export interface LayerSummary {
  */
 export function summarize(model: Module, input: Tensor, layout: Layout = 'channels-first'): LayerSummary[] {
   const rows = new Map<string, LayerSummary>();
-  const training = model.training;
   const named = [...model.namedModules()].filter(([name]) => name !== '');
   const tracer = new FieldTracer(input, layout);
   const watch = (name: string, m: Module): void => {
@@ -192,19 +197,24 @@ export function summarize(model: Module, input: Tensor, layout: Layout = 'channe
   };
   for (const [name, m] of named) watch(name, m);
   try {
-    model.eval();
-    scope(() => {
-      tracer.run(() => model.forward(input));
-    });
+    evaluating([model], () =>
+      scope(() => {
+        tracer.run(() => model.forward(input));
+      }),
+    );
   } finally {
     for (const [, m] of named) delete (m as { forward?: unknown }).forward;
-    model.train(training);
   }
   return named.flatMap(([name]) => rows.get(name) ?? []);
 }
 
 /** The receptive field of a layer's outputs, per spatial axis. @throws NameError for an unknown layer. */
-export function receptiveField(model: Module, layer: string, input: Tensor, layout: Layout = 'channels-first'): readonly Field[] {
+export function receptiveField(
+  model: Module,
+  layer: string,
+  input: Tensor,
+  layout: Layout = 'channels-first',
+): readonly Field[] {
   model.module(layer);
   return summarize(model, input, layout).find((row) => row.name === layer)?.receptiveField ?? [];
 }

@@ -6,14 +6,21 @@ import type { FitOptions } from './options.ts';
  * Settings that were found to work with few pictures (`benchmarks/accuracy`), as starting points: spread one into the
  * options of `fit` and change what you like. Each call makes an optimizer of its own.
  */
-export type Recipe = Pick<FitOptions, 'epochs' | 'batchSize' | 'optimizer' | 'schedule' | 'labelSmoothing'> & Partial<Pick<FitOptions, 'clipNorm'>>;
+export type Recipe = Pick<FitOptions, 'epochs' | 'batchSize' | 'optimizer' | 'schedule' | 'labelSmoothing'> &
+  Partial<Pick<FitOptions, 'clipNorm'>>;
 
 /** Falls from 1 to 0 along half a cosine over the whole run. (Loshchilov & Hutter, 2017, arXiv:1608.03983) */
 const cosine = (step: number, total: number): number => 0.5 * (1 + cospi(Math.fround(step / total)));
 
 /** Only the new head: logistic regression on the locked base's features. */
 export function headRecipe(epochs = 40): Recipe {
-  return { epochs, batchSize: 32, optimizer: adamW({ lr: 3e-3, weightDecay: 1e-2 }), schedule: cosine, labelSmoothing: 0.1 };
+  return {
+    epochs,
+    batchSize: 32,
+    optimizer: adamW({ lr: 3e-3, weightDecay: 1e-2 }),
+    schedule: cosine,
+    labelSmoothing: 0.1,
+  };
 }
 
 /** The head, trained already, with deeper layers of the base: gently, and clipped. */
@@ -30,5 +37,12 @@ export function fineTuneRecipe(epochs = 10): Recipe {
 
 /** A small network from random weights. */
 export function scratchRecipe(epochs = 30): Recipe {
-  return { epochs, batchSize: 32, optimizer: adamW({ lr: 3e-3, weightDecay: 1e-2 }), schedule: cosine, labelSmoothing: 0.1, clipNorm: 1 };
+  return {
+    epochs,
+    batchSize: 32,
+    optimizer: adamW({ lr: 3e-3, weightDecay: 1e-2 }),
+    schedule: cosine,
+    labelSmoothing: 0.1,
+    clipNorm: 1,
+  };
 }

@@ -1,14 +1,14 @@
 import type { Preprocess } from '../data.ts';
 import { GraftError } from '../errors.ts';
 import { BatchNorm1d, Dropout, GlobalAvgPool2d, Linear } from '../nn/index.ts';
-import { Sequential, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { evaluating, Sequential, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { withRandom } from '../nn/random-context.ts';
-import { noGrad } from '../op.ts';
 import { zeros } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import { Random } from '../rng/index.ts';
 import { scope } from '../tensor.ts';
 import type { Layout, Shape } from '../types.ts';
+import { runStages } from './feature-cache.ts';
 
 /** A network somebody has trained, with what is needed to use it. */
 export interface BaseModel {
@@ -47,22 +47,18 @@ export function sampleShapeOf(p: Preprocess): number[] {
 
 /** Shape of one sample's features after `stages`. */
 export function featureShape(stages: readonly Stage[], sampleShape: Shape): number[] {
-  const modes = stages.map((s) => s.module.training);
-  const shape = scope(() =>
-    noGrad(() => {
-      const backend = stages.flatMap((s) => s.module.parameters())[0]?.value.backend;
-      let x = zeros([1, ...sampleShape], backend ? { backend } : {});
-      for (const s of stages) x = s.module.eval().forward(x);
-      return x.shape.slice(1);
-    }),
-  );
-  stages.forEach((s, i) => s.module.train(modes[i]!));
-  return shape;
+  const backend = stages.flatMap((s) => s.module.parameters())[0]?.value.backend;
+  const modules = stages.map((s) => s.module);
+  return scope(() => {
+    const x = zeros([1, ...sampleShape], backend ? { backend } : {});
+    return evaluating(modules, () => runStages(stages, x)).shape.slice(1);
+  });
 }
 
 /** Global average, standardised per feature, dropout, and one linear layer: logistic regression on pooled features. */
 function defaultHead(features: Shape, classes: number, layout: Layout, dropout: number): Sequential {
-  const channels = features.length === 1 ? features[0]! : features[channelAxis(layout, features.length + 1) - 1]!;
+  const channels =
+    features.length === 1 ? features[0]! : features[channelAxis(layout, features.length + 1) - 1]!;
   return new Sequential({
     ...(features.length === 3 ? { pool: new GlobalAvgPool2d({ layout }) } : {}),
     norm: new BatchNorm1d(channels, { affine: false }),
@@ -84,16 +80,21 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
   if (!(classes >= 2)) throw new GraftError(`a classifier needs at least two classes, not ${classes}`);
   const layout = options.layout ?? info?.preprocess.layout ?? 'channels-first';
   const sampleShape = options.sampleShape ?? (info ? sampleShapeOf(info.preprocess) : undefined);
-  if (!sampleShape) throw new GraftError('transfer() of a bare module needs sampleShape, such as [3, 96, 96]');
+  if (!sampleShape)
+    throw new GraftError('transfer() of a bare module needs sampleShape, such as [3, 96, 96]');
 
   const cut = options.cut ?? info?.defaultCut;
   const stages = cut === undefined ? withoutClassifier(stagesOf(chain)) : stageRange(chain, { to: cut });
   const features = featureShape(stages, sampleShape);
   const head = withRandom(new Random(options.seed ?? 0, 'head'), () =>
-    options.head ? options.head(features, classes) : defaultHead(features, classes, layout, options.dropout ?? 0.2),
+    options.head
+      ? options.head(features, classes)
+      : defaultHead(features, classes, layout, options.dropout ?? 0.2),
   );
 
-  const model = new Sequential(new Map([...stages.map((s): [string, Module] => [s.name, s.module]), ['head', head]]));
+  const model = new Sequential(
+    new Map([...stages.map((s): [string, Module] => [s.name, s.module]), ['head', head]]),
+  );
   for (const s of stages) {
     s.module.lock();
     for (const p of s.module.parameters()) p.group = 'base';
@@ -109,7 +110,11 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
 function withoutClassifier(stages: readonly Stage[]): Stage[] {
   let end = stages.length;
   const isHead = ({ name, module }: Stage): boolean =>
-    name === 'head' || name.startsWith('head.') || ['Linear', 'Dropout', 'Flatten', 'GlobalAvgPool2d', 'AdaptiveAvgPool2d', 'Softmax'].includes(module.constructor.name);
+    name === 'head' ||
+    name.startsWith('head.') ||
+    ['Linear', 'Dropout', 'Flatten', 'GlobalAvgPool2d', 'AdaptiveAvgPool2d', 'Softmax'].includes(
+      module.constructor.name,
+    );
   while (end > 1 && isHead(stages[end - 1]!)) end--;
   return stages.slice(0, end);
 }
