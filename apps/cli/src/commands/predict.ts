@@ -96,7 +96,7 @@ export const predict: Command = {
         io.stdout.write(`${JSON.stringify({ predictions, ...(failed.length ? { failed } : {}) })}\n`);
       } else if (predictions.length) io.stdout.write(`${show(predictions)}\n`);
       if (failed.length)
-        throw new GraftError(`${plural(failed.length, 'picture')} of ${files.length} could not be read`);
+        throw new GraftError(`${failed.length} of ${plural(files.length, 'picture')} could not be read`);
     } finally {
       await backend.dispose();
     }

@@ -1,0 +1,444 @@
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { graft, picture, pictureFolder, temporaryFolder, tinyBase, type Captured } from './testing.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let [photos, base, out] = ['', '', ''];
+const at = (name: string): string => join(folder.path, name);
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  photos = await pictureFolder(at('photos'), 6);
+  base = await tinyBase(at('tiny.safetensors'));
+  await mkdir(at('model'));
+  await graft([
+    'train',
+    photos,
+    '--out',
+    at('model/good.safetensors'),
+    '--base',
+    base,
+    '--size',
+    '32',
+    '--epochs',
+    '2',
+    '--cache',
+    'off',
+    '--no-report',
+  ]);
+});
+beforeEach(async () => {
+  out = at('out/model.safetensors');
+  await rm(at('out'), { recursive: true, force: true });
+  await mkdir(at('out'));
+});
+afterAll(() => folder.remove());
+
+const options = (): string[] => ['--base', base, '--size', '32', '--epochs', '3', '--cache', 'off'];
+const train = (path: string, ...more: string[]): Promise<Captured> =>
+  graft(['train', path, '--out', out, ...options(), ...more]);
+
+/** One line on standard error, nothing on standard output, nothing written. */
+async function refused(result: Captured, code: number, message: string | RegExp): Promise<void> {
+  expect(result.err.trimEnd().split('\n')).toHaveLength(1);
+  expect(result.err).toMatch(/^graft: \S/);
+  expect(result.err).not.toMatch(/^\s+at /m);
+  expect(result.err).toMatch(message);
+  expect([result.code, result.out]).toEqual([code, '']);
+  expect(await readdir(at('out'))).toEqual([]);
+}
+
+/** A folder with three good classes and something more in one of them. */
+async function photosWith(name: string, file: string, content: Uint8Array | string): Promise<string> {
+  const path = await pictureFolder(at(name), 4);
+  await writeFile(join(path, 'red', file), content);
+  return path;
+}
+
+/** A PNG that claims to be 20,000 × 20,000 and is: one bit a pixel, all of them zero. */
+function hugePng(): Buffer {
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+    const ends = [Buffer.alloc(4), Buffer.alloc(4)] as const;
+    ends[0].writeUInt32BE(data.length);
+    ends[1].writeUInt32BE(crc32(body));
+    return Buffer.concat([ends[0], body, ends[1]]);
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(20_000, 0);
+  header.writeUInt32BE(20_000, 4);
+  header[8] = 1;
+  const data = deflateSync(Buffer.alloc(20_000 * 2501));
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', data),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+/** A JPEG of noise, written by the library's own encoder of thumbnails. */
+async function jpeg(): Promise<Buffer> {
+  const { decodeImage, thumbnail } = await import('@graftjs/vision/node');
+  return thumbnail(await decodeImage(await picture([90, 90, 90], 7, 64)), 64);
+}
+
+describe('folders that cannot be trained on', () => {
+  it.each<[string, () => Promise<string> | string, RegExp]>([
+    ['missing', () => at('nowhere'), /nowhere: there is no such file or folder/],
+    ['a file', () => base, /is a file, not a folder/],
+    [
+      'empty',
+      async () => (await mkdir(at('empty'), { recursive: true }), at('empty')),
+      /is empty; make one folder for each class/,
+    ],
+    [
+      'without class folders',
+      () => at('photos/red'),
+      /has 6 pictures but no class folders; make one folder for each class/,
+    ],
+    ['with one class', () => pictureFolder(at('one'), 4, ['red']), /has only one class, 'red'; add a folder/],
+    [
+      'with an empty class',
+      async () => (await mkdir(at('hole/void'), { recursive: true }), pictureFolder(at('hole'), 4)),
+      /void: this class has no picture/,
+    ],
+    [
+      'with a class of one picture',
+      async () => (
+        await pictureFolder(at('single'), 4),
+        await pictureFolder(at('single'), 1, ['red']),
+        rm(at('single/red/1.png')),
+        rm(at('single/red/2.png')),
+        rm(at('single/red/3.png')),
+        at('single')
+      ),
+      /class 'red' has only 1 usable picture; it needs at least 2/,
+    ],
+  ])('%s', async (_, make, message) => {
+    await refused(await train(await make()), 1, message);
+    await refused(await train(await make(), '--json'), 1, message);
+  });
+
+  it('a class of one picture is enough with --validation 0', async () => {
+    await pictureFolder(at('lone'), 4, ['blue']);
+    await pictureFolder(at('lone'), 1, ['red']);
+    expect((await train(at('lone'), '--validation', '0')).code).toBe(0);
+  });
+});
+
+describe('pictures that cannot be used are named, counted and left out; --strict stops', () => {
+  it.each<[string, string, () => Promise<string | Uint8Array> | string | Uint8Array, RegExp]>([
+    [
+      'a truncated JPEG',
+      'cut.jpg',
+      async () => (await jpeg()).subarray(0, 900),
+      /red\/cut\.jpg: is (cut off or )?damaged/,
+    ],
+    [
+      'a corrupt JPEG',
+      'bad.jpg',
+      () => Buffer.from('\xff\xd8\xff\xe0 nothing that follows is a picture', 'latin1'),
+      /red\/bad\.jpg: is (cut off or )?damaged/,
+    ],
+    ['a text file', 'text.jpg', () => 'not a picture\n', /red\/text\.jpg: is a text file/],
+    ['an empty file', 'none.jpg', () => '', /red\/none\.jpg: is empty/],
+    [
+      'a 20,000 × 20,000 PNG',
+      'huge.png',
+      hugePng,
+      /red\/huge\.png: has 20000 × 20000 pixels, 400 million; the limit is 100 million/,
+    ],
+  ])('%s', async (title, file, content, message) => {
+    const path = await photosWith(`bad ${title}`, file, await content());
+    const lenient = await train(path, '--json');
+    expect(lenient.code).toBe(0);
+    expect(lenient.err).toMatch(/^1 picture left out:\n/);
+    expect(lenient.err).toMatch(message);
+    expect(JSON.parse(lenient.out)).toMatchObject({ skipped: 1, train: 9, validation: 3 });
+    expect(await readFile(at('out/model.report.html'), 'utf8')).toContain(file);
+    await rm(at('out'), { recursive: true });
+    await mkdir(at('out'));
+    await refused(await train(path, '--strict'), 1, message);
+  });
+
+  it('a link to nowhere, and a folder called .jpg', async () => {
+    const path = await pictureFolder(at('links'), 4);
+    await symlink(at('nowhere.jpg'), join(path, 'red/link.jpg'));
+    await mkdir(join(path, 'red/folder.jpg'), { recursive: true });
+    const { code, err } = await train(path);
+    expect([code, err]).toEqual([
+      0,
+      expect.stringMatching(/^1 picture left out:\n {2}red\/link\.jpg: there is no such file/),
+    ]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('a file that may not be read (as another user)', async () => {
+    const path = await pictureFolder(at('locked'), 4);
+    await chmod(folder.path, 0o755);
+    await chmod(join(path, 'red/0.png'), 0o000);
+    await mkdir(at('theirs'));
+    await chmod(at('theirs'), 0o777);
+    await chmod(base, 0o644);
+    const script = `process.setgid(65534); process.setuid(65534);
+      const { run } = await import(${JSON.stringify(new URL('./run.ts', import.meta.url).href)});
+      const output = (s) => ({ write: (t) => void s.write(t), isTTY: false, columns: 80 });
+      process.exitCode = await run(process.argv.slice(1), { stdout: output(process.stdout), stderr: output(process.stderr), env: {}, onInterrupt: () => () => undefined });`;
+    const child = spawnSync(
+      process.execPath,
+      [
+        '--conditions=@graftjs/source',
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '-e',
+        script,
+        'train',
+        path,
+        '--out',
+        at('theirs/model.safetensors'),
+        ...options(),
+      ],
+      {
+        encoding: 'utf8',
+        cwd: new URL('..', import.meta.url),
+        env: { ...process.env, TMPDIR: at('theirs'), TSX_DISABLE_CACHE: '1' },
+      },
+    );
+    expect([child.status, child.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^1 picture left out:\n {2}red\/0\.png: cannot be read: permission denied/),
+    ]);
+  });
+
+  it('all pictures of a class', async () => {
+    const path = await pictureFolder(at('allbad'), 4, ['blue', 'green']);
+    await mkdir(join(path, 'red'), { recursive: true });
+    await writeFile(join(path, 'red/a.jpg'), 'x');
+    const { code, err, out: stdout } = await train(path);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(err).toMatch(/graft: .*no picture of class 'red' can be used/);
+  });
+});
+
+describe('--out', () => {
+  it('in a folder that is not there', async () => {
+    out = at('out/no/such/model.safetensors');
+    await refused(
+      await train(photos),
+      1,
+      /the folder .*out\/no\/such for --out does not exist; create it first/,
+    );
+  });
+
+  it('under a file', async () => {
+    out = join(base, 'model.safetensors');
+    await refused(
+      await train(photos),
+      1,
+      /tiny\.safetensors is a file, so .* cannot be written|a part of the path is a file/,
+    );
+  });
+
+  it('that is a folder', async () => {
+    out = at('photos');
+    await refused(await train(photos), 1, /photos is a folder; --out wants a file, such as/);
+  });
+
+  it('missing', async () => {
+    await refused(await graft(['train', photos]), 2, /say where the model goes: --out model\.safetensors/);
+  });
+
+  it('in a place where nobody can write', async () => {
+    out = '/proc/model.safetensors';
+    await refused(
+      await train(photos),
+      1,
+      /\/proc\/model\.safetensors (does not exist|may not be|cannot be written)/,
+    );
+  });
+
+  it('exists', async () => {
+    out = at('model/good.safetensors');
+    const before = await readFile(out);
+    const { code, err } = await train(photos);
+    expect([code, err]).toEqual([
+      1,
+      `graft: ${out} exists already; add --force to replace it, or choose another --out\n`,
+    ]);
+    expect(await readFile(out)).toEqual(before);
+  });
+});
+
+describe('names that are not there', () => {
+  it.each<[string, string[], number, RegExp]>([
+    ['a base', ['--base', 'coco-mobilnet-v3'], 1, /unknown base 'coco-mobilnet-v3'; .*'coco-mobilenet-v3'/],
+    ['a base that is a file', ['--base', './nowhere.safetensors'], 1, /nowhere\.safetensors does not exist/],
+    ['a cut', ['--cut', 'conv3'], 1, /unknown layer 'conv3'; the nearest are 'conv1'/],
+    [
+      'a layer to unlock from',
+      ['--unlock-from', 'relu'],
+      1,
+      /unknown layer 'relu'; the nearest are 'relu1', 'relu2'/,
+    ],
+    [
+      'a layer behind the cut',
+      ['--cut', 'relu1', '--unlock-from', 'conv2'],
+      1,
+      /--unlock-from conv2 lies behind the cut at relu1/,
+    ],
+    ['a backend', ['--backend', 'gpu'], 2, /unknown backend 'gpu'; the nearest is 'cpu'/],
+    ['an option', ['--epoch', '3'], 2, /unknown option '--epoch'; did you mean --epochs\?/],
+    [
+      'an augmentation',
+      ['--augment', 'lite'],
+      2,
+      /--augment is one of none, light, standard, not 'lite'; did you mean light\?/,
+    ],
+    ['a number', ['--epochs', 'ten'], 2, /--epochs wants a whole number from 1 up, not 'ten'/],
+  ])('%s', async (_, more, code, message) => {
+    await refused(await train(photos, ...more), code, message);
+  });
+
+  it('a command', async () => {
+    await refused(await graft(['tarin', photos]), 2, /unknown command 'tarin'; did you mean 'train'\?/);
+    await refused(await graft(['--json', 'train']), 2, /the command comes first/);
+  });
+});
+
+describe('model files', () => {
+  const commands = (path: string): string[][] => [
+    ['predict', path, at('photos/red/0.png')],
+    ['evaluate', path, photos],
+    ['inspect', path],
+    ['train', photos, '--out', out, '--base', path],
+  ];
+  const all = async (path: string, message: RegExp): Promise<void> => {
+    for (const command of commands(path)) await refused(await graft(command), 1, message);
+  };
+  const copy = async (name: string, change: (bytes: Buffer) => Buffer): Promise<string> => {
+    await writeFile(at(name), change(await readFile(at('model/good.safetensors'))));
+    return at(name);
+  };
+
+  it('missing, or a folder', async () => {
+    await all(at('nowhere.safetensors'), /nowhere\.safetensors does not exist/);
+    await all(at('photos'), /photos is a folder, not a file/);
+  });
+
+  it('cut short at any place', async () => {
+    const { length } = await readFile(at('model/good.safetensors'));
+    for (const size of [0, 5, 8, 100, length >> 1, length - 1]) {
+      const path = await copy('cut.safetensors', (bytes) => bytes);
+      await truncate(path, size);
+      await refused(await graft(['predict', path, at('photos/red/0.png')]), 1, /cut\.safetensors: /);
+    }
+  });
+
+  it('with a lying header', async () => {
+    const huge = await copy(
+      'huge.safetensors',
+      (b) => (b.writeUInt32LE(0xffffffff, 0), b.writeUInt32LE(0xffff, 4), b),
+    );
+    await all(huge, /huge\.safetensors: not a safetensors file: the header would have/);
+    const text = (from: RegExp, to: (m: string) => string) => (b: Buffer) =>
+      Buffer.from(b.toString('latin1').replace(from, to), 'latin1');
+    const shape = await copy(
+      'shape.safetensors',
+      text(/"shape":\[8,3,3,3\]/, () => '"shape":[8,3,3,9]'),
+    );
+    await all(
+      shape,
+      /shape\.safetensors: tensor "conv1\.weight": data_offsets hold 864 bytes, F32\[8, 3, 3, 9\] has 2592/,
+    );
+    const offsets = await copy(
+      'offsets.safetensors',
+      text(/"data_offsets":\[(\d+)/, (m) => m.replace(/\d/, '9')),
+    );
+    await all(offsets, /offsets\.safetensors: tensor /);
+    const meta = await copy(
+      'meta.safetensors',
+      text(/outChannels\\":8/, (m) => m.replace('8', '9')),
+    );
+    await all(meta, /meta\.safetensors: /);
+  });
+
+  it('that are something else', async () => {
+    await all(at('photos/red/0.png'), /0\.png: not a safetensors file/);
+  });
+
+  it('without class names', async () => {
+    await refused(
+      await graft(['predict', base, at('photos/red/0.png')]),
+      1,
+      /has no class names, so it is no classifier/,
+    );
+  });
+});
+
+describe('evaluate and predict', () => {
+  const model = (): string => at('model/good.safetensors');
+
+  it('a folder with other classes', async () => {
+    const path = await pictureFolder(at('other'), 2, ['red']);
+    await mkdir(join(path, 'gren'));
+    await writeFile(join(path, 'gren/a.png'), await picture([1, 2, 3], 1));
+    await refused(
+      await graft(['evaluate', model(), path]),
+      1,
+      /the model does not know the class 'gren' \(is it 'green'\?\); it knows blue, green, red\. Rename/,
+    );
+  });
+
+  it('pictures that are none: the others are still told', async () => {
+    await writeFile(at('text.jpg'), 'x');
+    const good = at('photos/red/0.png');
+    const {
+      code,
+      out: stdout,
+      err,
+    } = await graft(['predict', model(), at('text.jpg'), good, at('gone.png'), '--json']);
+    expect(code).toBe(1);
+    const result = JSON.parse(stdout) as { predictions: { file: string }[]; failed: { file: string }[] };
+    expect(result.predictions.map((p) => p.file)).toEqual([good]);
+    expect(result.failed.map((f) => f.file)).toEqual([at('text.jpg'), at('gone.png')]);
+    expect(err).toMatch(
+      /text\.jpg: is a text file.*\n.*gone\.png: there is no such file.*\ngraft: 2 of 3 pictures could not be read\n$/,
+    );
+  });
+
+  it('no pictures at all', async () => {
+    await refused(await graft(['predict', model()]), 2, /name at least one picture/);
+    await refused(await graft(['predict']), 2, /the model is missing/);
+    await refused(await graft(['evaluate', model()]), 2, /the folder with the pictures is missing/);
+  });
+});
+
+describe('the cache of features', () => {
+  it('fails softly', async () => {
+    await writeFile(at('notafolder'), '');
+    const { code, err } = await graft([
+      'train',
+      photos,
+      '--out',
+      out,
+      ...options(),
+      '--cache',
+      at('notafolder'),
+    ]);
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /^the feature cache cannot be used \(.*\); features are computed again where needed\n/,
+    );
+  });
+});
+
+describe('GRAFT_DEBUG=1', () => {
+  it('shows where an error comes from', async () => {
+    const { err } = await graft(['train', at('nowhere'), '--out', out], { env: { GRAFT_DEBUG: '1' } });
+    expect(err).toMatch(/\n\s+at /);
+  });
+});

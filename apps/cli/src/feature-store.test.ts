@@ -1,0 +1,62 @@
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultCacheFolder, FolderFeatureStore } from './feature-store.ts';
+import { temporaryFolder } from './testing.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+const values = Float32Array.from([1.5, -0, Infinity, 1e-42]);
+
+describe('FolderFeatureStore', () => {
+  it('gives back the bits that it was given', async () => {
+    const store = new FolderFeatureStore(join(folder.path, 'a/b'));
+    expect(await store.read('key-0')).toBeNull();
+    await store.write('key-0', values);
+    const back = await store.read('key-0');
+    expect(new Uint8Array(back!.buffer)).toEqual(new Uint8Array(values.buffer));
+    await store.write('empty', new Float32Array(0));
+    expect(await store.read('empty')).toEqual(new Float32Array(0));
+    expect(await readdir(join(folder.path, 'a/b'))).toEqual(['empty.features', 'key-0.features']);
+  });
+
+  it('takes a damaged file for a missing one', async () => {
+    const store = new FolderFeatureStore(folder.path);
+    await store.write('k', values);
+    const path = join(folder.path, 'k.features');
+    const bytes = await readFile(path);
+    for (let i = 0; i < bytes.length; i++) {
+      const broken = Buffer.from(bytes);
+      broken[i]! ^= 0x20;
+      await writeFile(path, broken);
+      expect(await store.read('k'), `byte ${i}`).toBeNull();
+    }
+    for (const length of [0, 5, 12, bytes.length - 1]) {
+      await writeFile(path, bytes.subarray(0, length));
+      expect(await store.read('k')).toBeNull();
+    }
+  });
+
+  it('keeps what was used last when it is pruned, and nobody else’s files', async () => {
+    const store = new FolderFeatureStore(folder.path);
+    for (const [i, key] of ['a', 'b', 'c'].entries()) {
+      await store.write(key, values);
+      await utimes(join(folder.path, `${key}.features`), i, i);
+    }
+    await writeFile(join(folder.path, 'thesis.doc'), 'a long text that must stay');
+    await store.read('a');
+    await store.prune(2 * 28);
+    expect((await readdir(folder.path)).sort()).toEqual(['a.features', 'c.features', 'thesis.doc']);
+  });
+
+  it('lies where XDG says', () => {
+    expect(defaultCacheFolder({ XDG_CACHE_HOME: '/x' })).toBe('/x/graft/features');
+    expect(defaultCacheFolder({ XDG_CACHE_HOME: 'relative' })).toBe(join(homedir(), '.cache/graft/features'));
+    expect(defaultCacheFolder({})).toBe(join(homedir(), '.cache/graft/features'));
+  });
+});

@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { scoresOf, wilson } from '../scores.ts';
+import { confusionChart } from './confusion.ts';
+import { lineChart, ticks } from './curves.ts';
+import { html } from './html.ts';
+import { renderReport, type ReportData } from './report.ts';
+
+const classes = ['cats', 'dogs', '<script>alert("x")</script>'];
+const scores = scoresOf(classes, {
+  labels: Int32Array.from([0, 0, 0, 0, 1, 1, 2]),
+  predictions: Int32Array.from([0, 0, 0, 1, 1, 0, 2]),
+});
+const data: ReportData = {
+  model: 'model.safetensors',
+  classes,
+  trainCounts: [8, 8, 4],
+  history: [
+    {
+      epoch: 0,
+      loss: 1.1,
+      accuracy: 0.4,
+      validationLoss: 1,
+      validationAccuracy: 0.5,
+      validationBalancedAccuracy: 0.5,
+      learningRate: 1,
+    },
+    {
+      epoch: 1,
+      loss: 0.7,
+      accuracy: 0.8,
+      validationLoss: 0.8,
+      validationAccuracy: 0.7,
+      validationBalancedAccuracy: 0.7,
+      learningRate: 0.5,
+    },
+  ],
+  bestEpoch: 1,
+  unlockedAt: null,
+  scores,
+  heldBack: 'validation',
+  pictures: [
+    {
+      file: 'dogs/<1>.png',
+      image: 'data:image/jpeg;base64,AAAA',
+      truth: 'dogs',
+      answer: 'cats',
+      answerProbability: 0.9,
+      truthProbability: 0.05,
+    },
+  ],
+  skipped: [{ file: 'cats/9.jpg', reason: 'is a text file' }],
+  settings: [['seed', '7']],
+  command: "graft train 'my photos' --out model.safetensors --seed 7",
+  seconds: 75,
+};
+
+describe('scores', () => {
+  it('are the usual ones', () => {
+    expect(scores).toMatchObject({
+      count: 7,
+      correct: 5,
+      accuracy: 5 / 7,
+      balancedAccuracy: (3 / 4 + 1 / 2 + 1) / 3,
+    });
+    expect(scores.perClass[0]).toMatchObject({
+      count: 4,
+      recall: 0.75,
+      precision: 0.75,
+      f1: 0.75,
+      takenFor: 'dogs',
+    });
+    expect(scores.perClass[2]!.takenFor).toBeNull();
+    expect(scores.confusion).toEqual([
+      [3, 1, 0],
+      [1, 1, 0],
+      [0, 0, 1],
+    ]);
+  });
+
+  it('have an interval', () => {
+    // Wilson's interval of 5 out of 10, from Newcombe (1998), "Two-sided confidence intervals"
+    const [low, high] = wilson(5, 10);
+    expect([low.toFixed(4), high.toFixed(4)]).toEqual(['0.2366', '0.7634']);
+    expect(wilson(0, 0)).toEqual([0, 1]);
+    expect(wilson(10, 10)[1]).toBeCloseTo(1);
+  });
+});
+
+describe('charts', () => {
+  it('have round ticks', () => {
+    expect(ticks(0, 1)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+    expect(ticks(0, 1.23)).toEqual([0, 0.5, 1]);
+    expect(ticks(1, 40, 6)).toEqual([10, 20, 30, 40]);
+    expect(ticks(3, 3).length).toBeGreaterThan(0);
+  });
+
+  it('draw one epoch, and thousands', () => {
+    for (const n of [1, 2, 3000]) {
+      const chart = lineChart({
+        title: 't',
+        series: [{ name: 'a', style: 'train', values: Array.from({ length: n }, () => 0.5) }],
+        show: String,
+        marks: [],
+      });
+      expect(chart.text).not.toMatch(/NaN|Infinity|undefined/);
+    }
+  });
+
+  it('draw any number of classes', () => {
+    for (const n of [2, 9, 200]) {
+      const names = Array.from({ length: n }, (_, i) => `class ${i}`);
+      const matrix = names.map((_, i) => names.map((__, j) => (i === j ? 3 : 0)));
+      expect(confusionChart(names, matrix).text).not.toMatch(/NaN|Infinity|undefined/);
+    }
+  });
+});
+
+describe('the report', () => {
+  const page = renderReport(data);
+
+  it('escapes everything', () => {
+    const inner = html`<b>x</b>`;
+    const text = html`<p title="${'"&<'}">${["'", inner]}${null}</p>`.text;
+    expect(text).toBe('<p title="&quot;&amp;&lt;">&#39;<b>x</b></p>');
+    expect(page).not.toContain('<script');
+    expect(page).toContain('dogs/&lt;1&gt;.png');
+  });
+
+  it('needs nothing from elsewhere', () => {
+    expect(page).not.toMatch(/<(script|link|iframe|object)|@import|url\(|src="(?!data:)|https?:/);
+  });
+
+  it('has all its parts, and is well-formed', () => {
+    for (const part of [
+      'Learning curves',
+      'What is taken for what',
+      'Class by class',
+      'The worst mistakes',
+      'Pictures left out',
+      'Settings',
+      'To repeat it',
+      'prefers-color-scheme: dark',
+      '71.4 %',
+      '1 min 15 s',
+    ]) {
+      expect(page).toContain(part);
+    }
+    const open: string[] = [];
+    for (const [, slash, name, rest] of page
+      .replace(/<style>.*?<\/style>/s, '')
+      .matchAll(/<(\/?)([a-z]+)((?:[^>"]|"[^"]*")*)>/g)) {
+      if (['meta', 'img', 'br'].includes(name!) || rest!.endsWith('/')) continue;
+      if (slash) expect(open.pop()).toBe(name);
+      else open.push(name!);
+    }
+    expect(open).toEqual([]);
+  });
+
+  it('praises a model without mistakes', () => {
+    const good = scoresOf(['a', 'b'], {
+      labels: Int32Array.from([0, 1]),
+      predictions: Int32Array.from([0, 1]),
+    });
+    const perfect = renderReport({ ...data, classes: ['a', 'b'], trainCounts: [1, 1], scores: good });
+    expect(perfect).toContain('The least sure answers');
+  });
+});

@@ -1,0 +1,206 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Random } from '@graftjs/core';
+import { pictureFolder, temporaryFolder, tinyBase } from '../src/testing.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let [photos, base] = ['', ''];
+const at = (name: string): string => join(folder.path, name);
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  photos = await pictureFolder(at('photos'), 8);
+  base = await tinyBase(at('tiny.safetensors'));
+});
+afterAll(() => folder.remove());
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly err: string;
+}
+
+/** Fine-tunes with dropout, clipping and augmented views, so that all there is to restore matters. */
+function start(
+  out: string,
+  epochs: number,
+  ...more: string[]
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const options = [
+    '--base',
+    base,
+    '--size',
+    '32',
+    '--epochs',
+    String(epochs),
+    '--unlock-from',
+    'conv2',
+    '--augment',
+    'light',
+  ];
+  const child = spawn(
+    process.execPath,
+    [
+      '--conditions=@graftjs/source',
+      '--import',
+      'tsx',
+      main,
+      'train',
+      photos,
+      '--out',
+      out,
+      ...options,
+      '--batch',
+      '4',
+      '--cache',
+      'off',
+      '--checkpoint-seconds',
+      '0',
+      ...more,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'], cwd: fileURLToPath(new URL('..', import.meta.url)) },
+  );
+  let err = '';
+  child.stderr.on('data', (data) => (err += String(data)));
+  return {
+    child,
+    ended: new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, err }))),
+  };
+}
+
+const sha = async (path: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await sleep(5);
+}
+
+describe('Ctrl-C', () => {
+  it('keeps a checkpoint, exits 130, and --resume ends with the same bits', async () => {
+    await mkdir(at('c'));
+    const [whole, broken, checkpoint] = [
+      at('c/whole.safetensors'),
+      at('c/m.safetensors'),
+      at('c/m.checkpoint.safetensors'),
+    ];
+    expect(await start(whole, 60).ended).toMatchObject({ code: 0 });
+    for (let i = 0, epochsAreLeft = true; epochsAreLeft; i++) {
+      const { child, ended } = start(broken, 60, ...(i ? ['--resume'] : []));
+      if (i < 2) {
+        const before = i === 0 ? '' : await sha(checkpoint);
+        // it has begun, or gone on
+        await until(() => existsSync(checkpoint));
+        while (i > 0 && (await sha(checkpoint)) === before) await sleep(5);
+        child.kill('SIGINT');
+      }
+      const { code, signal, err } = await ended;
+      epochsAreLeft = i < 2;
+      expect([code, signal]).toEqual([epochsAreLeft ? 130 : 0, null]);
+      if (!epochsAreLeft) break;
+      expect(err).toContain('stopping after the step at hand; Ctrl-C again stops at once\n');
+      expect(err).toMatch(
+        new RegExp(
+          `\ngraft: stopped; the checkpoint ${checkpoint} is kept. To go on: graft train .* --resume\n$`,
+        ),
+      );
+      expect((await readdir(at('c'))).sort()).toEqual([
+        'm.checkpoint.safetensors',
+        'whole.report.html',
+        'whole.safetensors',
+      ]);
+    }
+    expect(await sha(broken)).toBe(await sha(whole));
+    expect(existsSync(checkpoint)).toBe(false);
+  });
+
+  it('while the pictures are read: nothing is written', async () => {
+    await mkdir(at('early'));
+    const { child, ended } = start(at('early/m.safetensors'), 5);
+    await sleep(150);
+    child.kill('SIGINT'); // while Node is still loading, before anything listens
+    const { code, signal } = await ended;
+    expect(code ?? signal).toSatisfy((end) => end === 130 || end === 'SIGINT');
+    expect(await readdir(at('early'))).toEqual([]);
+  });
+
+  it('a second time: stops at once', async () => {
+    await mkdir(at('twice'));
+    const { child, ended } = start(at('twice/m.safetensors'), 5000);
+    await until(() => existsSync(at('twice/m.checkpoint.safetensors')));
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    await sleep(20);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+  });
+
+  it('a run with other settings is not mistaken for the interrupted one', async () => {
+    await mkdir(at('other'));
+    const { child, ended } = start(at('other/m.safetensors'), 5000);
+    await until(() => existsSync(at('other/m.checkpoint.safetensors')));
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(130);
+    const again = await start(at('other/m.safetensors'), 5000).ended;
+    expect([again.code, again.err]).toEqual([
+      1,
+      expect.stringMatching(
+        /m\.checkpoint\.safetensors is left from an interrupted run; add --resume to go on with it, or --force/,
+      ),
+    ]);
+    const changed = await start(at('other/m.safetensors'), 5001, '--resume').ended;
+    expect([changed.code, changed.err]).toEqual([
+      1,
+      expect.stringMatching(/belongs to another run: --epochs was 5000, is 5001/),
+    ]);
+  });
+});
+
+describe('SIGKILL', () => {
+  it('at 20 random points: the resumed run ends with the same bits', async () => {
+    await mkdir(at('k'));
+    const epochs = 120;
+    const [whole, broken, checkpoint] = [
+      at('k/whole.safetensors'),
+      at('k/m.safetensors'),
+      at('k/m.checkpoint.safetensors'),
+    ];
+    expect((await start(whole, epochs).ended).code).toBe(0);
+    const wanted = await sha(whole);
+    const random = new Random(Number(process.env['GRAFT_TEST_SEED'] ?? 1), 'kill');
+    let [kills, finished, midway] = [0, 0, 0];
+    while (kills < 20 || finished === 0) {
+      const { child, ended } = start(broken, epochs, '--resume');
+      if (kills < 20) {
+        // Starting takes most of the time: wait for a sign of life (the checkpoint moves), then a random moment.
+        const before = existsSync(checkpoint) ? await sha(checkpoint) : '';
+        const moved = async (): Promise<boolean> =>
+          existsSync(checkpoint) && (await sha(checkpoint).catch(() => before)) !== before;
+        let over = false;
+        void ended.then(() => (over = true));
+        while (!over && kills % 4 !== 3 && !(await moved())) await sleep(2);
+        await sleep(random.uniform() * (kills % 4 === 3 ? 1000 : 60));
+        child.kill('SIGKILL');
+        kills++;
+      }
+      const { code, signal, err } = await ended;
+      if (signal === 'SIGKILL') {
+        if (existsSync(checkpoint)) midway++;
+        // unless it came so late that everything was done
+        if (existsSync(checkpoint) || !existsSync(broken)) continue;
+      } else expect([code, err]).toEqual([0, expect.not.stringContaining('graft:')]);
+      expect(await sha(broken)).toBe(wanted);
+      finished++;
+      await rm(broken);
+    }
+    expect(midway).toBeGreaterThanOrEqual(10);
+    expect((await readdir(at('k'))).filter((f) => f.endsWith('.safetensors'))).toEqual(['whole.safetensors']);
+  });
+});
