@@ -24,7 +24,8 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
     if (kind === 'argmax') return [null];
     // max: all to the first maximum, in row-major order of the reduced axes.
     const others = x.shape.map((_, i) => i).filter((i) => !gone.has(i));
-    const moved = ops.reshape(ops.transpose(x, [...others, ...axes]), [...others.map((i) => x.shape[i]!), -1]);
+    const [kept, joined] = [others, axes].map((list) => list.map((i) => x.shape[i]!));
+    const moved = ops.reshape(ops.transpose(x, [...others, ...axes]), [...kept!, sizeOf(joined!)]);
     const hot = ops.oneHot(argmax(moved, -1), moved.shape.at(-1)!);
     const flat = ops.mul(hot, ops.expandDims(ops.reshape(gy, moved.shape.slice(0, -1)), -1));
     const back = ops.reshape(flat, [...others, ...axes].map((i) => x.shape[i]!));
