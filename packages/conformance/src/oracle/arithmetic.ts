@@ -1,0 +1,95 @@
+import { float32 as math, type BinaryKind, type UnaryKind } from '@graftjs/core';
+import { erf, pow, roundHalfEven } from './special.ts';
+
+/** The arithmetic that the reference kernels are evaluated in. */
+export interface Arithmetic {
+  readonly name: string;
+  /** What becomes of a number that comes in: an uploaded value, a constant in the attributes. */
+  readonly number: (x: number) => number;
+  readonly add: (a: number, b: number) => number;
+  readonly mul: (a: number, b: number) => number;
+  readonly div: (a: number, b: number) => number;
+  readonly unary: Readonly<Record<UnaryKind, (x: number) => number>>;
+  readonly binary: Readonly<Record<BinaryKind, (a: number, b: number) => number>>;
+}
+
+/** Straight from the definitions. The math functions are good to 2⁻⁴⁸ (see `ORACLE_ERROR` in bounds/model.ts). */
+export const exact: Arithmetic = {
+  name: 'oracle',
+  number: (x) => x,
+  add: (a, b) => a + b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  unary: {
+    neg: (x) => -x,
+    abs: Math.abs,
+    sign: Math.sign,
+    floor: Math.floor,
+    ceil: Math.ceil,
+    round: roundHalfEven,
+    sqrt: Math.sqrt,
+    rsqrt: (x) => 1 / Math.sqrt(x),
+    reciprocal: (x) => 1 / x,
+    exp: Math.exp,
+    expm1: Math.expm1,
+    log: Math.log,
+    log1p: Math.log1p,
+    tanh: Math.tanh,
+    erf,
+    sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+    relu: (x) => Math.max(x, 0),
+    not: (x) => 1 - x,
+  },
+  binary: {
+    add: (a, b) => a + b,
+    sub: (a, b) => a - b,
+    mul: (a, b) => a * b,
+    div: (a, b) => a / b,
+    pow,
+    max: Math.max,
+    min: Math.min,
+  },
+};
+
+const f = Math.fround;
+
+/**
+ * The contract of `cpu` and `wasm`: every product, sum and quotient rounded to float32 on its own, the math functions
+ * those of core. With it the reference kernels say what the bits must be.
+ */
+export const rounded: Arithmetic = {
+  name: 'contract',
+  number: f,
+  add: (a, b) => f(a + b),
+  mul: (a, b) => f(a * b),
+  div: (a, b) => f(a / b),
+  unary: {
+    neg: (x) => -x,
+    abs: Math.abs,
+    sign: Math.sign,
+    floor: Math.floor,
+    ceil: Math.ceil,
+    round: roundHalfEven,
+    sqrt: (x) => f(Math.sqrt(x)),
+    rsqrt: (x) => f(1 / f(Math.sqrt(x))),
+    reciprocal: (x) => f(1 / x),
+    exp: math.exp,
+    expm1: math.expm1,
+    log: math.log,
+    log1p: math.log1p,
+    tanh: math.tanh,
+    erf: math.erf,
+    sigmoid: math.sigmoid,
+    relu: (x) => Math.max(x, 0),
+    not: (x) => 1 - x,
+  },
+  binary: {
+    add: (a, b) => f(a + b),
+    sub: (a, b) => f(a - b),
+    mul: (a, b) => f(a * b),
+    div: (a, b) => f(a / b),
+    pow: math.pow,
+    max: Math.max,
+    min: Math.min,
+  },
+};

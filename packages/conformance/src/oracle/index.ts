@@ -1,0 +1,1 @@
+export { createContract, createOracle } from './backend.ts';
