@@ -1,4 +1,5 @@
 import { ArraySource, type DataSource } from '../data.ts';
+import { getDefaultBackend } from '../default-backend.ts';
 import type { Module } from '../nn/module.ts';
 import { evaluating, stageRange } from '../nn/module.ts';
 import { tensor } from '../ops/index.ts';
@@ -29,7 +30,7 @@ export async function extractFeatures(
   options: ExtractOptions = {},
 ): Promise<ArraySource> {
   const stages = stageRange(model, options.to === undefined ? {} : { to: options.to });
-  const backend = model.parameters()[0]!.value.backend;
+  const backend = model.parameters()[0]?.value.backend ?? getDefaultBackend();
   const batchSize = options.batchSize ?? 32;
   let values = new Float32Array(0);
   let sampleShape: readonly number[] = [];
