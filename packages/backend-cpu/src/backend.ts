@@ -22,7 +22,7 @@ function createKernels(memory: Allocator, space: Workspace): Kernels<CpuBuffer> 
     ...matmulKernels(memory, space),
     ...movementKernels(memory),
     ...convKernels(memory, space),
-    ...poolKernels(memory),
+    ...poolKernels(memory, space),
   };
 }
 

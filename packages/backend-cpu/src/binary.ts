@@ -98,35 +98,36 @@ export const boolPairs: Record<'min' | 'max', PairLoop<Uint8Array, Uint8Array>> 
   },
 };
 
+/** `Number(…)` compiles to a flag read; `? 1 : 0` to a branch, which unordered data mispredicts (five times slower). */
 export const comparePairs: Record<CompareKind, PairLoop<CpuBuffer, Uint8Array>> = {
   equal(a, i, i1, i0, b, j, j1, j0, y, k, rows, columns) {
     for (let r = 0; r < rows; r++, i += i1, j += j1) {
-      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = a[p]! === b[q]! ? 1 : 0;
+      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = Number(a[p]! === b[q]!);
     }
   },
   notEqual(a, i, i1, i0, b, j, j1, j0, y, k, rows, columns) {
     for (let r = 0; r < rows; r++, i += i1, j += j1) {
-      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = a[p]! !== b[q]! ? 1 : 0;
+      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = Number(a[p]! !== b[q]!);
     }
   },
   less(a, i, i1, i0, b, j, j1, j0, y, k, rows, columns) {
     for (let r = 0; r < rows; r++, i += i1, j += j1) {
-      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = a[p]! < b[q]! ? 1 : 0;
+      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = Number(a[p]! < b[q]!);
     }
   },
   lessEqual(a, i, i1, i0, b, j, j1, j0, y, k, rows, columns) {
     for (let r = 0; r < rows; r++, i += i1, j += j1) {
-      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = a[p]! <= b[q]! ? 1 : 0;
+      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = Number(a[p]! <= b[q]!);
     }
   },
   greater(a, i, i1, i0, b, j, j1, j0, y, k, rows, columns) {
     for (let r = 0; r < rows; r++, i += i1, j += j1) {
-      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = a[p]! > b[q]! ? 1 : 0;
+      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = Number(a[p]! > b[q]!);
     }
   },
   greaterEqual(a, i, i1, i0, b, j, j1, j0, y, k, rows, columns) {
     for (let r = 0; r < rows; r++, i += i1, j += j1) {
-      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = a[p]! >= b[q]! ? 1 : 0;
+      for (let c = 0, p = i, q = j; c < columns; c++, p += i0, q += j0) y[k++] = Number(a[p]! >= b[q]!);
     }
   },
 };

@@ -71,8 +71,8 @@ function patchProduct(
     packColumns(w, (g * w.length) / groups, columnStep, n, order, k, b, g * panel);
 
   const total = positions(grid);
-  const block = Math.min(rowsPerBlock(k), total + 3);
-  const a = space.floats('rows', (block + 3) * k);
+  const block = rowsPerBlock(total, k);
+  const a = space.floats('rows', block * k);
   const offsets = space.ints('offsets', taps * block);
   const rows = space.ints('rows', block);
   for (let first = 0; first < total; first += block) {
@@ -108,8 +108,8 @@ export function convWeightGradDense(
   const m = taps * channels;
   const perSample = product(grid.count);
   const piece = Math.min(PIECE, perSample);
-  const block = Math.min(rowsPerBlock(piece), m + 3);
-  const a = space.floats('rows', (block + 3) * piece);
+  const block = rowsPerBlock(m, piece);
+  const a = space.floats('rows', block * piece);
   const b = space.floats('columns', packedColumns(n, piece));
   const offsets = space.ints('offsets', taps * piece);
   const depth = space.ints('depth', piece);

@@ -1,113 +1,24 @@
 import type { ConvProblem } from './conv-direct.ts';
 import { forwardGrid, inputGradGrids, type Grid } from './conv-grid.ts';
-import { product, type Activation, type Triple } from './geometry.ts';
+import { product } from './geometry.ts';
+import {
+  boxOf,
+  boxOffsets,
+  LANES,
+  laneStart,
+  packLanes,
+  placePositions,
+  storeLanes,
+  tapOffsets,
+} from './lanes.ts';
 import type { Workspace } from './workspace.ts';
 
 /*
  * Convolutions whose groups have one input channel. There is no product of matrices in them, but the same idea helps:
- * four channels are copied side by side, as float64 and with a border of zeros, and then computed together, four
- * accumulators in registers. The copy hides the layout, the padding and the stride, and costs one pass where the
- * kernel makes one per tap.
+ * operands are packed (four channels side by side), and the sums stay in registers.
  */
 
 const f = Math.fround;
-const LANES = 4;
-
-/** The part of an activation, padding included, that all taps of all positions together read. */
-interface Box {
-  readonly low: Triple;
-  readonly extent: Triple;
-}
-
-function boxOf(grids: readonly Grid[]): Box {
-  const bounds = ([0, 1, 2] as const).map((axis) => {
-    const used = grids.filter((g) => g.taps.length > 0);
-    const low = Math.min(...used.flatMap((g) => g.taps.map((t) => t[axis])));
-    const high = Math.max(
-      ...used.flatMap((g) => g.taps.map((t) => t[axis] + (g.count[axis] - 1) * g.step[axis])),
-    );
-    return used.length ? [low, high - low + 1] : [0, 0];
-  }) as [[number, number], [number, number], [number, number]];
-  const [z, y, x] = bounds;
-  return { low: [z[0], y[0], x[0]], extent: [z[1], y[1], x[1]] };
-}
-
-/** Where a point of the box, relative to its lowest corner, is in the packed copy. */
-function inBox({ extent: [, h, w] }: Box, [z, y, x]: Triple): number {
-  return ((z * h + y) * w + x) * LANES;
-}
-
-/** For each result position: where its window starts in the box, and where its result goes. */
-function placePositions(grid: Grid, box: Box): { bases: Int32Array; rows: Int32Array } {
-  const { step, toStart: start, toStep, to, count } = grid;
-  const place = ([z, y, x]: Triple): Triple => [
-    start[0] + z * toStep[0],
-    start[1] + y * toStep[1],
-    start[2] + x * toStep[2],
-  ];
-  return {
-    bases: mapPositions(count, ([z, y, x]) => inBox(box, [z * step[0], y * step[1], x * step[2]])),
-    rows: mapPositions(count, (at) => offsetOf(to, place(at))),
-  };
-}
-
-function tapOffsets(grid: Grid, box: Box): number[] {
-  return grid.taps.map(([z, y, x]) => inBox(box, [z - box.low[0], y - box.low[1], x - box.low[2]]));
-}
-
-/** For each point of the box: where it is in the activation, without sample and channel; −1 outside. */
-function boxOffsets(of: Activation, box: Box): Int32Array {
-  const [d, h, w] = of.extent;
-  return mapPositions(box.extent, (point) => {
-    const [z, y, x] = [point[0] + box.low[0], point[1] + box.low[1], point[2] + box.low[2]];
-    const inside = z >= 0 && z < d && y >= 0 && y < h && x >= 0 && x < w;
-    return inside ? offsetOf(of, [z, y, x]) : -1;
-  });
-}
-
-function offsetOf({ step }: Activation, [z, y, x]: Triple): number {
-  return z * step[0] + y * step[1] + x * step[2];
-}
-
-function mapPositions([d, h, w]: Triple, fn: (position: Triple) => number): Int32Array {
-  const list = new Int32Array(d * h * w);
-  let i = 0;
-  for (let z = 0; z < d; z++)
-    for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) list[i++] = fn([z, y, x]);
-  return list;
-}
-
-/** Copies what is at `offsets` in four channels, which start at l0 to l3, side by side; 0 where an offset is negative. */
-function packLanes(
-  x: Float32Array,
-  l0: number,
-  l1: number,
-  l2: number,
-  l3: number,
-  offsets: Int32Array,
-  to: Float64Array,
-  start: number,
-): void {
-  for (let i = 0, t = start; i < offsets.length; i++, t += LANES) {
-    const s = offsets[i]!;
-    if (s < 0) {
-      to[t] = 0;
-      to[t + 1] = 0;
-      to[t + 2] = 0;
-      to[t + 3] = 0;
-    } else {
-      to[t] = x[l0 + s]!;
-      to[t + 1] = x[l1 + s]!;
-      to[t + 2] = x[l2 + s]!;
-      to[t + 3] = x[l3 + s]!;
-    }
-  }
-}
-
-/** Start of a channel of a sample; one past the last repeats it, and its result is dropped. */
-function laneStart(of: Activation, sample: number, channel: number): number {
-  return sample * of.batchStep + Math.min(channel, of.channels - 1) * of.channelStep;
-}
 
 export function convDepthwise(
   p: ConvProblem,
@@ -200,6 +111,7 @@ function weightedSums(
   }
 }
 
+/** Two positions of four channels at a time: eight accumulators, and one read of each weight for both. */
 function sumTerms(
   x: Float64Array,
   bases: Int32Array,
@@ -211,24 +123,38 @@ function sumTerms(
   channelStep: number,
   lanes: number,
 ): void {
-  for (let i = 0; i < bases.length; i++) {
-    const base = bases[i]!;
+  for (let i = 0; i < bases.length; i += 2) {
+    const next = Math.min(i + 1, bases.length - 1); // where one is left over, it is computed twice
+    const baseC = bases[i]!;
+    const baseD = bases[next]!;
     let c0 = 0;
     let c1 = 0;
     let c2 = 0;
     let c3 = 0;
+    let d0 = 0;
+    let d1 = 0;
+    let d2 = 0;
+    let d3 = 0;
     for (let e = 0, t = 0; e < terms.length; e++, t += LANES) {
-      const s = base + terms[e]!;
-      c0 = f(c0 + f(x[s]! * weights[t]!));
-      c1 = f(c1 + f(x[s + 1]! * weights[t + 1]!));
-      c2 = f(c2 + f(x[s + 2]! * weights[t + 2]!));
-      c3 = f(c3 + f(x[s + 3]! * weights[t + 3]!));
+      const c = baseC + terms[e]!;
+      const d = baseD + terms[e]!;
+      const w0 = weights[t]!;
+      const w1 = weights[t + 1]!;
+      const w2 = weights[t + 2]!;
+      const w3 = weights[t + 3]!;
+      c0 = f(c0 + f(x[c]! * w0));
+      c1 = f(c1 + f(x[c + 1]! * w1));
+      c2 = f(c2 + f(x[c + 2]! * w2));
+      c3 = f(c3 + f(x[c + 3]! * w3));
+      d0 = f(d0 + f(x[d]! * w0));
+      d1 = f(d1 + f(x[d + 1]! * w1));
+      d2 = f(d2 + f(x[d + 2]! * w2));
+      d3 = f(d3 + f(x[d + 3]! * w3));
     }
     const o = start + rows[i]!;
-    y[o] = c0;
-    if (lanes > 1) y[o + channelStep] = c1;
-    if (lanes > 2) y[o + 2 * channelStep] = c2;
-    if (lanes > 3) y[o + 3 * channelStep] = c3;
+    const p = start + rows[next]!;
+    storeLanes(y, o, channelStep, lanes, c0, c1, c2, c3);
+    storeLanes(y, p, channelStep, lanes, d0, d1, d2, d3);
   }
 }
 
@@ -259,36 +185,54 @@ export function convWeightGradDepthwise(
       const g2 = laneStart(output, n, o + 2);
       const g3 = laneStart(output, n, o + 3);
       packLanes(gy, g0, g1, g2, g3, rows, packedGy, 0);
-      for (let t = 0; t < taps.length; t++) {
-        addDotProducts(packedX, taps[t]!, bases, packedGy, gw, o * taps.length + t, taps.length, lanes);
+      for (let t = 0; t < taps.length; t += 2) {
+        dotProducts(packedX, taps[t]!, taps[Math.min(t + 1, taps.length - 1)]!, bases, packedGy);
+        // A weight's partial sum of this sample, added to its total.
+        for (let both = t; both < Math.min(t + 2, taps.length); both++) {
+          for (let lane = 0; lane < lanes; lane++) {
+            const at = (o + lane) * taps.length + both;
+            gw[at] = gw[at]! + dots[(both - t) * LANES + lane]!;
+          }
+        }
       }
     }
   }
 }
 
-function addDotProducts(
-  x: Float64Array,
-  at: number,
-  bases: Int32Array,
-  gy: Float64Array,
-  gw: Float32Array,
-  o: number,
-  step: number,
-  lanes: number,
-): void {
+const dots = new Float64Array(2 * LANES);
+
+/** Four channels of gy with four of x under two taps, summed over the positions. */
+function dotProducts(x: Float64Array, tapC: number, tapD: number, bases: Int32Array, gy: Float64Array): void {
   let c0 = 0;
   let c1 = 0;
   let c2 = 0;
   let c3 = 0;
+  let d0 = 0;
+  let d1 = 0;
+  let d2 = 0;
+  let d3 = 0;
   for (let i = 0, t = 0; i < bases.length; i++, t += LANES) {
-    const s = at + bases[i]!;
-    c0 = f(c0 + f(x[s]! * gy[t]!));
-    c1 = f(c1 + f(x[s + 1]! * gy[t + 1]!));
-    c2 = f(c2 + f(x[s + 2]! * gy[t + 2]!));
-    c3 = f(c3 + f(x[s + 3]! * gy[t + 3]!));
+    const c = tapC + bases[i]!;
+    const d = tapD + bases[i]!;
+    const g0 = gy[t]!;
+    const g1 = gy[t + 1]!;
+    const g2 = gy[t + 2]!;
+    const g3 = gy[t + 3]!;
+    c0 = f(c0 + f(x[c]! * g0));
+    c1 = f(c1 + f(x[c + 1]! * g1));
+    c2 = f(c2 + f(x[c + 2]! * g2));
+    c3 = f(c3 + f(x[c + 3]! * g3));
+    d0 = f(d0 + f(x[d]! * g0));
+    d1 = f(d1 + f(x[d + 1]! * g1));
+    d2 = f(d2 + f(x[d + 2]! * g2));
+    d3 = f(d3 + f(x[d + 3]! * g3));
   }
-  gw[o] = gw[o]! + c0;
-  if (lanes > 1) gw[o + step] = gw[o + step]! + c1;
-  if (lanes > 2) gw[o + 2 * step] = gw[o + 2 * step]! + c2;
-  if (lanes > 3) gw[o + 3 * step] = gw[o + 3 * step]! + c3;
+  dots[0] = c0;
+  dots[1] = c1;
+  dots[2] = c2;
+  dots[3] = c3;
+  dots[4] = d0;
+  dots[5] = d1;
+  dots[6] = d2;
+  dots[7] = d3;
 }

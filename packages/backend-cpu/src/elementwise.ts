@@ -1,7 +1,7 @@
 import { float32, sizeOf, type Kernels, type Operand, type TensorSpec } from '@graftjs/core';
 import { boolPairs, comparePairs, floatPairs, intPairs, type PairLoop } from './binary.ts';
 import { convert } from './cast.ts';
-import type { Allocator, CpuBuffer } from './memory.ts';
+import { bitsOf, type Allocator, type CpuBuffer } from './memory.ts';
 import { broadcastStrides, collapse, forEachOuter, type Walk } from './strided.ts';
 import { floatLoops, intLoops } from './unary.ts';
 
@@ -40,14 +40,15 @@ export function elementwiseKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 
 
     select(inputs, _, [y]) {
       const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
-      const [condition, a, b] = inputs as [Operand<Uint8Array>, Operand<CpuBuffer>, Operand<CpuBuffer>];
+      const [condition, a, b] = inputs.map((t) => t.buffer) as [Uint8Array, CpuBuffer, CpuBuffer];
       const walk = broadcast(inputs, y!);
       const rank = walk.shape.length;
       const columns = walk.shape[rank - 1] ?? 1;
-      const [sc, sa, sb] = walk.strides.map((s) => s[rank - 1] ?? 0);
+      const [sc, sa, sb] = walk.strides.map((s) => s[rank - 1] ?? 0) as [number, number, number];
+      const [x, z, out] = [bits(a), bits(b), bits(to)];
       let k = 0;
       forEachOuter(walk, 1, [0, 0, 0], ([c, i, j]) => {
-        select(condition.buffer, c!, sc!, a.buffer, i!, sa!, b.buffer, j!, sb!, to, k, columns);
+        select(condition, c!, sc, x, i!, sa, z, j!, sb, out, k, columns);
         k += columns;
       });
       return [to];
@@ -110,19 +111,26 @@ const pow: PairLoop<Float32Array, Float32Array> = (a, i, i1, i0, b, j, j1, j0, y
   }
 };
 
+/** Bits are chosen rather than numbers: one loop for all types, and no branch to mispredict. */
+type Bits = Int32Array | Uint8Array;
+const bits = (x: CpuBuffer): Bits => (x instanceof Uint8Array ? x : bitsOf(x));
+
 function select(
   condition: Uint8Array,
   c: number,
   sc: number,
-  a: CpuBuffer,
+  a: Bits,
   i: number,
   sa: number,
-  b: CpuBuffer,
+  b: Bits,
   j: number,
   sb: number,
-  y: CpuBuffer,
+  y: Bits,
   k: number,
   n: number,
 ): void {
-  for (const end = k + n; k < end; k++, c += sc, i += sa, j += sb) y[k] = condition[c]! !== 0 ? a[i]! : b[j]!;
+  for (const end = k + n; k < end; k++, c += sc, i += sa, j += sb) {
+    const other = b[j]!;
+    y[k] = other ^ ((a[i]! ^ other) & -condition[c]!);
+  }
 }

