@@ -1,6 +1,7 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
-import { setDefaultBackend, sum, tensor, valueAndGrad, type Tensor } from '@graftjs/core';
+import { setDefaultBackend } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { expectValues, run } from '../test/run-graph.ts';
 import {
   b,
   convReference,
@@ -14,24 +15,9 @@ import {
   TfGraph,
   type Values,
 } from '../test/tf-graph.ts';
-import { FormatError, UnsupportedOpsError } from './errors.ts';
-import { GraphModule } from './graph-module.ts';
-import { graphFromJSON, graphToJSON } from './graph.ts';
-import { readTfjsGraphModel } from './tfjs.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 
-/** Imports the graph and runs it. */
-function run(g: TfGraph, x: Values, outputs?: string[]): Tensor {
-  const { graph, weights } = readTfjsGraphModel(g.model, g.shards, outputs ? { outputs } : {});
-  const module = new GraphModule(graphFromJSON(graphToJSON(graph)), weights);
-  return module.forward(tensor(Float32Array.from(x.data), x.shape));
-}
-function expectValues(y: Tensor, want: Values): void {
-  expect(y.shape).toEqual(want.shape);
-  const got = y.dataSync();
-  want.data.forEach((v, k) => expect(got[k], `element ${k}`).toBeCloseTo(v, 4));
-}
 const NHWC = { data_format: s('NHWC') };
 const picture = numbers([1, 5, 7, 3]);
 
@@ -344,135 +330,5 @@ describe('other operations', () => {
     const g = new TfGraph();
     build(g);
     expectValues(run(g, x ?? row, ['y']), want);
-  });
-});
-
-describe('weights', () => {
-  const x: Values = { shape: [3], data: [0, 0, 0] };
-  const added = (values: number[], q: { dtype: string; scale?: number; min?: number }): Tensor => {
-    const g = new TfGraph();
-    g.node('y', 'Add', ['x', g.constant('c', { shape: [3], data: values }, 'float32', q)]);
-    return run(g, x);
-  };
-  it('of float16, uint8 and uint16 are restored', () => {
-    expectValues(added([0x3c00, 0xc000, 1], { dtype: 'float16' }), { shape: [3], data: [1, -2, 2 ** -24] });
-    expectValues(added([0, 1, 255], { dtype: 'uint8', scale: 0.5, min: -1 }), {
-      shape: [3],
-      data: [-1, -0.5, 126.5],
-    });
-    expectValues(added([0, 1, 65535], { dtype: 'uint16', scale: 0.5, min: -1 }), {
-      shape: [3],
-      data: [-1, -0.5, 32766.5],
-    });
-  });
-  it('are trainable, in our layout, under the name of their node', () => {
-    const g = new TfGraph();
-    g.node(
-      'net/conv',
-      '_FusedConv2D',
-      ['x', g.constant('w', numbers([3, 5, 2, 4])), g.constant('bias', numbers([4]))],
-      { strides: ints(1, 1, 1, 1), padding: s('SAME'), fused_ops: strings('BiasAdd', 'Relu') },
-    );
-    const { graph, weights } = readTfjsGraphModel(g.model, g.shards);
-    const m = new GraphModule(graph, weights);
-    expect([...m.stateDict()].map(([n, t]) => [n, t.shape])).toEqual([
-      ['net.conv.weight', [4, 2, 3, 5]],
-      ['net.conv.bias', [4]],
-    ]);
-    expect(graph.nodes.map((n) => n.name)).toEqual(['net.conv', 'net.conv.relu']);
-    const input = tensor(Float32Array.from(numbers([1, 6, 6, 2]).data), [1, 6, 6, 2]);
-    const { grads } = valueAndGrad(() => sum(m.forward(input)), m.parameters());
-    for (const gradient of grads) expect([...gradient.dataSync()].some((v) => v !== 0)).toBe(true);
-  });
-});
-
-describe('what cannot be read', () => {
-  const odd = (): TfGraph => {
-    const g = new TfGraph();
-    g.node('fine', 'Relu', ['x']);
-    g.node('top', 'TopKV2', ['fine']);
-    g.node('again', 'TopKV2', ['top']);
-    g.node('fft', 'FFT', ['again']);
-    g.node('slice', 'StridedSlice', ['x', g.ints('at', 0), g.ints('end', 1), g.ints('step', -1)]);
-    g.node('out', 'Add', ['fft', 'slice']);
-    return g;
-  };
-  it('is listed completely: op, how often, where, why', () => {
-    const g = odd();
-    let error: unknown;
-    try {
-      readTfjsGraphModel(g.model, g.shards);
-    } catch (e) {
-      error = e;
-    }
-    expect(error).toBeInstanceOf(UnsupportedOpsError);
-    expect((error as UnsupportedOpsError).ops).toEqual([
-      { op: 'TopKV2', count: 2, example: 'top' },
-      { op: 'FFT', count: 1, example: 'fft' },
-      { op: 'StridedSlice', count: 1, example: 'slice', reason: 'negative steps' },
-    ]);
-  });
-  it('does not matter where the wanted output does not need it', () => {
-    const g = odd();
-    expect(readTfjsGraphModel(g.model, g.shards, { outputs: ['fine'] }).graph.nodes).toHaveLength(1);
-    expect(() => readTfjsGraphModel(g.model, g.shards, { outputs: ['find'] })).toThrow(
-      /unknown node 'find'; the nearest are 'fine'/,
-    );
-  });
-  const broken: [string, (g: TfGraph) => [unknown, Uint8Array[]], RegExp][] = [
-    ['no object', () => [null, []], /not an object/],
-    ['a layers model', () => [{ format: 'layers-model' }, []], /'layers-model'/],
-    ['no topology', () => [{}, []], /modelTopology/],
-    ['no manifest', (g) => [{ ...g.model, weightsManifest: undefined }, []], /weightsManifest/],
-    ['a shard too few', (g) => [g.model, []], /is a shard missing/],
-    ['a byte too many', (g) => [g.model, [...g.shards, new Uint8Array(1)]], /are all shards there/],
-    [
-      'a cycle',
-      (g) => (
-        g.node('a', 'Add', ['b', 'x']),
-        g.node('b', 'Relu', ['a']),
-        [{ ...g.model, signature: { outputs: { o: { name: 'b' } } } }, g.shards]
-      ),
-      /cycle/,
-    ],
-    [
-      'an input that is not there',
-      (g) => (g.node('a', 'Relu', ['nowhere']), [g.model, g.shards]),
-      /'nowhere', which does not exist/,
-    ],
-    [
-      'two nodes with one name',
-      (g) => (g.node('x', 'Relu', ['x']), [g.model, g.shards]),
-      /two nodes are called 'x'/,
-    ],
-    [
-      'a constant output',
-      (g) => [{ ...g.model, signature: { outputs: { o: { name: 'c' } } } }, g.shards],
-      /do not depend on any input/,
-    ],
-    [
-      'an absurd shape',
-      (g) => [
-        {
-          ...g.model,
-          weightsManifest: [{ weights: [{ name: 'c', shape: [2 ** 40, 2 ** 40], dtype: 'float32' }] }],
-        },
-        g.shards,
-      ],
-      /is a shard missing/,
-    ],
-  ];
-  it.each(broken)('%s', (_, make, message) => {
-    const g = new TfGraph();
-    g.scalar('c', 1);
-    const [model, shards] = make(g);
-    expect(() => readTfjsGraphModel(model, shards)).toThrow(FormatError);
-    expect(() => readTfjsGraphModel(model, shards)).toThrow(message);
-  });
-  it('deeper than any call stack reads all the same', () => {
-    const g = new TfGraph();
-    let last = 'x';
-    for (let k = 0; k < 20_000; k++) last = g.node(`n${k}`, 'Relu', [last]);
-    expect(readTfjsGraphModel(g.model, []).graph.nodes).toHaveLength(20_000);
   });
 });

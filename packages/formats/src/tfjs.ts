@@ -28,14 +28,15 @@ export function readTfjsGraphModel(
   options: TfjsOptions = {},
 ): GraphWithWeights {
   if (!isRecord(model)) throw new FormatError('the model JSON is not an object');
-  if (model['format'] === 'layers-model') {
+  const topology = model['modelTopology'];
+  if (model['format'] === 'layers-model' || (isRecord(topology) && 'model_config' in topology)) {
     throw new FormatError(
       "this is a 'layers-model', not a 'graph-model'",
       undefined,
-      'convert it with tensorflowjs_converter',
+      'convert it: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=tfjs_graph_model',
     );
   }
-  const nodes = readTfNodes(model['modelTopology']);
+  const nodes = readTfNodes(topology);
   const constants = readTfjsWeights(model['weightsManifest'], joined(weights));
   const outputs = (options.outputs ?? defaultOutputs(model, nodes)).map((o) => o.replace(/:0$/, ''));
   const order = needed(nodes, outputs);

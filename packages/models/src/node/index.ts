@@ -1,1 +1,3 @@
-export { loadBase, type BaseOptions } from './base.ts';
+export { loadBase, type LoadBaseOptions } from './base.ts';
+export { cacheFolder, download, type DownloadOptions } from './download.ts';
+export { loadModelFile, saveModelFile, writeFileAtomically } from './files.ts';

@@ -1,0 +1,83 @@
+import {
+  Dropout,
+  GlobalAvgPool2d,
+  Linear,
+  normalInit,
+  Sequential,
+  zerosInit,
+  type Layout,
+  type Preprocess,
+} from '@graftjs/core';
+import { ConvNormActivation, InvertedResidual, type LayerOptions } from './blocks.ts';
+
+/**
+ * MobileNetV2. Sandler, Howard, Zhu, Zhmoginov, Chen: "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
+ * CVPR 2018, arXiv:1801.04381. Parameters are named as in torchvision, whose weights load as they are.
+ */
+
+export interface MobileNetV2Config {
+  /** Number of outputs. Default 1000. */
+  readonly classes?: number;
+  /** Factor on the number of channels of every layer: 1 (the default), 0.75, 0.5, 0.35, 1.4. */
+  readonly width?: number;
+  readonly dropout?: number;
+  readonly layout?: Layout;
+}
+
+/** Expansion, channels, number of blocks, stride of the first one. Table 2 of the paper. */
+const SETTINGS = [
+  [1, 16, 1, 1],
+  [6, 24, 2, 2],
+  [6, 32, 3, 2],
+  [6, 64, 4, 2],
+  [6, 96, 3, 1],
+  [6, 160, 3, 2],
+  [6, 320, 1, 1],
+] as const;
+
+/** The nearest multiple of 8, but never more than a tenth below. */
+function toEights(channels: number): number {
+  const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
+  return rounded < 0.9 * channels ? rounded + 8 : rounded;
+}
+
+/** Input `[n, 3, h, w]` (or channels-last); stages `features.0` … `features.18`, `pool`, `classifier.0`, `classifier.1`. */
+export function mobilenetV2(config: MobileNetV2Config = {}, options: LayerOptions = {}): Sequential {
+  const { classes = 1000, width = 1, dropout = 0.2, layout = 'channels-first' } = config;
+  let channels = toEights(32 * width);
+  const last = toEights(1280 * Math.max(1, width));
+  const common = { activation: 'relu6', layout } as const;
+  const features: (ConvNormActivation | InvertedResidual)[] = [
+    new ConvNormActivation({ inChannels: 3, outChannels: channels, stride: 2, ...common }, options),
+  ];
+  for (const [expand, base, count, firstStride] of SETTINGS) {
+    const outChannels = toEights(base * width);
+    for (let i = 0; i < count; i++) {
+      const stride = i === 0 ? firstStride : 1;
+      features.push(
+        new InvertedResidual({ inChannels: channels, outChannels, stride, expand, layout }, options),
+      );
+      channels = outChannels;
+    }
+  }
+  features.push(
+    new ConvNormActivation({ inChannels: channels, outChannels: last, kernel: 1, ...common }, options),
+  );
+  return new Sequential({
+    features: new Sequential(features),
+    pool: new GlobalAvgPool2d({ layout }),
+    classifier: new Sequential([
+      new Dropout(dropout),
+      new Linear(last, classes, { init: normalInit(0, 0.01), biasInit: zerosInit, ...options }),
+    ]),
+  });
+}
+
+/** How torchvision's weights want their pictures; any size from 32 pixels on works. */
+export const imagenetPreprocess = (size = 224): Preprocess => ({
+  size,
+  fit: 'crop',
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+  layout: 'channels-first',
+});
