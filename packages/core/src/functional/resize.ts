@@ -56,7 +56,7 @@ function lerp(x: Tensor, axis: number, out: number, alignCorners: boolean): Tens
   const n = x.shape[axis]!;
   const low: number[] = [];
   const high: number[] = [];
-  const t = new Float32Array(out);
+  const t = new Float64Array(out);
   for (let i = 0; i < out; i++) {
     const s = alignCorners
       ? out > 1
@@ -69,6 +69,6 @@ function lerp(x: Tensor, axis: number, out: number, alignCorners: boolean): Tens
     t[i] = s - at;
   }
   const shape = [out, ...new Array<number>(x.rank - 1 - axis).fill(1)];
-  const weight = (values: Float32Array): Tensor => tensor(values, shape, { backend: x.backend });
+  const weight = (values: Float64Array): Tensor => tensor(values, shape, { backend: x.backend });
   return add(mul(gather(x, low, axis), weight(t.map((v) => 1 - v))), mul(gather(x, high, axis), weight(t)));
 }
