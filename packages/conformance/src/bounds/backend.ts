@@ -63,7 +63,7 @@ function settle(model: ErrorModel, { value, error }: Bounded, exactInputs: boole
       value[i] = v * Infinity;
       out[i] = 0;
     } else if (model.precision === 24 && Math.abs(v) + out[i] >= OVERFLOW) out[i] = Infinity;
-    else if (!Number.isFinite(v) && exactInputs) out[i] = 0;
+    else if (!Number.isFinite(v) && (exactInputs || out[i] < Infinity)) out[i] = 0;
     else if (Number.isNaN(out[i])) out[i] = Infinity;
     out[i] *= SAFETY;
     some ||= out[i] > 0;

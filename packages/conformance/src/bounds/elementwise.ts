@@ -3,14 +3,7 @@ import { exact } from '../oracle/arithmetic.ts';
 import { broadcastMap } from '../oracle/indexing.ts';
 import { compareWith, toInt32 } from '../oracle/kernels.ts';
 import { errorAt, gap, type BoundedOperand, type ErrorKernel } from './bounded.ts';
-import {
-  inputError,
-  ORACLE_FUNCTION_ERROR,
-  rounding,
-  ulp,
-  type ErrorModel,
-  type RoundedUnary,
-} from './model.ts';
+import { ORACLE_FUNCTION_ERROR, rounding, ulp, type ErrorModel, type RoundedUnary } from './model.ts';
 
 const STEPS = new Set<UnaryKind>(['sign', 'floor', 'ceil', 'round']);
 
@@ -91,18 +84,17 @@ function addsExactly(a: number, b: number, y: number): boolean {
 export function binaryError(model: ErrorModel): ErrorKernel<OpAttrs['binary']> {
   return (inputs, { kind }, out, value) => {
     const [a, b] = inputs;
-    const exactly = a.buffer.error === null && b.buffer.error === null;
+    const untouched = a.buffer.error === null && b.buffer.error === null;
     const rounds = out.dtype === 'float32' && kind !== 'max' && kind !== 'min';
-    if (exactly && !rounds) return null;
+    if (untouched && !rounds) return null;
     const [ia, ib] = inputs.map((t) => broadcastMap(t.spec.shape, out.shape));
     return Float64Array.from(value as ArrayLike<number>, (y, i) => {
       const [p, q] = [a.buffer.value[ia[i]], b.buffer.value[ib[i]]];
       const [ep, eq] = [errorAt(a, ia[i]), errorAt(b, ib[i])];
       const moved = spreadBinary(kind, p, ep, q, eq, y);
       if (!rounds || !Number.isFinite(y)) return moved;
-      if (moved === 0 && (kind === 'add' || kind === 'sub') && addsExactly(p, kind === 'add' ? q : -q, y)) {
-        return inputError(model, y);
-      }
+      const exactly = model.precision === 53 && moved === 0 && (kind === 'add' || kind === 'sub');
+      if (exactly && addsExactly(p, kind === 'add' ? q : -q, y)) return 0;
       if (kind !== 'pow')
         return moved + rounding(model, y, moved, kind === 'div' ? model.division : model.arithmetic);
       const size = (Math.abs(y) + moved) * (1 + ORACLE_FUNCTION_ERROR);

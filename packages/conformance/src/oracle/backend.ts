@@ -16,7 +16,8 @@ export function uploadValues(
   return values;
 }
 
-function createReference(arithmetic: Arithmetic): Backend<Values> {
+/** A backend that evaluates the definitions in some arithmetic. */
+export function createReference(arithmetic: Arithmetic): Backend<Values> {
   const kernels = referenceKernels(arithmetic);
   return {
     name: arithmetic.name,

@@ -1,0 +1,62 @@
+import { Random, tensor, type Backend, type Layout, type Tensor } from '@graftjs/core';
+import type { DataKind, InputSpec } from './data.ts';
+
+/** One computation that every backend must get right. One list of them drives all modes. */
+export interface Case {
+  /** Unique; data are drawn from the stream of this name. */
+  readonly name: string;
+  /** The primitive (with its kind: 'binary add') or composite that it is about: its row in the support table. */
+  readonly op: string;
+  readonly family: Family;
+  readonly layout?: Layout;
+  /** Number of spatial axes. */
+  readonly rank?: number;
+  readonly inputs: readonly InputSpec[];
+  readonly run: (...inputs: Tensor[]) => Tensor | readonly Tensor[];
+  /** Inputs whose gradients are checked. Default: all float32 inputs. */
+  readonly gradients?: readonly number[];
+  /** With whole-numbered data nothing is rounded, in the gradients neither. Default: true. */
+  readonly exact?: boolean;
+  /** The outputs are all the same in mathematics; on a backend that claims the contract, in every bit. Checked for that only. */
+  readonly law?: boolean;
+  /** Values come with zeros of both signs, NaN or infinities: no gradients, and no whole-numbered data. */
+  readonly special?: boolean;
+}
+
+export const FAMILIES = [
+  'elementwise',
+  'movement',
+  'reduce',
+  'matmul',
+  'conv',
+  'pool',
+  'composite',
+  'training',
+  'golden',
+] as const;
+export type Family = (typeof FAMILIES)[number];
+
+/** A case's inputs as plain numbers; the same every time. */
+export function dataOf(c: Case, kind: DataKind): number[][] {
+  return c.inputs.map(({ fill, shape }, i) => {
+    const size = shape.reduce((n, d) => n * d, 1);
+    return fill(new Random(1, `${c.name} ${kind} ${i}`), size, kind);
+  });
+}
+
+/** Puts a case's inputs on a backend. */
+export function upload(c: Case, data: readonly ArrayLike<number>[], backend: Backend): Tensor[] {
+  return c.inputs.map(({ dtype, shape }, i) => tensor(Float64Array.from(data[i]), shape, { dtype, backend }));
+}
+
+/** A case's outputs as a list. */
+export function outputs(c: Case, inputs: readonly Tensor[]): readonly Tensor[] {
+  const y = c.run(...inputs);
+  return 'shape' in y ? [y] : y;
+}
+
+/** The inputs whose gradients are checked. */
+export function sourcesOf(c: Case): readonly number[] {
+  if (c.special) return [];
+  return c.gradients ?? c.inputs.flatMap(({ dtype }, i) => (dtype === 'float32' ? [i] : []));
+}

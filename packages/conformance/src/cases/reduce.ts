@@ -1,0 +1,109 @@
+import { argmax, max, mean, min, sum, variance, type Axes, type Shape, type Tensor } from '@graftjs/core';
+import type { Case } from './case.ts';
+import { distinct, f32, i32, real, specials, values, wide, type InputSpec } from './data.ts';
+
+const family = 'reduce';
+
+const reduces = (op: string, what: string, input: InputSpec, run: (x: Tensor) => Tensor): Case => ({
+  name: `${op} ${what}`,
+  op: `reduce ${op}`,
+  family,
+  inputs: [input],
+  run: (x) => run(x),
+});
+
+const forms: readonly (readonly [Shape, Axes | undefined])[] = [
+  [[], undefined],
+  [[7], 0],
+  [[3, 5], 0],
+  [[3, 5], 1],
+  [[3, 5], undefined],
+  [[2, 3, 4], 1],
+  [
+    [2, 3, 4],
+    [0, 2],
+  ],
+  [
+    [2, 3, 4, 5],
+    [0, 2, 3],
+  ],
+  [
+    [2, 4, 5, 3],
+    [0, 1, 2],
+  ],
+  [
+    [2, 3, 4, 5],
+    [2, 3],
+  ],
+  [
+    [1, 6, 1],
+    [0, 2],
+  ],
+  [[0, 3], 1],
+];
+
+/** Around the blocks of 1,024 and the eight partial sums of the contract. */
+const lengths = [8, 9, 1024, 1025, 3001];
+
+const show = (shape: Shape, axes: Axes | undefined): string =>
+  `[${shape.join()}] over ${axes === undefined ? 'all' : axes.toString()}`;
+
+const primitives: Case[] = [
+  ...forms.flatMap(([shape, axes]) => [
+    reduces('sum', show(shape, axes), f32(shape), (x) => sum(x, axes)),
+    reduces('max', show(shape, axes), f32(shape, distinct), (x) => max(x, axes)),
+  ]),
+  reduces('sum', 'over an empty axis', f32([0, 3]), (x) => sum(x, 0)),
+  reduces('sum', 'keeping the axes', f32([2, 3, 4]), (x) => sum(x, [0, 2], { keepDims: true })),
+  reduces('max', 'keeping the axes', f32([2, 3, 4], distinct), (x) => max(x, [0, 2], { keepDims: true })),
+  ...lengths.flatMap((n) => [
+    { ...reduces('sum', `${n} in a row`, f32([n]), (x) => sum(x)), ...(n > 1025 && { gradients: [] }) },
+    { ...reduces('sum', `${n} in columns`, f32([n, 3]), (x) => sum(x, 0)), gradients: [] },
+  ]),
+  { ...reduces('sum', 'of all magnitudes', f32([2, 500], wide), (x) => sum(x, 1)), gradients: [] },
+  reduces('sum', 'int32 over 1', i32([4, 6]), (x) => sum(x, 1)),
+  reduces('max', 'int32 over 0', i32([4, 6]), (x) => max(x, 0)),
+  ...(
+    [
+      [[9], 0],
+      [[3, 5], 0],
+      [[3, 5], 1],
+      [[2, 3, 4], 1],
+      [[2, 300], 1],
+    ] as const
+  )
+    .map(([shape, axis]) =>
+      reduces('argmax', `[${shape.join()}] on axis ${axis}`, f32(shape, distinct), (x) => argmax(x, axis)),
+    )
+    .map((c) => ({ ...c, gradients: [] })),
+  reduces('argmax', 'int32 over 1', i32([4, 6]), (x) => argmax(x, 1)),
+  {
+    ...reduces('argmax', 'takes the first of equals', f32([4, 5], values(1, 3, 3, 2, 3, 0, 0)), (x) =>
+      argmax(x, 1),
+    ),
+    gradients: [],
+  },
+  {
+    ...reduces('max', 'gives ties to the first', f32([4, 5], values(1, 3, 3, 2, 3, 0, 0)), (x) => max(x, 1)),
+    gradients: [],
+  },
+  ...(['max', 'argmax'] as const).map((op): Case => ({
+    ...reduces(
+      op,
+      'with NaN and infinities',
+      f32([5, 4], values(1, NaN, 2, Infinity, -Infinity, -1, -0, 0, 3)),
+      (x) => (op === 'max' ? max(x, 1) : argmax(x, 1)),
+    ),
+    special: true,
+  })),
+  { ...reduces('sum', 'of specials', f32([11, 2], specials), (x) => sum(x, 1)), special: true },
+];
+
+const composites: Case[] = [
+  reduces('mean', 'over [0, 2, 3]', f32([2, 3, 4, 5]), (x) => mean(x, [0, 2, 3])),
+  reduces('min', 'over an axis', f32([3, 5], distinct), (x) => min(x, 1)),
+  reduces('variance', 'over [0, 2, 3]', f32([2, 3, 4, 5], real), (x) => variance(x, [0, 2, 3])),
+  reduces('variance', 'unbiased', f32([6, 5], real), (x) => variance(x, 0, { correction: 1 })),
+].map((c): Case => ({ ...c, op: c.op.replace('reduce ', ''), family: 'composite', exact: false }));
+
+export const reduceCases: readonly Case[] = [...primitives, ...composites];

@@ -1,0 +1,164 @@
+import { memory, UnsupportedError, type Backend } from '@graftjs/core';
+import { contractModel, createErrorBoundBackend, type ErrorBoundBackend } from './bounds/index.ts';
+import type { Case } from './cases/index.ts';
+import { sameBits, withinBound, type Comparison } from './compare.ts';
+import { differentiable, evaluate, type Results } from './evaluate.ts';
+import { createContract } from './oracle/index.ts';
+import type { Target } from './target.ts';
+
+/**
+ * `test`: outputs on real data within the bound. `exact`: outputs and gradients on whole numbers, where the bound is 0.
+ * `grad`: gradients on real data within the bound. `bits`: outputs and gradients on real data, every bit as the contract
+ * says. `law`: the outputs of a law have the same bits. (That the gradients are the right ones is shown once, on the oracle: see finite-differences.ts.)
+ */
+export type Mode = 'test' | 'exact' | 'grad' | 'bits' | 'law';
+
+export interface Outcome {
+  readonly case: Case;
+  readonly mode: Mode;
+  readonly status: 'passed' | 'failed' | 'unsupported';
+  /** Largest error as a share of its bound. */
+  readonly share: number;
+  /** What is wrong; what is unsupported, and why. */
+  readonly message: string;
+}
+
+/** A created backend with what is needed to judge it. */
+export interface Subject {
+  readonly target: Target;
+  readonly backend: Backend;
+  readonly bounds: ErrorBoundBackend;
+}
+
+export function subjectOf(target: Target, backend: Backend): Subject {
+  return { target, backend, bounds: createErrorBoundBackend({ ...contractModel, ...target.model }) };
+}
+
+/** The modes that apply to a case on a target. */
+export function modesOf(c: Case, target: Target): Mode[] {
+  if (c.law) return target.bitExact ? ['law'] : [];
+  const modes: Mode[] = ['test'];
+  if (!c.special && (c.exact ?? true)) modes.push('exact');
+  if (differentiable(c)) modes.push('grad');
+  if (target.bitExact) modes.push('bits');
+  return modes;
+}
+
+type Judge = (got: Results, want: Results) => Promise<Comparison>;
+
+/** Compares everything that a run gave; the worst counts. */
+async function judge(
+  got: Results,
+  want: Results,
+  one: (name: string) => Promise<Comparison>,
+): Promise<Comparison> {
+  let worst: Comparison = { share: 0, problem: null };
+  if (got.size !== want.size) return { share: Infinity, problem: `${got.size} results, not ${want.size}` };
+  for (const name of got.keys()) {
+    const { share, problem } = await one(name);
+    if (share >= worst.share) worst = { share, problem: problem && `${name}: ${problem}` };
+  }
+  return worst;
+}
+
+function againstBound(c: Case, { target, bounds }: Subject, mustBeExact: boolean): Judge {
+  // Where subnormal numbers may be flushed, 1 / 2⁻¹⁴⁹ is large or infinite.
+  const flushes = (target.model?.smallest ?? 0) > 2 ** -149;
+  const options = { signedZero: target.signedZero ?? true, unbounded: flushes && (c.special ?? false) };
+  return (got, want) =>
+    judge(got, want, async (name) => {
+      const [y, v] = [got.get(name)!, want.get(name)!];
+      const bounded = bounds.bounded(v);
+      if (mustBeExact && bounded.error !== null) {
+        return {
+          share: Infinity,
+          problem: 'the bound is not 0: this case is not exact, or its numbers are too large',
+        };
+      }
+      return withinBound(await y.data(), bounded, v, options);
+    });
+}
+
+const againstBits: Judge = (got, want) =>
+  judge(got, want, async (name) =>
+    sameBits(await got.get(name)!.data(), await want.get(name)!.data(), want.get(name)!),
+  );
+
+const againstFirst: Judge = (got) =>
+  judge(got, got, async (name) => {
+    const first = got.get('output 0')!;
+    return sameBits(await got.get(name)!.data(), await first.data(), first);
+  });
+
+/** The runs that make up a mode: kind of data, what is run, where the truth comes from, how it is compared. */
+function runsOf(
+  c: Case,
+  mode: Mode,
+  subject: Subject,
+): [Parameters<typeof evaluate>[2], 'outputs' | 'gradients', Backend, Judge][] {
+  const both = differentiable(c) ? (['outputs', 'gradients'] as const) : (['outputs'] as const);
+  const { bounds } = subject;
+  switch (mode) {
+    case 'test':
+      return [['real', 'outputs', bounds, againstBound(c, subject, false)]];
+    case 'grad':
+      return [['real', 'gradients', bounds, againstBound(c, subject, false)]];
+    case 'exact':
+      return both.map((what) => ['whole', what, bounds, againstBound(c, subject, true)]);
+    case 'bits':
+      return both.map((what) => ['real', what, contract, againstBits]);
+    case 'law':
+      return [['real', 'outputs', subject.backend, againstFirst]];
+  }
+}
+
+const contract = createContract();
+
+/** Runs one case in one mode. Failures are returned, not thrown. */
+export async function check(c: Case, mode: Mode, subject: Subject): Promise<Outcome> {
+  const { target, backend } = subject;
+  const reason = Object.entries(target.unsupported ?? {}).find(([prefix]) => c.name.startsWith(prefix))?.[1];
+  if (reason !== undefined) return { case: c, mode, status: 'unsupported', share: 0, message: reason };
+  const before = memory(backend).tensors;
+  let worst: Comparison = { share: 0, problem: null };
+  try {
+    for (const [kind, what, truth, compare] of runsOf(c, mode, subject)) {
+      const got = evaluate(c, backend, kind, what);
+      const want = evaluate(c, truth, kind, what);
+      const comparison = await compare(got, want);
+      if (comparison.share >= worst.share) worst = comparison;
+      for (const t of [...got.values(), ...want.values()]) t.dispose();
+    }
+    const leaked = memory(backend).tensors - before;
+    if (worst.problem === null && leaked !== 0)
+      worst = { share: Infinity, problem: `${leaked} tensors were not freed` };
+  } catch (error) {
+    if (error instanceof UnsupportedError)
+      return {
+        case: c,
+        mode,
+        status: 'failed',
+        share: 0,
+        message: `not in the target's list of what is unsupported: ${error.message}`,
+      };
+    worst = {
+      share: Infinity,
+      problem: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
+  }
+  const message = worst.problem ?? '';
+  return { case: c, mode, status: worst.problem === null ? 'passed' : 'failed', share: worst.share, message };
+}
+
+/** Runs cases in all modes that apply to them. */
+export async function checkAll(subject: Subject, list: readonly Case[]): Promise<Outcome[]> {
+  const all: Outcome[] = [];
+  for (const c of list)
+    for (const mode of modesOf(c, subject.target)) all.push(await check(c, mode, subject));
+  return all;
+}
+
+/** "grad of conv 2-D …: gradient of input 0: at [0, 1] it is …" */
+export function describeFailure({ case: c, mode, message }: Outcome): string {
+  return `${mode} of ${c.name}: ${message}`;
+}

@@ -1,0 +1,24 @@
+export { bitwise } from './bitwise.ts';
+export * from './bounds/index.ts';
+export { cases, type Case, type Family } from './cases/index.ts';
+export {
+  check,
+  checkAll,
+  describeFailure,
+  modesOf,
+  subjectOf,
+  type Mode,
+  type Outcome,
+  type Subject,
+} from './check.ts';
+export { checkGradient, type DifferenceOutcome } from './finite-differences.ts';
+export { goldenAsCases, type GoldenAsCase } from './golden-cases.ts';
+export * from './golden.ts';
+export { interpose, type Call } from './interpose.ts';
+export * from './oracle/index.ts';
+export { checkProperty, properties, type Property } from './properties.ts';
+export { measure, type Measurement, type MeasureOptions } from './measure.ts';
+export { perfCases } from './cases/perf.ts';
+export { supportOf, supportTable, type SupportReport } from './support.ts';
+export { runConformance, type ConformanceOptions } from './suite.ts';
+export type { Target } from './target.ts';

@@ -1,0 +1,59 @@
+import { primitives, scope, type Backend, type OpDefinition, type OpName } from '@graftjs/core';
+import { dataOf, upload, type Case } from './cases/case.ts';
+import { interpose } from './interpose.ts';
+
+/** Mode `perf`: how fast a backend is at a case. */
+export interface Measurement {
+  readonly case: Case;
+  /** Median of the runs. */
+  readonly milliseconds: number;
+  /** Additions and multiplications, by the ops' `flops`; 0 for those that only move data. */
+  readonly flops: number;
+  readonly gflopsPerSecond: number;
+  readonly runs: number;
+}
+
+export interface MeasureOptions {
+  /** Run at least this long, after a run to warm up. Default 0.3. */
+  readonly seconds?: number;
+}
+
+/** Times a case on a backend, from its inputs on the backend to all work done. */
+export async function measure(
+  c: Case,
+  backend: Backend,
+  { seconds = 0.3 }: MeasureOptions = {},
+): Promise<Measurement> {
+  let flops = 0;
+  const counted = interpose(backend, (call, next) => {
+    const op = primitives[call.op] as OpDefinition<OpName>;
+    const specs = call.inputs.map(({ spec }) => spec);
+    flops += op.flops(specs, call.attrs, call.outputs[0]);
+    return next(call);
+  });
+  const inputs = upload(c, dataOf(c, 'real'), counted);
+  const run = async (): Promise<void> => {
+    scope(() => {
+      c.run(...inputs);
+    });
+    await counted.flush();
+  };
+  await run();
+  const perRun = flops;
+  const times: number[] = [];
+  const end = performance.now() + 1000 * seconds;
+  do {
+    const start = performance.now();
+    await run();
+    times.push(performance.now() - start);
+  } while (performance.now() < end || times.length < 3);
+  for (const t of inputs) t.dispose();
+  const milliseconds = times.sort((a, b) => a - b)[times.length >> 1];
+  return {
+    case: c,
+    milliseconds,
+    flops: perRun,
+    gflopsPerSecond: perRun / milliseconds / 1e6,
+    runs: times.length,
+  };
+}

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { contractTests } from './behaviour.ts';
+import { bitwise } from './bitwise.ts';
+import { cases, FAMILIES, type Case } from './cases/index.ts';
+import { check, describeFailure, modesOf, subjectOf, type Outcome, type Subject } from './check.ts';
+import { checkProperty, properties } from './properties.ts';
+import type { Target } from './target.ts';
+
+export interface ConformanceOptions {
+  /** More cases, such as PyTorch's (`goldenAsCases`). */
+  readonly cases?: readonly Case[];
+}
+
+const failures = (outcomes: readonly Outcome[]): string[] =>
+  outcomes.filter(({ status }) => status === 'failed').map(describeFailure);
+
+/** Registers every case, in every mode that applies, as vitest tests of a backend. */
+export function runConformance(target: Target, options: ConformanceOptions = {}): void {
+  describe(`conformance of ${target.name}`, () => {
+    let subject: Subject;
+    beforeAll(async () => {
+      subject = subjectOf(target, await target.create());
+    });
+    afterAll(() => subject.backend.dispose());
+
+    const all = [...cases, ...(options.cases ?? [])].filter((c) => modesOf(c, target).length > 0);
+    for (const family of FAMILIES) {
+      describe(family, () => {
+        for (const c of all.filter((one) => one.family === family)) {
+          test(c.name, async ({ skip }) => {
+            const outcomes: Outcome[] = [];
+            for (const mode of modesOf(c, target)) outcomes.push(await check(c, mode, subject));
+            const unsupported = outcomes.find(({ status }) => status === 'unsupported');
+            if (unsupported) skip(unsupported.message);
+            expect(failures(outcomes)).toEqual([]);
+          });
+        }
+      });
+    }
+
+    describe('random cases', () => {
+      for (const property of properties) {
+        test(property.name, async () => {
+          expect(await checkProperty(property, subject)).toBeNull();
+        });
+      }
+    });
+
+    describe('the same bits in other settings', () => {
+      for (const [name, create] of Object.entries(target.variants ?? {})) {
+        test(name, async () => {
+          const variant = await create();
+          expect(failures(await bitwise(subject.backend, variant, all))).toEqual([]);
+          await variant.dispose();
+        });
+      }
+    });
+
+    describe('the backend contract', () => {
+      for (const [name, run] of Object.entries(contractTests)) test(name, () => run(subject.backend));
+    });
+  });
+}

@@ -1,0 +1,18 @@
+import type { Backend } from '@graftjs/core';
+import type { ErrorModel } from './bounds/index.ts';
+
+/** A backend as conformance sees it. Its file under `test/targets` is all that a new backend adds here. */
+export interface Target {
+  readonly name: string;
+  readonly create: () => Promise<Backend>;
+  /** How it rounds, where that is not how `cpu` does; each deviation with its source in a comment. */
+  readonly model?: Partial<ErrorModel>;
+  /** It claims the contract: the bits that core's `primitives.ts` prescribes. Default false. */
+  readonly bitExact?: boolean;
+  /** It keeps −0 apart from +0. Default true. */
+  readonly signedZero?: boolean;
+  /** The same backend in other settings (threads), which must give the same bits. */
+  readonly variants?: Readonly<Record<string, () => Promise<Backend>>>;
+  /** What it does not do: the beginning of the cases' names, and the reason, which the support table shows. */
+  readonly unsupported?: Readonly<Record<string, string>>;
+}
