@@ -20,6 +20,7 @@ export default defineConfig({
   format: 'esm',
   target: 'es2023',
   platform: 'neutral',
+  deps: { neverBundle: [/^node:/] },
   dts: { oxc: true },
   fixedExtension: false,
 });

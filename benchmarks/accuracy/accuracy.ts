@@ -13,6 +13,7 @@ import {
   globalAvgPool,
   GlobalAvgPool2d,
   headRecipe,
+  manualSeed,
   Identity,
   Random,
   scratchRecipe,
@@ -28,13 +29,13 @@ import {
   type Preprocess,
   type Stage,
 } from '@graftjs/core';
-//SMALL
+import { smallCnn } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
 import { defineCommand, runMain } from 'citty';
 import { CLASSES, emojiSource, loadEmoji, type Emoji, type Style } from './emoji.ts';
 
 const STYLES: readonly Style[] = ['google', 'fluent'];
-const FINE_TUNE_FROM = 'block10';
+const FINE_TUNE_FROM = 'block8';
 const SCRATCH_SIZE = 48;
 /** Earlier stages see too little of the picture to be worth comparing. */
 const FIRST_CUT = 6;
@@ -110,7 +111,8 @@ function fineTune(cut: string): Train {
 }
 
 const fromScratch: Train = async (train, seed) => {
-  const model = null as any;
+  manualSeed(seed);
+  const model = smallCnn({ classes: CLASSES.length });
   await fit(model, { train }, { ...scratchRecipe(), seed });
   return model;
 };

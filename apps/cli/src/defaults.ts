@@ -3,14 +3,12 @@ import { fineTuneRecipe, headRecipe } from '@graftjs/core';
 /** What `graft train` does where it is not told otherwise. The recipes themselves are core's. */
 export const DEFAULTS = {
   base: 'coco-mobilenet-v3',
-  /** Side of the network's input in pixels. */
-  size: 96,
   validation: 0.2,
   augment: 'none',
   seed: 0,
-  batch: 32,
+  batch: 64,
   /** Dropout before the new last layer. */
-  dropout: 0.2,
+  dropout: 0.5,
   /** Least time between two checkpoints. */
   checkpointSeconds: 5,
   /** Augmented views of each picture whose features are kept, when augmenting. */

@@ -40,7 +40,12 @@ export interface Backend<B = unknown> {
   dispose(): Promise<void>;
 
   /** Enqueues one primitive. */
-  run<N extends OpName>(op: N, inputs: readonly Operand<B>[], attrs: OpAttrs[N], outputs: readonly TensorSpec[]): B[];
+  run<N extends OpName>(
+    op: N,
+    inputs: readonly Operand<B>[],
+    attrs: OpAttrs[N],
+    outputs: readonly TensorSpec[],
+  ): B[];
 
   /** Bytes that the backend itself holds, pools and caches included; for reports and leak tests. */
   memory?(): BackendMemory;

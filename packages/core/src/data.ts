@@ -39,9 +39,13 @@ export class ArraySource implements DataSource {
     this.labels = Int32Array.from(labels);
     this.key = key;
     if (values.length !== this.length * sizeOf(sampleShape)) {
-      throw new GraftError(`${values.length} values are not ${this.length} samples of ${showShape(sampleShape)}`);
+      throw new GraftError(
+        `${values.length} values are not ${this.length} samples of ${showShape(sampleShape)}`,
+      );
     }
-    for (const l of this.labels) if (!(l >= 0 && l < classes.length)) throw new GraftError(`label ${l} is not one of ${classes.length} classes`);
+    for (const l of this.labels)
+      if (!(l >= 0 && l < classes.length))
+        throw new GraftError(`label ${l} is not one of ${classes.length} classes`);
   }
 
   load(indices: readonly number[]): Promise<Float32Array> {

@@ -73,5 +73,7 @@ export function nearest(wanted: string, names: Iterable<string>, limit = 3): str
 /** A `NameError` of the form: unknown layer 'x'; the nearest are 'y', 'z'. */
 export function unknownName(kind: string, wanted: string, names: Iterable<string>): NameError {
   const near = nearest(wanted, names).map((n) => `'${n}'`);
-  return new NameError(`unknown ${kind} '${wanted}'${near.length ? `; the nearest are ${near.join(', ')}` : ''}`);
+  return new NameError(
+    `unknown ${kind} '${wanted}'${near.length ? `; the nearest are ${near.join(', ')}` : ''}`,
+  );
 }

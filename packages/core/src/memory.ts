@@ -49,13 +49,18 @@ export function unregister(storage: Storage): void {
 }
 
 /** All tensors in a value: itself, or in arrays, maps and plain objects. */
-export function tensorsIn(value: unknown, isTensor: (v: unknown) => v is Tensor, found: Set<Tensor> = new Set()): Set<Tensor> {
+export function tensorsIn(
+  value: unknown,
+  isTensor: (v: unknown) => v is Tensor,
+  found: Set<Tensor> = new Set(),
+): Set<Tensor> {
   if (isTensor(value)) found.add(value);
   else if (Array.isArray(value) || value instanceof Set) for (const v of value) tensorsIn(v, isTensor, found);
   else if (value instanceof Map) for (const v of value.values()) tensorsIn(v, isTensor, found);
   else if (value !== null && typeof value === 'object') {
     const proto: unknown = Object.getPrototypeOf(value);
-    if (proto === Object.prototype || proto === null) for (const v of Object.values(value)) tensorsIn(v, isTensor, found);
+    if (proto === Object.prototype || proto === null)
+      for (const v of Object.values(value)) tensorsIn(v, isTensor, found);
   }
   return found;
 }
@@ -71,7 +76,9 @@ export function runScope<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor):
   try {
     result = fn();
     if (result instanceof Promise) {
-      throw new GraftError('scope() takes a synchronous function: put the `await` outside, or dispose by hand');
+      throw new GraftError(
+        'scope() takes a synchronous function: put the `await` outside, or dispose by hand',
+      );
     }
   } catch (e) {
     close(made, new Set());

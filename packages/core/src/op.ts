@@ -46,7 +46,12 @@ export interface Recorder {
 
 /** Carries an op out. *Eager* calls the backend at once; a tracer appends a node to a graph instead. */
 export interface Runner {
-  run<N extends OpName>(op: OpDefinition<N>, inputs: readonly Tensor[], attrs: OpAttrs[N], output: TensorSpec): Tensor;
+  run<N extends OpName>(
+    op: OpDefinition<N>,
+    inputs: readonly Tensor[],
+    attrs: OpAttrs[N],
+    output: TensorSpec,
+  ): Tensor;
 }
 
 const eager: Runner = {

@@ -8,18 +8,21 @@ import type { DType, Layout, Shape } from './types.ts';
  * it, and `cpu` and `wasm` follow it bit for bit. Every product and every sum is rounded to float32 on its own.
  */
 export interface OpAttrs {
-  /** Elementwise, one input. */
+  /** Elementwise, one input. relu(−0) is +0. The sign and payload of a NaN are never part of the contract. */
   unary: { readonly kind: UnaryKind };
-  /** Elementwise with broadcasting, two inputs of one dtype. On bool, `min` is AND and `max` is OR. */
+  /**
+   * Elementwise with broadcasting, two inputs of one dtype. `min` and `max` order −0 below +0 and give NaN if either
+   * operand is NaN; on bool they are AND and OR.
+   */
   binary: { readonly kind: BinaryKind };
   /** Elementwise with broadcasting, gives bool. */
   compare: { readonly kind: CompareKind };
   /** `select(condition: bool, a, b)`, all three broadcast. */
   select: NoAttrs;
-  /** float → int truncates towards zero; NaN → 0; to bool is `!= 0`. */
+  /** float → int truncates towards zero and saturates; NaN → 0; to bool is `!= 0`. */
   cast: { readonly dtype: DType };
   /**
-   * Over `axes` (sorted, distinct). `argmax` (int32, one axis) and `max` take the first of equal values; NaN wins.
+   * Over `axes` (sorted, distinct). `argmax` (int32, one axis) and `max` take the first of equal values (−0 and +0 are equal); NaN wins.
    * `sum`: the n reduced elements in row-major order are cut in blocks of 1,024; in a block, eight partial sums
    * (element i goes to partial i mod 8) start at +0 and are combined as ((p0+p1)+(p2+p3))+((p4+p5)+(p6+p7)); the
    * blocks' sums are added in order to a total that starts at +0.
@@ -32,7 +35,11 @@ export interface OpAttrs {
   /** Output axis i is input axis `perm[i]`. */
   transpose: { readonly perm: readonly number[] };
   /** Output element j of an axis is input element `start + j · step`, `step ≥ 1`. */
-  slice: { readonly start: readonly number[]; readonly size: readonly number[]; readonly step: readonly number[] };
+  slice: {
+    readonly start: readonly number[];
+    readonly size: readonly number[];
+    readonly step: readonly number[];
+  };
   /** `value` before, after, and `interior` times between neighbours of each axis. */
   pad: {
     readonly before: readonly number[];
@@ -50,7 +57,8 @@ export interface OpAttrs {
   scatterAdd: { readonly axis: number; readonly size: number };
   /**
    * `conv(x, w)`: cross-correlation. Each output starts at +0 and adds, tap by tap in row-major order of the kernel and
-   * inside a tap over the group's input channels ascending, the rounded products. A tap outside the input adds nothing.
+   * inside a tap over the group's input channels ascending, the rounded products. A tap outside the input adds nothing,
+   * also where the weight is not finite.
    */
   conv: ConvAttrs;
   /**

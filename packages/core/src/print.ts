@@ -10,10 +10,20 @@ export function format(values: TypedArray, spec: TensorSpec): string {
   const shown = shape.map((n): number[] =>
     n <= MAX_PER_AXIS
       ? Array.from({ length: n }, (_, i) => i)
-      : [...Array.from({ length: EDGE }, (_, i) => i), -1, ...Array.from({ length: EDGE }, (_, i) => n - EDGE + i)],
+      : [
+          ...Array.from({ length: EDGE }, (_, i) => i),
+          -1,
+          ...Array.from({ length: EDGE }, (_, i) => n - EDGE + i),
+        ],
   );
   const text = (v: number): string =>
-    dtype === 'bool' ? (v ? 'true' : 'false') : dtype === 'int32' || Number.isInteger(v) ? String(v) : v.toPrecision(5);
+    dtype === 'bool'
+      ? v
+        ? 'true'
+        : 'false'
+      : dtype === 'int32' || Number.isInteger(v)
+        ? String(v)
+        : v.toPrecision(5);
   let width = 0;
   const measure = (axis: number, offset: number): void => {
     if (axis === shape.length) width = Math.max(width, text(values[offset]!).length);

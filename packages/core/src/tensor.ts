@@ -74,14 +74,17 @@ export class Tensor implements TensorSpec {
   dataSync(): TypedArray {
     const s = this.storage;
     if (!s.backend.readSync) {
-      throw new UnsupportedError(`dataSync() on '${s.backend.name}', which works asynchronously: use await data()`);
+      throw new UnsupportedError(
+        `dataSync() on '${s.backend.name}', which works asynchronously: use await data()`,
+      );
     }
     return s.backend.readSync(s.buffer, this);
   }
 
   /** The value of a one-element tensor. */
   async item(): Promise<number> {
-    if (this.size !== 1) throw new GraftError(`item() wants one element, this tensor is ${showShape(this.shape)}`);
+    if (this.size !== 1)
+      throw new GraftError(`item() wants one element, this tensor is ${showShape(this.shape)}`);
     return (await this.data())[0]!;
   }
 
@@ -93,7 +96,10 @@ export class Tensor implements TensorSpec {
   /** A copy on another backend, or this tensor itself if it is there already. */
   async to(backend: Backend): Promise<Tensor> {
     if (backend === this.backend) return this;
-    return Tensor.fromBuffer(backend, backend.upload(await this.data(), this), { dtype: this.dtype, shape: this.shape });
+    return Tensor.fromBuffer(backend, backend.upload(await this.data(), this), {
+      dtype: this.dtype,
+      shape: this.shape,
+    });
   }
 
   /** Frees it now. Calling it twice is harmless. */

@@ -1,6 +1,6 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import * as core from '@graftjs/core';
-import { Module, Sequential, setDefaultBackend, UnsupportedError, type Tensor } from '@graftjs/core';
+import { Module, Sequential, setDefaultBackend, type Tensor } from '@graftjs/core';
 import { FormatError, GraphModule } from '@graftjs/formats';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
@@ -75,6 +75,8 @@ const examples: [string, () => Module, number[]][] = [
   ['Sigmoid', () => new core.Sigmoid(), [5]],
   ['Tanh', () => new core.Tanh(), [5]],
   ['Mish', () => new core.Mish(), [5]],
+  ['GELU', () => new core.GELU({ approximate: 'tanh' }), [50]],
+  ['Hardtanh', () => new core.Hardtanh(-0.2, 0.3), [50]],
   ['LeakyReLU', () => new core.LeakyReLU(0.3), [5]],
   ['ELU', () => new core.ELU(0.5), [5]],
   ['Softplus', () => new core.Softplus(2), [5]],
@@ -156,19 +158,7 @@ describe('a description', () => {
     );
     expect(missing).toEqual([]);
     const untested = Object.keys(kinds).filter((k) => !examples.some(([name]) => name === k));
-    expect(untested.filter((n) => n !== 'GELU' && n !== 'Hardtanh')).toEqual([]);
-  });
-
-  it('keeps what the activations with options were told, or says that it cannot', () => {
-    for (const m of [new core.GELU({ approximate: 'tanh' }), new core.Hardtanh(-2, 3)]) {
-      const x = hashedPicture(4, [50]).mul(4);
-      try {
-        const again = buildModel(describeModel(m));
-        expect([...again.forward(x).dataSync()]).toEqual([...m.forward(x).dataSync()]);
-      } catch (error) {
-        expect(error).toBeInstanceOf(UnsupportedError);
-      }
-    }
+    expect(untested).toEqual([]);
   });
 
   it('of a module of your own is refused, with its place', () => {

@@ -1,5 +1,5 @@
 import * as nn from '@graftjs/core';
-import { Module, Sequential, UnsupportedError, type Backend, type Initializer } from '@graftjs/core';
+import { Module, Sequential, type Backend, type Initializer } from '@graftjs/core';
 import { FormatError, GraphModule, graphFromJSON, graphToJSON, type Json } from '@graftjs/formats';
 import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
 import type { ModelDescription } from './describe.ts';
@@ -130,12 +130,7 @@ const plain = (type: new () => Module): Kind =>
 const single = (type: new (value: never) => Module, key: string): Kind =>
   kind(
     type,
-    (m) => {
-      const value = as<Record<string, Json | undefined>>(m)[key];
-      if (value === undefined)
-        throw new UnsupportedError(`${type.name} does not tell its ${key}, so it cannot be saved`);
-      return { [key]: value };
-    },
+    (m) => ({ [key]: as<Record<string, Json>>(m)[key]! }),
     (o) => new type(o[key] as never),
   );
 
@@ -295,12 +290,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   GELU: single(nn.GELU, 'options'),
   Hardtanh: kind(
     nn.Hardtanh,
-    (m) => {
-      const { low, high } = as<{ low?: number; high?: number }>(m);
-      if (low === undefined)
-        throw new UnsupportedError('Hardtanh does not tell its limits, so it cannot be saved');
-      return { low, high };
-    },
+    ({ low, high }) => ({ low, high }),
     (o) => new nn.Hardtanh(as(o['low']), as(o['high'])),
   ),
   PReLU: kind(

@@ -30,7 +30,11 @@ describe('the tape', () => {
     const d2 = (x: Tensor): Tensor => grad((t) => sum(d1(t)))(x)[0]!;
     const d3 = (x: Tensor): Tensor => grad((t) => sum(d2(t)))(x)[0]!;
     const x = tensor([1, -2, 3]);
-    expect([values(d1(x)), values(d2(x)), values(d3(x))]).toEqual([[3, 12, 27], [6, -12, 18], [6, 6, 6]]);
+    expect([values(d1(x)), values(d2(x)), values(d3(x))]).toEqual([
+      [3, 12, 27],
+      [6, -12, 18],
+      [6, 6, 6],
+    ]);
   });
 
   test('adds up what reaches a tensor on several ways', () => {
@@ -45,18 +49,33 @@ describe('the tape', () => {
 
   test('leaves no trace of what no watched tensor has a part in', () => {
     const x = tensor([1]);
-    const [g] = grad((t) => sum(mul(t, noGrad(() => exp(t)))))(x);
+    const [g] = grad((t) =>
+      sum(
+        mul(
+          t,
+          noGrad(() => exp(t)),
+        ),
+      ),
+    )(x);
     expect(g!.dataSync()[0]).toBeCloseTo(Math.E, 5);
   });
 
   test('a composite with a gradient of its own, differentiated twice', () => {
-    const square = (x: Tensor): Tensor => customVjp('square', [x], () => [mul(x, x)], ({ gy }) => [mul(gy, mul(x, 2))])[0]!;
+    const square = (x: Tensor): Tensor =>
+      customVjp(
+        'square',
+        [x],
+        () => [mul(x, x)],
+        ({ gy }) => [mul(gy, mul(x, 2))],
+      )[0]!;
     const d2 = grad((t) => sum(grad((u) => sum(square(u)))(t)[0]!));
     expect(values(d2(tensor([3, 4]))[0]!)).toEqual([2, 2]);
   });
 
   test('a gradient of something that is not a scalar is refused with the shape', () => {
-    expect(() => grad((x) => mul(x, 2))(tensor([1, 2]))).toThrow(/gradients are of a scalar; this function gave \[2\]/);
+    expect(() => grad((x) => mul(x, 2))(tensor([1, 2]))).toThrow(
+      /gradients are of a scalar; this function gave \[2\]/,
+    );
   });
 });
 
@@ -91,7 +110,9 @@ describe('memory', () => {
     const x = tensor([1]);
     x.dispose();
     expect(() => add(x, 1)).toThrow(/was disposed/);
-    expect(() => add(tensor([1]), tensor([1], undefined, { backend: other }))).toThrow(/different backends.*to\(backend\)/);
+    expect(() => add(tensor([1]), tensor([1], undefined, { backend: other }))).toThrow(
+      /different backends.*to\(backend\)/,
+    );
   });
 
   test('an asynchronous scope is refused', () => {
@@ -101,14 +122,26 @@ describe('memory', () => {
 
 describe('shape errors name the op, the shapes, the rule and the fix', () => {
   test.each<[() => unknown, RegExp]>([
-    [() => add(ones([2, 3]), ones([2, 4])), /add: shapes \[2, 3\] and \[2, 4\] do not broadcast: .*axis 1 has 3 and 4/],
-    [() => conv(ones([1, 3, 4, 4]), ones([8, 4, 3, 3])), /conv: input has 3 channels \(channels-first\), weights \[8, 4, 3, 3\] with 1 groups want 4/],
-    [() => conv(ones([1, 3, 2, 2]), ones([8, 3, 3, 3])), /window does not fit on spatial axis 0.*padded input has 2: pad more/],
+    [
+      () => add(ones([2, 3]), ones([2, 4])),
+      /add: shapes \[2, 3\] and \[2, 4\] do not broadcast: .*axis 1 has 3 and 4/,
+    ],
+    [
+      () => conv(ones([1, 3, 4, 4]), ones([8, 4, 3, 3])),
+      /conv: input has 3 channels \(channels-first\), weights \[8, 4, 3, 3\] with 1 groups want 4/,
+    ],
+    [
+      () => conv(ones([1, 3, 2, 2]), ones([8, 3, 3, 3])),
+      /window does not fit on spatial axis 0.*padded input has 2: pad more/,
+    ],
     [() => ones([2, 3]).matmul(ones([2, 3])), /matmul: \[2, 3\] × \[2, 3\]: inner extents 3 and 2 differ/],
     [() => ones([2, 3]).reshape([4]), /reshape: \[2, 3\] has 6 elements, \[4\] has 4/],
     [() => ones([2, 3]).sum(2), /sum: axis 2 does not exist in a tensor of 2 axes/],
     [() => tensor([[1, 2], [3]]), /ragged array/],
-    [() => add(ones([2]), tensor([1, 2], [2], { dtype: 'int32' })), /dtypes differ \(float32 and int32\): convert one with cast/],
+    [
+      () => add(ones([2]), tensor([1, 2], [2], { dtype: 'int32' })),
+      /dtypes differ \(float32 and int32\): convert one with cast/,
+    ],
   ])('%#', (fn, message) => {
     expect(fn).toThrow(message);
   });
@@ -116,12 +149,22 @@ describe('shape errors name the op, the shapes, the rule and the fix', () => {
 
 describe('printing', () => {
   test('aligns columns and elides long axes', () => {
-    expect(tensor([[1, -2.5], [3, 4]]).toString()).toBe('Tensor float32[2, 2] on cpu\n[[      1, -2.5000],\n [      3,       4]]');
-    expect(tensor(Float32Array.from({ length: 20 }, (_, i) => i)).toString()).toContain('[ 0,  1,  2, …, 17, 18, 19]');
+    expect(
+      tensor([
+        [1, -2.5],
+        [3, 4],
+      ]).toString(),
+    ).toBe('Tensor float32[2, 2] on cpu\n[[      1, -2.5000],\n [      3,       4]]');
+    expect(tensor(Float32Array.from({ length: 20 }, (_, i) => i)).toString()).toContain(
+      '[ 0,  1,  2, …, 17, 18, 19]',
+    );
   });
 
-  test('indexing is numpy\'s', () => {
-    const x = tensor(Float32Array.from({ length: 24 }, (_, i) => i), [2, 3, 4]);
+  test("indexing is numpy's", () => {
+    const x = tensor(
+      Float32Array.from({ length: 24 }, (_, i) => i),
+      [2, 3, 4],
+    );
     expect(values(x.at(1, null, [1, 3]))).toEqual([13, 14, 17, 18, 21, 22]);
     expect(values(x.at(-1, -1, -1))).toEqual([23]);
     expect(values(x.at(0, [0, 3, 2], 0))).toEqual([0, 8]);

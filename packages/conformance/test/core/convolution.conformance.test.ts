@@ -31,7 +31,9 @@ describe('what a convolution is said to be', () => {
   const picture = random.normalArray(size * size);
   const w = randomNormal([4, 1, 3, 3], random, { backend });
   const feature = async (values: Float32Array): Promise<Float32Array> =>
-    (await conv(tensor(values, [1, 1, size, size], { backend }), w, { padding: 'same' }).data()) as Float32Array;
+    (await conv(tensor(values, [1, 1, size, size], { backend }), w, {
+      padding: 'same',
+    }).data()) as Float32Array;
 
   test('shifting the input shifts the feature map, bit for bit, away from the border', async () => {
     const moved = new Float32Array(size * size);
@@ -46,14 +48,16 @@ describe('what a convolution is said to be', () => {
 
   test('rotating the input does not rotate the feature map', async () => {
     const turned = new Float32Array(size * size);
-    for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) turned[j * size + size - 1 - i] = picture[i * size + j]!;
+    for (let i = 0; i < size; i++)
+      for (let j = 0; j < size; j++) turned[j * size + size - 1 - i] = picture[i * size + j]!;
     const [a, b] = [await feature(picture), await feature(turned)];
     let different = 0;
     let compared = 0;
     for (let c = 0; c < 4; c++)
       for (let i = margin; i < size - margin; i++)
         for (let j = margin; j < size - margin; j++, compared++)
-          if (Math.abs(b[(c * size + j) * size + size - 1 - i]! - a[(c * size + i) * size + j]!) > 0.1) different++;
+          if (Math.abs(b[(c * size + j) * size + size - 1 - i]! - a[(c * size + i) * size + j]!) > 0.1)
+            different++;
     expect(different).toBeGreaterThan(compared / 2);
   });
 });
@@ -71,17 +75,26 @@ describe('the receptive field', () => {
     for (let ch = 0; ch < y.shape[1]!; ch++) mask[(ch * y.shape[2]! + row) * y.shape[3]! + row] = 1;
     const [g] = grad((t) => sum(mul(net.forward(t), tensor(mask, y.shape, { backend }))))(x);
     const rows = (await transpose(g!, [2, 0, 1, 3]).data()) as Float32Array;
-    const touched = Array.from({ length: n }, (_, i) => i).filter((i) => rows.subarray(i * 2 * n, (i + 1) * 2 * n).some((v) => v !== 0));
+    const touched = Array.from({ length: n }, (_, i) => i).filter((i) =>
+      rows.subarray(i * 2 * n, (i + 1) * 2 * n).some((v) => v !== 0),
+    );
     return [touched[0]!, touched.at(-1)!];
   }
-  const computed = (net: Module, layer: string): Field => receptiveField(net, layer, zeros([1, 2, n, n], { backend }))[0]!;
+  const computed = (net: Module, layer: string): Field =>
+    receptiveField(net, layer, zeros([1, 2, n, n], { backend }))[0]!;
 
   const nets: [string, Sequential][] = [
     ['one 3×3', new Sequential([c(3)])],
     ['three 3×3, padded', new Sequential([c(3, { padding: 1 }), c(3, { padding: 1 }), c(3, { padding: 1 })])],
-    ['strides and pools', new Sequential([c(3, { stride: 2, padding: 1 }), new AvgPool2d(2), c(3, { padding: 1 })])],
+    [
+      'strides and pools',
+      new Sequential([c(3, { stride: 2, padding: 1 }), new AvgPool2d(2), c(3, { padding: 1 })]),
+    ],
     ['dilation', new Sequential([c(3, { dilation: 3, padding: 3 }), c(2, { dilation: 2 })])],
-    ['a residual block', new Sequential([new Residual(new Sequential([c(3, { padding: 1 }), c(5, { padding: 2 })])), c(1)])],
+    [
+      'a residual block',
+      new Sequential([new Residual(new Sequential([c(3, { padding: 1 }), c(5, { padding: 2 })])), c(1)]),
+    ],
     ['asymmetric padding', new Sequential([c(4, { padding: 'same' }), c(3, { stride: 2, padding: 'same' })])],
   ];
   test.each(nets)('computed for %s is the one seen in the gradient of one output', async (_, net) => {
@@ -93,7 +106,10 @@ describe('the receptive field', () => {
   });
 
   test('of a transposed convolution holds the one seen, to half a step', async () => {
-    const net = new Sequential([c(3, { stride: 2, padding: 1 }), new ConvTranspose2d(2, 2, 4, { stride: 2, padding: 1 })]);
+    const net = new Sequential([
+      c(3, { stride: 2, padding: 1 }),
+      new ConvTranspose2d(2, 2, 4, { stride: 2, padding: 1 }),
+    ]);
     const field = computed(net, '1');
     for (const row of [16, 17]) {
       const start = field.offset + row * field.jump;

@@ -10,14 +10,18 @@ export function stripes(count: number, sampleShape: Shape, seed: number, classes
   for (let n = 0; n < count; n++) {
     const channel = labels[n]! >> 1;
     for (let i = 0; i < h; i++)
-      for (let j = 0; j < w; j++) values[n * size + (channel * h + i) * w + j]! += (labels[n]! & 1 ? i : j) & 1 ? 1.5 : -1.5;
+      for (let j = 0; j < w; j++)
+        values[n * size + (channel * h + i) * w + j]! += (labels[n]! & 1 ? i : j) & 1 ? 1.5 : -1.5;
   }
   const names = Array.from({ length: classes }, (_, i) => `stripes ${i}`);
   return new ArraySource(values, labels, sampleShape, names, `stripes-${seed}-${count}`);
 }
 
 /** All weights and buffers, as bytes in hexadecimal: equal means the same bits. */
-export async function bits(model: Module, only: (name: string) => boolean = () => true): Promise<Record<string, string>> {
+export async function bits(
+  model: Module,
+  only: (name: string) => boolean = () => true,
+): Promise<Record<string, string>> {
   const out: Record<string, string> = {};
   for (const [name, t] of model.stateDict()) {
     if (!only(name)) continue;

@@ -123,8 +123,8 @@ describe('batch norm', () => {
     expect(memory(backend).tensors).toBe(before);
     const [mean, variance, count] = statistics(norm);
     expect(count).toEqual([2]);
-    for (const m of mean) expect(m).toBeGreaterThan(0.2);
-    for (const v of variance) expect(v).not.toBe(1);
+    for (const m of mean!) expect(m).toBeGreaterThan(0.2);
+    for (const v of variance!) expect(v).not.toBe(1);
   });
 
   test.each<[string, (m: BatchNorm2d) => void]>([

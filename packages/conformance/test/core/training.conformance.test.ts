@@ -58,8 +58,14 @@ describe('a locked layer', () => {
     const model = grafted();
     const locked = (name: string): boolean => !name.startsWith('head');
     const before = await bits(model);
-    await fit(model, { train, validation }, { ...options(), optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1 }), keepBest: false });
-    expect(await bits(model, locked)).toEqual(Object.fromEntries(Object.entries(before).filter(([n]) => locked(n))));
+    await fit(
+      model,
+      { train, validation },
+      { ...options(), optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1 }), keepBest: false },
+    );
+    expect(await bits(model, locked)).toEqual(
+      Object.fromEntries(Object.entries(before).filter(([n]) => locked(n))),
+    );
     expect(await bits(model)).not.toEqual(before);
   });
 
@@ -71,7 +77,11 @@ describe('a locked layer', () => {
     const inDeep = (name: string): boolean => name.startsWith('deep');
     const before = await bits(model, inDeep);
     const stem = await bits(model, (n) => n.startsWith('stem'));
-    await fit(model, { train }, { ...options(), optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1 }) });
+    await fit(
+      model,
+      { train },
+      { ...options(), optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1 }) },
+    );
     expect(await bits(model, inDeep)).toEqual(before);
     const after = await bits(model, (n) => n.startsWith('stem'));
     for (const name of Object.keys(stem)) expect(after[name], name).not.toBe(stem[name]);
@@ -122,8 +132,13 @@ describe('the feature cache', () => {
     expect(files.size).toBe(1);
     expect(await run(new FeatureCache({ memoryLimit: 100, store }))).toEqual(plain);
     const warnings: string[] = [];
-    const full = { read: () => Promise.resolve(null), write: () => Promise.reject(new Error('no space left')) };
-    expect(await run(new FeatureCache({ memoryLimit: 100, store: full, onWarning: (m) => warnings.push(m) }))).toEqual(plain);
+    const full = {
+      read: () => Promise.resolve(null),
+      write: () => Promise.reject(new Error('no space left')),
+    };
+    expect(
+      await run(new FeatureCache({ memoryLimit: 100, store: full, onWarning: (m) => warnings.push(m) })),
+    ).toEqual(plain);
     expect(warnings).toHaveLength(1);
   });
 });
@@ -187,9 +202,9 @@ describe('fit', () => {
   test('refuses to resume with other settings', async () => {
     const store = new MemoryStore();
     await fit(grafted(), { train }, { ...options(), checkpoint: store });
-    await expect(fit(grafted(), { train }, { ...options(), batchSize: 8, checkpoint: store, resume: true })).rejects.toThrow(
-      /other settings: batchSize was 16, is 8/,
-    );
+    await expect(
+      fit(grafted(), { train }, { ...options(), batchSize: 8, checkpoint: store, resume: true }),
+    ).rejects.toThrow(/other settings: batchSize was 16, is 8/);
   });
 
   test('keeps the best epoch, and stops early when it gets no better', async () => {
@@ -208,8 +223,12 @@ describe('fit', () => {
   test('says what is wrong', async () => {
     const locked = grafted().lock();
     await expect(fit(locked, { train }, options())).rejects.toThrow(/every layer is locked/);
-    await expect(fit(grafted(), { train }, { ...options(), optimizer: sgd({ lr: 1e39 }) })).rejects.toThrow(/lower the learning rate/);
-    expect(() => transfer(base(), { classes: 4, sampleShape: shape, cut: 'dep' })).toThrow(/unknown layer 'dep'; the nearest are 'deep'/);
+    await expect(fit(grafted(), { train }, { ...options(), optimizer: sgd({ lr: 1e39 }) })).rejects.toThrow(
+      /lower the learning rate/,
+    );
+    expect(() => transfer(base(), { classes: 4, sampleShape: shape, cut: 'dep' })).toThrow(
+      /unknown layer 'dep'; the nearest are 'deep'/,
+    );
     expect(() => transfer(base(), { classes: 1, sampleShape: shape })).toThrow(/at least two classes/);
   });
 

@@ -61,7 +61,7 @@ export class ELU extends Activation {
 }
 /** See `gelu`. */
 export class GELU extends Activation {
-  constructor(options: GeluOptions = {}) {
+  constructor(readonly options: GeluOptions = {}) {
     super((x) => gelu(x, options));
   }
 }
@@ -85,7 +85,10 @@ export class Hardsigmoid extends Activation {
 }
 /** See `hardtanh`. */
 export class Hardtanh extends Activation {
-  constructor(low = -1, high = 1) {
+  constructor(
+    readonly low = -1,
+    readonly high = 1,
+  ) {
     super((x) => hardtanh(x, low, high));
   }
 }

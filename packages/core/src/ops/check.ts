@@ -22,8 +22,13 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 }
 
 /** Resolves axes: undefined means all; the result is sorted and distinct. */
-export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
-  const list = axes === undefined ? Array.from({ length: rank }, (_, i) => i) : typeof axes === 'number' ? [axes] : axes;
+export function normalizeAxes(
+  op: string,
+  axes: number | readonly number[] | undefined,
+  rank: number,
+): number[] {
+  const list =
+    axes === undefined ? Array.from({ length: rank }, (_, i) => i) : typeof axes === 'number' ? [axes] : axes;
   const resolved = list.map((a) => normalizeAxis(op, a, rank));
   if (new Set(resolved).size !== resolved.length) fail(op, `axes [${list.join(', ')}] name one axis twice`);
   return resolved.sort((a, b) => a - b);

@@ -19,10 +19,14 @@ import {
 function checkWeights(op: string, w: TensorSpec, a: ConvAttrs, inChannels?: number): void {
   const rank = a.stride.length;
   if (w.dtype !== 'float32' || w.shape.length !== rank + 2) {
-    fail(op, `weights are ${w.dtype}${showShape(w.shape)}, they must be float32 [outChannels, inChannels / groups, ...${rank} kernel extents]`);
+    fail(
+      op,
+      `weights are ${w.dtype}${showShape(w.shape)}, they must be float32 [outChannels, inChannels / groups, ...${rank} kernel extents]`,
+    );
   }
   const [out, perGroup] = w.shape as [number, number];
-  if (a.groups < 1 || out % a.groups !== 0) fail(op, `${out} output channels do not divide into ${a.groups} groups`);
+  if (a.groups < 1 || out % a.groups !== 0)
+    fail(op, `${out} output channels do not divide into ${a.groups} groups`);
   if (inChannels !== undefined && perGroup * a.groups !== inChannels) {
     fail(
       op,
@@ -36,11 +40,20 @@ const outputOf = (op: string, input: readonly number[], kernel: readonly number[
   windowOutput(op, input, { kernel, stride: a.stride, padding: a.padding, dilation: a.dilation });
 
 /** Checks gy's spatial extents against those that `conv` would give. */
-function checkOutput(op: string, gy: TensorSpec, input: readonly number[], kernel: readonly number[], a: ConvAttrs): void {
+function checkOutput(
+  op: string,
+  gy: TensorSpec,
+  input: readonly number[],
+  kernel: readonly number[],
+  a: ConvAttrs,
+): void {
   const want = outputOf(op, input, kernel, a);
   const got = spatialOf(a.layout, gy.shape);
   if (!sameShape(got, want)) {
-    fail(op, `gy has spatial extents ${showShape(got)}, conv of an input of ${showShape(input)} gives ${showShape(want)}`);
+    fail(
+      op,
+      `gy has spatial extents ${showShape(got)}, conv of an input of ${showShape(input)} gives ${showShape(want)}`,
+    );
   }
 }
 
@@ -53,7 +66,9 @@ export const convOp: Primitive<'conv'> = defineOp({
     return { dtype: 'float32', shape: activationShape(a.layout, x!.shape[0]!, w!.shape[0]!, out) };
   },
   vjp: ({ inputs: [x, w], gy, attrs, needs }) => [
-    needs[0] ? convInputGradOp.apply([gy, w!], { ...attrs, inputSize: spatialOf(attrs.layout, x!.shape) }) : null,
+    needs[0]
+      ? convInputGradOp.apply([gy, w!], { ...attrs, inputSize: spatialOf(attrs.layout, x!.shape) })
+      : null,
     needs[1] ? convWeightGradOp.apply([x!, gy], { ...attrs, kernelSize: kernelOf(w!) }) : null,
   ],
   flops: ([, w], _, y) => (2 * sizeOf(y.shape) * sizeOf(w!.shape)) / Math.max(w!.shape[0]!, 1),
@@ -65,9 +80,16 @@ export const convInputGradOp: Primitive<'convInputGrad'> = defineOp({
     wantActivation('convInputGrad', 'gy', gy!, a.layout, a.stride.length);
     checkWeights('convInputGrad', w!, a);
     const channels = gy!.shape[channelAxis(a.layout, gy!.shape.length)]!;
-    if (channels !== w!.shape[0]) fail('convInputGrad', `gy has ${channels} channels (${a.layout}), weights ${showShape(w!.shape)} want ${w!.shape[0]}`);
+    if (channels !== w!.shape[0])
+      fail(
+        'convInputGrad',
+        `gy has ${channels} channels (${a.layout}), weights ${showShape(w!.shape)} want ${w!.shape[0]}`,
+      );
     checkOutput('convInputGrad', gy!, a.inputSize, kernelOf(w!), a);
-    return { dtype: 'float32', shape: activationShape(a.layout, gy!.shape[0]!, w!.shape[1]! * a.groups, a.inputSize) };
+    return {
+      dtype: 'float32',
+      shape: activationShape(a.layout, gy!.shape[0]!, w!.shape[1]! * a.groups, a.inputSize),
+    };
   },
   // Linear in gy and in w, and the adjoint of conv: so the other two are its gradients.
   vjp: ({ inputs: [gy, w], gy: ct, attrs, needs }) => [
@@ -84,13 +106,20 @@ export const convWeightGradOp: Primitive<'convWeightGrad'> = defineOp({
     wantActivation('convWeightGrad', 'gy', gy!, a.layout, a.stride.length);
     const c = channelAxis(a.layout, x!.shape.length);
     const [cin, cout] = [x!.shape[c]!, gy!.shape[c]!];
-    if (x!.shape[0] !== gy!.shape[0]) fail('convWeightGrad', `input has ${x!.shape[0]} samples, gy ${gy!.shape[0]}`);
-    if (a.groups < 1 || cin % a.groups || cout % a.groups) fail('convWeightGrad', `${cin} and ${cout} channels do not divide into ${a.groups} groups`);
+    if (x!.shape[0] !== gy!.shape[0])
+      fail('convWeightGrad', `input has ${x!.shape[0]} samples, gy ${gy!.shape[0]}`);
+    if (a.groups < 1 || cin % a.groups || cout % a.groups)
+      fail('convWeightGrad', `${cin} and ${cout} channels do not divide into ${a.groups} groups`);
     checkOutput('convWeightGrad', gy!, spatialOf(a.layout, x!.shape), a.kernelSize, a);
     return { dtype: 'float32', shape: [cout, cin / a.groups, ...a.kernelSize] };
   },
   vjp: ({ inputs: [x, gy], gy: ct, attrs, needs }) => [
-    needs[0] ? convInputGradOp.apply([gy!, ct], { ...convAttrs(attrs), inputSize: spatialOf(attrs.layout, x!.shape) }) : null,
+    needs[0]
+      ? convInputGradOp.apply([gy!, ct], {
+          ...convAttrs(attrs),
+          inputSize: spatialOf(attrs.layout, x!.shape),
+        })
+      : null,
     needs[1] ? convOp.apply([x!, ct], convAttrs(attrs)) : null,
   ],
   flops: ([, gy], _, w) => (2 * sizeOf(gy!.shape) * sizeOf(w.shape)) / Math.max(w.shape[0]!, 1),
@@ -122,12 +151,23 @@ export interface ConvOptions {
  */
 export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
   const rank = w.rank - 2;
-  if (rank < 1 || rank > 3) fail('conv', `weights ${showShape(w.shape)} must have 3, 4 or 5 axes: [outChannels, inChannels / groups, ...kernel]`);
+  if (rank < 1 || rank > 3)
+    fail(
+      'conv',
+      `weights ${showShape(w.shape)} must have 3, 4 or 5 axes: [outChannels, inChannels / groups, ...kernel]`,
+    );
   const layout = options.layout ?? 'channels-first';
   wantActivation('conv', 'input', x, layout, rank);
   const stride = perAxis('conv', 'stride', options.stride ?? 1, rank, 1);
   const dilation = perAxis('conv', 'dilation', options.dilation ?? 1, rank, 1);
-  const padding = resolvePadding('conv', options.padding ?? 'valid', spatialOf(layout, x.shape), kernelOf(w), stride, dilation);
+  const padding = resolvePadding(
+    'conv',
+    options.padding ?? 'valid',
+    spatialOf(layout, x.shape),
+    kernelOf(w),
+    stride,
+    dilation,
+  );
   return convOp.apply([x, w], { stride, padding, dilation, groups: options.groups ?? 1, layout });
 }
 
@@ -145,7 +185,11 @@ export interface ConvTransposeOptions extends ConvOptions {
 export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
   const op = 'convTranspose';
   const rank = w.rank - 2;
-  if (rank < 1 || rank > 3) fail(op, `weights ${showShape(w.shape)} must have 3, 4 or 5 axes: [inChannels, outChannels / groups, ...kernel]`);
+  if (rank < 1 || rank > 3)
+    fail(
+      op,
+      `weights ${showShape(w.shape)} must have 3, 4 or 5 axes: [inChannels, outChannels / groups, ...kernel]`,
+    );
   const layout = options.layout ?? 'channels-first';
   wantActivation(op, 'input', x, layout, rank);
   const stride = perAxis(op, 'stride', options.stride ?? 1, rank, 1);
@@ -158,7 +202,10 @@ export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOption
   const inputSize = input.map((n, i) => {
     if (options.padding === 'same') return grown[i]!;
     if (extra[i]! >= Math.max(stride[i]!, dilation[i]!)) {
-      fail(op, `outputPadding ${extra[i]} must be smaller than the stride (${stride[i]}) or the dilation (${dilation[i]})`);
+      fail(
+        op,
+        `outputPadding ${extra[i]} must be smaller than the stride (${stride[i]}) or the dilation (${dilation[i]})`,
+      );
     }
     const [lo, hi] = padding[i]!;
     return (n - 1) * stride[i]! - lo - hi + dilation[i]! * (kernel[i]! - 1) + 1 + extra[i]!;
@@ -170,6 +217,17 @@ export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOption
     return [lo, hi - over * stride[i]!];
   });
   const legal = fitted.every(([, hi]) => hi >= 0);
-  if (!legal) fail(op, `outputPadding [${extra.join(', ')}] with stride [${stride.join(', ')}] is not reachable by a convolution`);
-  return convInputGradOp.apply([x, w], { stride, padding: fitted, dilation, groups: options.groups ?? 1, layout, inputSize });
+  if (!legal)
+    fail(
+      op,
+      `outputPadding [${extra.join(', ')}] with stride [${stride.join(', ')}] is not reachable by a convolution`,
+    );
+  return convInputGradOp.apply([x, w], {
+    stride,
+    padding: fitted,
+    dilation,
+    groups: options.groups ?? 1,
+    layout,
+    inputSize,
+  });
 }

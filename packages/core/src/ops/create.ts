@@ -39,9 +39,13 @@ export function tensor(values: NestedArray | TypedArray, shape?: Shape, options:
   const flat: ArrayLike<number | boolean> = typed ? values : flatten(values);
   const target = shape ?? (typed ? [values.length] : shapeOf(values));
   if (sizeOf(target) !== flat.length) {
-    fail('tensor', `${flat.length} values do not fill shape ${showShape(target)} (${sizeOf(target)} elements)`);
+    fail(
+      'tensor',
+      `${flat.length} values do not fill shape ${showShape(target)} (${sizeOf(target)} elements)`,
+    );
   }
-  for (const d of target) if (!Number.isInteger(d) || d < 0) fail('tensor', `${showShape(target)} is not a shape`);
+  for (const d of target)
+    if (!Number.isInteger(d) || d < 0) fail('tensor', `${showShape(target)} is not a shape`);
   const dtype =
     options.dtype ??
     (values instanceof Int32Array

@@ -56,7 +56,8 @@ export const unaryOp: Primitive<'unary'> = defineOp({
 export const binaryOp: Primitive<'binary'> = defineOp({
   name: 'binary',
   infer([a, b], { kind }) {
-    if (a!.dtype !== b!.dtype) fail(kind, `dtypes differ (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
+    if (a!.dtype !== b!.dtype)
+      fail(kind, `dtypes differ (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
     if (kind === 'div' || kind === 'pow') wantDtype(kind, 'inputs', a!, 'float32');
     else if (kind !== 'max' && kind !== 'min') wantDtype(kind, 'inputs', a!, 'float32', 'int32');
     return { dtype: a!.dtype, shape: broadcastShapes(kind, a!.shape, b!.shape) };
@@ -94,7 +95,8 @@ export const binaryOp: Primitive<'binary'> = defineOp({
 export const compareOp: Primitive<'compare'> = defineOp({
   name: 'compare',
   infer([a, b], { kind }) {
-    if (a!.dtype !== b!.dtype) fail(kind, `dtypes differ (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
+    if (a!.dtype !== b!.dtype)
+      fail(kind, `dtypes differ (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
     return { dtype: 'bool', shape: broadcastShapes(kind, a!.shape, b!.shape) };
   },
   vjp: () => [null, null],
@@ -105,7 +107,8 @@ export const selectOp: Primitive<'select'> = defineOp({
   name: 'select',
   infer([condition, a, b]) {
     wantDtype('select', 'condition', condition!, 'bool');
-    if (a!.dtype !== b!.dtype) fail('select', `branches differ in dtype (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
+    if (a!.dtype !== b!.dtype)
+      fail('select', `branches differ in dtype (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
     return { dtype: a!.dtype, shape: broadcastShapes('select', condition!.shape, a!.shape, b!.shape) };
   },
   vjp({ inputs, gy, needs }) {

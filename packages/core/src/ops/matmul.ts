@@ -43,7 +43,11 @@ export interface MatmulOptions {
 /** Matrix product over the last two axes; leading axes broadcast. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;
-  if (a.rank < 2 || b.rank < 2) fail('matmul', `${showShape(a.shape)} × ${showShape(b.shape)}: both need at least 2 axes, add one with expandDims()`);
+  if (a.rank < 2 || b.rank < 2)
+    fail(
+      'matmul',
+      `${showShape(a.shape)} × ${showShape(b.shape)}: both need at least 2 axes, add one with expandDims()`,
+    );
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
   const expand = (t: Tensor): Tensor => ops.broadcastTo(t, [...batch, ...t.shape.slice(-2)]);
   return matmulOp.apply([expand(a), expand(b)], { transposeA, transposeB });

@@ -11,7 +11,10 @@ export const reshapeOp: Primitive<'reshape'> = defineOp({
   name: 'reshape',
   infer([x], { shape }) {
     if (sizeOf(x!.shape) !== sizeOf(shape)) {
-      fail('reshape', `${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`);
+      fail(
+        'reshape',
+        `${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`,
+      );
     }
     return { dtype: x!.dtype, shape };
   },
@@ -24,7 +27,10 @@ export const transposeOp: Primitive<'transpose'> = defineOp({
   infer([x], { perm }) {
     const rank = x!.shape.length;
     if (perm.length !== rank || new Set(perm).size !== rank || perm.some((p) => !(p >= 0 && p < rank))) {
-      fail('transpose', `[${perm.join(', ')}] is not a permutation of the ${rank} axes of ${showShape(x!.shape)}`);
+      fail(
+        'transpose',
+        `[${perm.join(', ')}] is not a permutation of the ${rank} axes of ${showShape(x!.shape)}`,
+      );
     }
     return { dtype: x!.dtype, shape: perm.map((p) => x!.shape[p]!) };
   },
@@ -63,7 +69,8 @@ export const padOp: Primitive<'pad'> = defineOp({
   infer([x], { before, after, interior }) {
     const shape = x!.shape.map((n, i) => {
       const [b, a, m] = [before[i]!, after[i]!, interior[i]!];
-      if (!(b >= 0 && a >= 0 && m >= 0)) fail('pad', `amounts on axis ${i} must be 0 or more (before ${b}, after ${a}, interior ${m})`);
+      if (!(b >= 0 && a >= 0 && m >= 0))
+        fail('pad', `amounts on axis ${i} must be 0 or more (before ${b}, after ${a}, interior ${m})`);
       return b + n + Math.max(n - 1, 0) * m + a;
     });
     return { dtype: x!.dtype, shape };
@@ -85,7 +92,10 @@ export const concatOp: Primitive<'concat'> = defineOp({
         t.shape.length === first.shape.length &&
         t.shape.every((d, i) => i === axis || d === first.shape[i]);
       if (!fits) {
-        fail('concat', `input ${k}, ${t.dtype}${showShape(t.shape)}, and input 0, ${first.dtype}${showShape(first.shape)}, may differ on axis ${axis} only`);
+        fail(
+          'concat',
+          `input ${k}, ${t.dtype}${showShape(t.shape)}, and input 0, ${first.dtype}${showShape(first.shape)}, may differ on axis ${axis} only`,
+        );
       }
       extent += t.shape[axis]!;
     });
@@ -118,7 +128,8 @@ export const gatherOp: Primitive<'gather'> = defineOp({
   name: 'gather',
   infer([x, indices], { axis }) {
     wantDtype('gather', 'indices', indices!, 'int32');
-    if (indices!.shape.length !== 1) fail('gather', `indices have shape ${showShape(indices!.shape)}, they must have 1 axis`);
+    if (indices!.shape.length !== 1)
+      fail('gather', `indices have shape ${showShape(indices!.shape)}, they must have 1 axis`);
     normalizeAxis('gather', axis, x!.shape.length);
     return { dtype: x!.dtype, shape: x!.shape.map((d, i) => (i === axis ? indices!.shape[0]! : d)) };
   },
@@ -136,7 +147,10 @@ export const scatterAddOp: Primitive<'scatterAdd'> = defineOp({
     wantDtype('scatterAdd', 'indices', indices!, 'int32');
     normalizeAxis('scatterAdd', axis, y!.shape.length);
     if (indices!.shape.length !== 1 || indices!.shape[0] !== y!.shape[axis]) {
-      fail('scatterAdd', `${showShape(indices!.shape)} indices for ${y!.shape[axis]} values on axis ${axis}: one index each`);
+      fail(
+        'scatterAdd',
+        `${showShape(indices!.shape)} indices for ${y!.shape[axis]} values on axis ${axis}: one index each`,
+      );
     }
     return { dtype: y!.dtype, shape: y!.shape.map((d, i) => (i === axis ? size : d)) };
   },
@@ -162,7 +176,8 @@ export function flatten(x: Tensor, from = 1): Tensor {
 /** Drops axes of extent 1 (all of them, or the one named). */
 export function squeeze(x: Tensor, axis?: number): Tensor {
   const at = axis === undefined ? undefined : normalizeAxis('squeeze', axis, x.rank);
-  if (at !== undefined && x.shape[at] !== 1) fail('squeeze', `axis ${at} of ${showShape(x.shape)} has extent ${x.shape[at]}, not 1`);
+  if (at !== undefined && x.shape[at] !== 1)
+    fail('squeeze', `axis ${at} of ${showShape(x.shape)} has extent ${x.shape[at]}, not 1`);
   return reshape(
     x,
     x.shape.filter((d, i) => (at === undefined ? d !== 1 : i !== at)),
@@ -187,8 +202,13 @@ export function slice(x: Tensor, axis: number, start: number, end?: number, step
   const clampEnd = (v: number): number => Math.min(Math.max(v < 0 ? v + extent : v, 0), extent);
   const from = clampEnd(start);
   const size = Math.max(Math.ceil((clampEnd(end ?? extent) - from) / step), 0);
-  const only = <T>(value: T, others: (d: number) => T): T[] => x.shape.map((d, i) => (i === a ? value : others(d)));
-  return sliceOp.apply([x], { start: only(from, () => 0), size: only(size, (d) => d), step: only(step, () => 1) });
+  const only = <T>(value: T, others: (d: number) => T): T[] =>
+    x.shape.map((d, i) => (i === a ? value : others(d)));
+  return sliceOp.apply([x], {
+    start: only(from, () => 0),
+    size: only(size, (d) => d),
+    step: only(step, () => 1),
+  });
 }
 
 /** What `index` takes for one axis: a position, `[start, end?, step?]`, or null for all of it. */
@@ -203,12 +223,18 @@ export function index(x: Tensor, ...selectors: Selector[]): Tensor {
     if (s === null) return;
     if (typeof s === 'number') {
       const at = s < 0 ? s + x.shape[axis]! : s;
-      if (at < 0 || at >= x.shape[axis]!) fail('index', `${s} is outside axis ${axis} of ${showShape(x.shape)}`);
+      if (at < 0 || at >= x.shape[axis]!)
+        fail('index', `${s} is outside axis ${axis} of ${showShape(x.shape)}`);
       dropped.add(axis);
       y = slice(y, axis, at, at + 1);
     } else y = slice(y, axis, s[0], s[1], s[2]);
   });
-  return dropped.size ? reshape(y, y.shape.filter((_, i) => !dropped.has(i))) : y;
+  return dropped.size
+    ? reshape(
+        y,
+        y.shape.filter((_, i) => !dropped.has(i)),
+      )
+    : y;
 }
 
 export interface PadAmounts {
@@ -244,7 +270,8 @@ export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
 export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   const a = normalizeAxis('split', axis, x.rank);
   const total = sizes.reduce((s, n) => s + n, 0);
-  if (total !== x.shape[a]) fail('split', `pieces [${sizes.join(', ')}] add up to ${total}, axis ${a} has ${x.shape[a]}`);
+  if (total !== x.shape[a])
+    fail('split', `pieces [${sizes.join(', ')}] add up to ${total}, axis ${a} has ${x.shape[a]}`);
   let at = 0;
   return sizes.map((n) => slice(x, a, at, (at += n)));
 }
@@ -256,7 +283,8 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 
 /** Picks along an axis; `indices` is an int32 tensor with one axis, or numbers. */
 export function gather(x: Tensor, indices: Tensor | readonly number[], axis = 0): Tensor {
-  const list = 'shape' in indices ? indices : tensor(Int32Array.from(indices), [indices.length], { backend: x.backend });
+  const list =
+    'shape' in indices ? indices : tensor(Int32Array.from(indices), [indices.length], { backend: x.backend });
   return gatherOp.apply([x, list], { axis: normalizeAxis('gather', axis, x.rank) });
 }
 

@@ -22,14 +22,16 @@ function pooled(op: string, x: TensorSpec, a: PoolAttrs): number[] {
   a.kernel.forEach((k, i) => {
     // Otherwise a window could lie in the padding altogether, with nothing to choose from.
     const [lo, hi] = a.padding[i]!;
-    if (Math.max(lo, hi) > (a.dilation[i]! * (k - 1) + 1) / 2) fail(op, `padding [${lo}, ${hi}] on spatial axis ${i} is more than half the window (${k})`);
+    if (Math.max(lo, hi) > (a.dilation[i]! * (k - 1) + 1) / 2)
+      fail(op, `padding [${lo}, ${hi}] on spatial axis ${i} is more than half the window (${k})`);
   });
   const out = windowOutput(op, spatialOf(a.layout, x.shape), a);
   return activationShape(a.layout, x.shape[0]!, x.shape[channelAxis(a.layout, x.shape.length)]!, out);
 }
 
 function sameAs(op: string, gy: TensorSpec, want: readonly number[]): void {
-  if (!sameShape(gy.shape, want)) fail(op, `gy has shape ${showShape(gy.shape)}, the pool gives ${showShape(want)}`);
+  if (!sameShape(gy.shape, want))
+    fail(op, `gy has shape ${showShape(gy.shape)}, the pool gives ${showShape(want)}`);
 }
 
 export const maxPoolOp: Primitive<'maxPool'> = defineOp({
@@ -53,7 +55,9 @@ export const maxPoolGradOp: Primitive<'maxPoolGrad'> = defineOp({
 export const avgPoolOp: Primitive<'avgPool'> = defineOp({
   name: 'avgPool',
   infer: ([x], a) => ({ dtype: 'float32', shape: pooled('avgPool', x!, a) }),
-  vjp: ({ inputs: [x], gy, attrs }) => [avgPoolGradOp.apply([gy], { ...attrs, inputSize: spatialOf(attrs.layout, x!.shape) })],
+  vjp: ({ inputs: [x], gy, attrs }) => [
+    avgPoolGradOp.apply([gy], { ...attrs, inputSize: spatialOf(attrs.layout, x!.shape) }),
+  ],
   flops: (_, a, y) => sizeOf(y.shape) * sizeOf(a.kernel),
 });
 
@@ -161,13 +165,23 @@ export function avgPool(x: Tensor, kernel: PerAxis, options: AvgPoolOptions = {}
 }
 
 /** Mean over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`. */
-export function globalAvgPool(x: Tensor, options: { readonly layout?: Layout; readonly keepDims?: boolean } = {}): Tensor {
-  return ops.mean(x, spatialAxes(options.layout ?? 'channels-first', x.rank), { keepDims: options.keepDims ?? false });
+export function globalAvgPool(
+  x: Tensor,
+  options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
+): Tensor {
+  return ops.mean(x, spatialAxes(options.layout ?? 'channels-first', x.rank), {
+    keepDims: options.keepDims ?? false,
+  });
 }
 
 /** Maximum over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`. */
-export function globalMaxPool(x: Tensor, options: { readonly layout?: Layout; readonly keepDims?: boolean } = {}): Tensor {
-  return ops.max(x, spatialAxes(options.layout ?? 'channels-first', x.rank), { keepDims: options.keepDims ?? false });
+export function globalMaxPool(
+  x: Tensor,
+  options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
+): Tensor {
+  return ops.max(x, spatialAxes(options.layout ?? 'channels-first', x.rank), {
+    keepDims: options.keepDims ?? false,
+  });
 }
 
 /** Bin i of an adaptive pool covers [⌊i·n/m⌋, ⌈(i+1)·n/m⌉), as PyTorch. */
@@ -175,7 +189,13 @@ function bins(n: number, m: number): [number, number][] {
   return Array.from({ length: m }, (_, i) => [Math.floor((i * n) / m), Math.ceil(((i + 1) * n) / m)]);
 }
 
-function adaptive(op: string, x: Tensor, output: PerAxis, layout: Layout, reduceBin: (bin: Tensor, axis: number) => Tensor): Tensor {
+function adaptive(
+  op: string,
+  x: Tensor,
+  output: PerAxis,
+  layout: Layout,
+  reduceBin: (bin: Tensor, axis: number) => Tensor,
+): Tensor {
   const rank = x.rank - 2;
   if (rank < 1 || rank > 3) fail(op, `input ${showShape(x.shape)} must have 3, 4 or 5 axes`);
   const size = perAxis(op, 'output size', output, rank, 1);
@@ -193,11 +213,23 @@ function adaptive(op: string, x: Tensor, output: PerAxis, layout: Layout, reduce
 }
 
 /** Average pool to a fixed output extent; bins may overlap by one. */
-export function adaptiveAvgPool(x: Tensor, output: PerAxis, options: { readonly layout?: Layout } = {}): Tensor {
-  return adaptive('adaptiveAvgPool', x, output, options.layout ?? 'channels-first', (bin, axis) => ops.mean(bin, axis, { keepDims: true }));
+export function adaptiveAvgPool(
+  x: Tensor,
+  output: PerAxis,
+  options: { readonly layout?: Layout } = {},
+): Tensor {
+  return adaptive('adaptiveAvgPool', x, output, options.layout ?? 'channels-first', (bin, axis) =>
+    ops.mean(bin, axis, { keepDims: true }),
+  );
 }
 
 /** Max pool to a fixed output extent; bins may overlap by one. */
-export function adaptiveMaxPool(x: Tensor, output: PerAxis, options: { readonly layout?: Layout } = {}): Tensor {
-  return adaptive('adaptiveMaxPool', x, output, options.layout ?? 'channels-first', (bin, axis) => ops.max(bin, axis, { keepDims: true }));
+export function adaptiveMaxPool(
+  x: Tensor,
+  output: PerAxis,
+  options: { readonly layout?: Layout } = {},
+): Tensor {
+  return adaptive('adaptiveMaxPool', x, output, options.layout ?? 'channels-first', (bin, axis) =>
+    ops.max(bin, axis, { keepDims: true }),
+  );
 }

@@ -8,10 +8,14 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
   name: 'reduce',
   infer([x], { kind, axes, keepDims }) {
     wantDtype(kind, 'input', x!, 'float32', 'int32');
-    if (kind === 'argmax' && axes.length !== 1) fail('argmax', `one axis at a time, not [${axes.join(', ')}]`);
-    if (kind !== 'sum' && axes.some((a) => x!.shape[a] === 0)) fail(kind, `${showShape(x!.shape)} has no element to choose from`);
+    if (kind === 'argmax' && axes.length !== 1)
+      fail('argmax', `one axis at a time, not [${axes.join(', ')}]`);
+    if (kind !== 'sum' && axes.some((a) => x!.shape[a] === 0))
+      fail(kind, `${showShape(x!.shape)} has no element to choose from`);
     const gone = new Set(axes);
-    const shape = keepDims ? x!.shape.map((d, i) => (gone.has(i) ? 1 : d)) : x!.shape.filter((_, i) => !gone.has(i));
+    const shape = keepDims
+      ? x!.shape.map((d, i) => (gone.has(i) ? 1 : d))
+      : x!.shape.filter((_, i) => !gone.has(i));
     return { dtype: kind === 'argmax' ? 'int32' : x!.dtype, shape };
   },
   vjp({ inputs, gy, attrs: { kind, axes } }) {
@@ -28,7 +32,10 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
     const moved = ops.reshape(ops.transpose(x, [...others, ...axes]), [...kept!, sizeOf(joined!)]);
     const hot = ops.oneHot(argmax(moved, -1), moved.shape.at(-1)!);
     const flat = ops.mul(hot, ops.expandDims(ops.reshape(gy, moved.shape.slice(0, -1)), -1));
-    const back = ops.reshape(flat, [...others, ...axes].map((i) => x.shape[i]!));
+    const back = ops.reshape(
+      flat,
+      [...others, ...axes].map((i) => x.shape[i]!),
+    );
     const inverse = new Array<number>(x.rank);
     [...others, ...axes].forEach((p, i) => (inverse[p] = i));
     return [ops.transpose(back, inverse)];
@@ -38,12 +45,20 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
 
 /** Sum over `axes` (default: all). */
 export function sum(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
-  return reduceOp.apply([x], { kind: 'sum', axes: normalizeAxes('sum', axes, x.rank), keepDims: options.keepDims ?? false });
+  return reduceOp.apply([x], {
+    kind: 'sum',
+    axes: normalizeAxes('sum', axes, x.rank),
+    keepDims: options.keepDims ?? false,
+  });
 }
 
 /** Largest element over `axes` (default: all). The gradient goes to the first of equal maxima. */
 export function max(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
-  return reduceOp.apply([x], { kind: 'max', axes: normalizeAxes('max', axes, x.rank), keepDims: options.keepDims ?? false });
+  return reduceOp.apply([x], {
+    kind: 'max',
+    axes: normalizeAxes('max', axes, x.rank),
+    keepDims: options.keepDims ?? false,
+  });
 }
 
 /** Smallest element over `axes` (default: all). */
@@ -53,7 +68,11 @@ export function min(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor
 
 /** Position of the first largest element along `axis` (default: the last), int32. */
 export function argmax(x: Tensor, axis = -1): Tensor {
-  return reduceOp.apply([x], { kind: 'argmax', axes: normalizeAxes('argmax', axis, x.rank), keepDims: false });
+  return reduceOp.apply([x], {
+    kind: 'argmax',
+    axes: normalizeAxes('argmax', axis, x.rank),
+    keepDims: false,
+  });
 }
 
 /** Sum divided by the number of elements. */
@@ -64,7 +83,11 @@ export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tenso
 }
 
 /** Mean of squared deviations from the mean, in two passes; `correction` 1 gives the unbiased estimate. */
-export function variance(x: Tensor, axes?: Axes, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+export function variance(
+  x: Tensor,
+  axes?: Axes,
+  options: ReduceOptions & { readonly correction?: number } = {},
+): Tensor {
   const list = normalizeAxes('variance', axes, x.rank);
   const n = list.reduce((p, a) => p * x.shape[a]!, 1);
   const d = ops.sub(x, mean(x, list, { keepDims: true }));
@@ -74,6 +97,8 @@ export function variance(x: Tensor, axes?: Axes, options: ReduceOptions & { read
 /** The adjoint of broadcasting: sums `x` down to `shape`. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   const lead = x.rank - shape.length;
-  const axes = x.shape.map((_, i) => i).filter((i) => i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1));
+  const axes = x.shape
+    .map((_, i) => i)
+    .filter((i) => i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1));
   return axes.length ? ops.reshape(sum(x, axes), shape) : x;
 }

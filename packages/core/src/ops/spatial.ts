@@ -33,8 +33,10 @@ export function activationShape(layout: Layout, batch: number, channels: number,
 
 export function perAxis(op: string, what: string, value: PerAxis, rank: number, least: number): number[] {
   const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : [...value];
-  if (list.length !== rank) fail(op, `${what} [${list.join(', ')}] has ${list.length} entries for ${rank} spatial axes`);
-  for (const v of list) if (!Number.isInteger(v) || v < least) fail(op, `${what} ${v} must be a whole number, ${least} or more`);
+  if (list.length !== rank)
+    fail(op, `${what} [${list.join(', ')}] has ${list.length} entries for ${rank} spatial axes`);
+  for (const v of list)
+    if (!Number.isInteger(v) || v < least) fail(op, `${what} ${v} must be a whole number, ${least} or more`);
   return list;
 }
 
@@ -109,10 +111,19 @@ export function windowOutput(
 }
 
 /** Checks that an activation has batch, channel and `spatialRank` spatial axes. */
-export function wantActivation(op: string, what: string, x: TensorSpec, layout: Layout, spatialRank: number): void {
+export function wantActivation(
+  op: string,
+  what: string,
+  x: TensorSpec,
+  layout: Layout,
+  spatialRank: number,
+): void {
   if (x.dtype !== 'float32') fail(op, `${what} is ${x.dtype}, it must be float32: convert with cast()`);
   if (x.shape.length !== spatialRank + 2) {
     const axes = LAYOUT_NAMES[layout][spatialRank - 1];
-    fail(op, `${what} has shape ${showShape(x.shape)}, it must have ${spatialRank + 2} axes (${axes}, ${layout})`);
+    fail(
+      op,
+      `${what} has shape ${showShape(x.shape)}, it must have ${spatialRank + 2} axes (${axes}, ${layout})`,
+    );
   }
 }

@@ -13,11 +13,11 @@ export type Recipe = Pick<FitOptions, 'epochs' | 'batchSize' | 'optimizer' | 'sc
 const cosine = (step: number, total: number): number => 0.5 * (1 + cospi(Math.fround(step / total)));
 
 /** Only the new head: logistic regression on the locked base's features. */
-export function headRecipe(epochs = 40): Recipe {
+export function headRecipe(epochs = 60): Recipe {
   return {
     epochs,
-    batchSize: 32,
-    optimizer: adamW({ lr: 3e-3, weightDecay: 1e-2 }),
+    batchSize: 64,
+    optimizer: adamW({ lr: 5e-3, weightDecay: 1e-2 }),
     schedule: cosine,
     labelSmoothing: 0.1,
   };

@@ -30,7 +30,7 @@ export interface TransferOptions {
   /** Shape of one input sample; default: from the base's preprocessing. */
   readonly sampleShape?: Shape;
   readonly layout?: Layout;
-  /** Dropout before the new last layer. Default 0.2. */
+  /** Dropout before the new last layer. Default 0.5. */
   readonly dropout?: number;
   /** Another head, given the shape of the features of one sample. */
   readonly head?: (featureShape: Shape, classes: number) => Sequential;
@@ -89,7 +89,7 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
   const head = withRandom(new Random(options.seed ?? 0, 'head'), () =>
     options.head
       ? options.head(features, classes)
-      : defaultHead(features, classes, layout, options.dropout ?? 0.2),
+      : defaultHead(features, classes, layout, options.dropout ?? 0.5),
   );
 
   const model = new Sequential(
