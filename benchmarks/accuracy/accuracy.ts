@@ -10,8 +10,8 @@ import {
   extractFeatures,
   fineTuneRecipe,
   fit,
-  globalAvgPool,
-  GlobalAvgPool2d,
+  globalStatsPool,
+  GlobalStatsPool2d,
   headRecipe,
   manualSeed,
   Identity,
@@ -37,6 +37,7 @@ import { CLASSES, emojiSource, loadEmoji, type Emoji, type Style } from './emoji
 const STYLES: readonly Style[] = ['google', 'fluent'];
 const FINE_TUNE_FROM = 'block8';
 const SCRATCH_SIZE = 48;
+const SCRATCH_CHANNELS = [8, 16, 32, 64];
 /** Earlier stages see too little of the picture to be worth comparing. */
 const FIRST_CUT = 6;
 
@@ -73,7 +74,7 @@ async function through(
   const out: Partial<Sources> = {};
   for (const style of STYLES) {
     out[style] = await extractFeatures(chain, sources[style], {
-      ...(pooled ? { then: (x) => globalAvgPool(x, { layout: 'channels-last' }) } : {}),
+      ...(pooled ? { then: (x) => globalStatsPool(x, { layout: 'channels-last' }) } : {}),
       onProgress: (done, total) => say(`\r${stages.at(-1)!.name}, ${style}: ${done} of ${total} `),
     });
     say('\n');
@@ -112,7 +113,7 @@ function fineTune(cut: string): Train {
 
 const fromScratch: Train = async (train, seed) => {
   manualSeed(seed);
-  const model = smallCnn({ classes: CLASSES.length });
+  const model = smallCnn({ classes: CLASSES.length, channels: SCRATCH_CHANNELS });
   await fit(model, { train }, { ...scratchRecipe(), seed });
   return model;
 };
@@ -197,7 +198,7 @@ const main = defineCommand({
         sources = await through([stage], sources, false);
         if (stages.indexOf(stage) < FIRST_CUT) continue;
         const pooled = await through(
-          [{ name: 'pool', module: new GlobalAvgPool2d({ layout: 'channels-last' }) }],
+          [{ name: 'pool', module: new GlobalStatsPool2d({ layout: 'channels-last' }) }],
           sources,
           false,
         );

@@ -273,6 +273,9 @@ export const kinds: Readonly<Record<string, Kind>> = {
   GlobalMaxPool1d: globalPool(nn.GlobalMaxPool1d),
   GlobalMaxPool2d: globalPool(nn.GlobalMaxPool2d),
   GlobalMaxPool3d: globalPool(nn.GlobalMaxPool3d),
+  GlobalStatsPool1d: globalPool(nn.GlobalStatsPool1d),
+  GlobalStatsPool2d: globalPool(nn.GlobalStatsPool2d),
+  GlobalStatsPool3d: globalPool(nn.GlobalStatsPool3d),
 
   ReLU: plain(nn.ReLU),
   ReLU6: plain(nn.ReLU6),

@@ -9,6 +9,7 @@ import {
   hardsigmoid,
   hardswish,
   hardtanh,
+  globalStatsPool,
   instanceNorm,
   l1,
   layerNorm,
@@ -137,6 +138,7 @@ const normCases: Case[] = LAYOUTS.flatMap((layout) => {
       (t, weight, bias) => groupNorm(t, 2, { weight, bias, layout }),
       about,
     ),
+    composite('globalStatsPool', layout, [x], (t) => globalStatsPool(t, { layout }), about),
     composite('instanceNorm', layout, [x], (t) => instanceNorm(t, { layout }), about),
     composite(
       'resize',

@@ -113,7 +113,7 @@ describe('the feature cache', () => {
     const cache = new FeatureCache();
     await fit(model, { train: counting }, { ...options(), cache });
     expect([...seen.values()]).toEqual(new Array(50).fill(1));
-    expect(cache.bytes).toBe(50 * 8 * 4);
+    expect(cache.bytes).toBe(50 * 16 * 4);
   });
 
   test('spills to a store, comes back from it, and survives one that fails', async () => {

@@ -5,6 +5,7 @@ import {
   avgPool,
   globalAvgPool,
   globalMaxPool,
+  globalStatsPool,
   maxPool,
   type AvgPoolOptions,
   type PoolOptions,
@@ -206,5 +207,23 @@ export class GlobalMaxPool2d extends GlobalPool {
 export class GlobalMaxPool3d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(3, globalMaxPool, options);
+  }
+}
+/** Mean and standard deviation over all positions: `[n, c, w]` → `[n, 2c]`; see `globalStatsPool`. */
+export class GlobalStatsPool1d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(1, globalStatsPool, options);
+  }
+}
+/** Mean and standard deviation over all positions: `[n, c, h, w]` → `[n, 2c]`; see `globalStatsPool`. */
+export class GlobalStatsPool2d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(2, globalStatsPool, options);
+  }
+}
+/** Mean and standard deviation over all positions: `[n, c, d, h, w]` → `[n, 2c]`; see `globalStatsPool`. */
+export class GlobalStatsPool3d extends GlobalPool {
+  constructor(options: GlobalPoolOptions = {}) {
+    super(3, globalStatsPool, options);
   }
 }

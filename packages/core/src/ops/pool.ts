@@ -184,6 +184,25 @@ export function globalMaxPool(
   });
 }
 
+/**
+ * Mean and standard deviation over all positions: `[n, c, ...]` → `[n, 2c]` (means first), or with `keepDims` `[n, 2c, 1, …]`.
+ * The deviation tells how unevenly a feature is spread, which the mean alone loses. √(variance + 1e-5), so that the
+ * gradient of a constant map stays finite. Statistics pooling: Snyder et al., "X-vectors" (2018).
+ */
+export function globalStatsPool(
+  x: Tensor,
+  options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
+): Tensor {
+  const layout = options.layout ?? 'channels-first';
+  const axes = spatialAxes(layout, x.rank);
+  const keepDims = options.keepDims ?? false;
+  const mean = ops.mean(x, axes, { keepDims: true });
+  const d = ops.sub(x, mean);
+  const deviation = ops.sqrt(ops.add(ops.mean(ops.mul(d, d), axes, { keepDims: true }), 1e-5));
+  const both = ops.concat([mean, deviation], channelAxis(layout, x.rank));
+  return keepDims ? both : ops.reshape(both, [x.shape[0]!, -1]);
+}
+
 /** Bin i of an adaptive pool covers [⌊i·n/m⌋, ⌈(i+1)·n/m⌉), as PyTorch. */
 function bins(n: number, m: number): [number, number][] {
   return Array.from({ length: m }, (_, i) => [Math.floor((i * n) / m), Math.ceil(((i + 1) * n) / m)]);

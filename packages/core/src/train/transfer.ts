@@ -1,6 +1,15 @@
 import type { Preprocess } from '../data.ts';
 import { GraftError } from '../errors.ts';
-import { BatchNorm1d, Dropout, GlobalAvgPool2d, Linear } from '../nn/index.ts';
+import {
+  AdaptiveAvgPool2d,
+  BatchNorm1d,
+  Dropout,
+  Flatten,
+  GlobalAvgPool2d,
+  GlobalStatsPool2d,
+  Linear,
+  Softmax,
+} from '../nn/index.ts';
 import { evaluating, Sequential, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { withRandom } from '../nn/random-context.ts';
 import { zeros } from '../ops/index.ts';
@@ -55,15 +64,19 @@ export function featureShape(stages: readonly Stage[], sampleShape: Shape): numb
   });
 }
 
-/** Global average, standardised per feature, dropout, and one linear layer: logistic regression on pooled features. */
+/**
+ * Mean and standard deviation of each channel, standardised, dropout, and one linear layer: logistic regression on pooled
+ * features. Against the mean alone the deviations gave two points of accuracy (`docs/adr/0003`).
+ */
 function defaultHead(features: Shape, classes: number, layout: Layout, dropout: number): Sequential {
-  const channels =
-    features.length === 1 ? features[0]! : features[channelAxis(layout, features.length + 1) - 1]!;
+  const spatial = features.length === 3;
+  const channels = features[channelAxis(spatial ? layout : 'channels-first', features.length + 1) - 1]!;
+  const width = spatial ? 2 * channels : channels;
   return new Sequential({
-    ...(features.length === 3 ? { pool: new GlobalAvgPool2d({ layout }) } : {}),
-    norm: new BatchNorm1d(channels, { affine: false }),
+    ...(spatial ? { pool: new GlobalStatsPool2d({ layout }) } : {}),
+    norm: new BatchNorm1d(width, { affine: false }),
     dropout: new Dropout(dropout),
-    classifier: new Linear(channels, classes),
+    classifier: new Linear(width, classes),
   });
 }
 
@@ -106,15 +119,13 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
   return model;
 }
 
+const ENDINGS = [Linear, Dropout, Flatten, GlobalAvgPool2d, AdaptiveAvgPool2d, Softmax];
+
 /** The stages of a chain, less the pooling, dropout, flattening and linear layers at its end, and less an earlier head. */
 function withoutClassifier(stages: readonly Stage[]): Stage[] {
   let end = stages.length;
   const isHead = ({ name, module }: Stage): boolean =>
-    name === 'head' ||
-    name.startsWith('head.') ||
-    ['Linear', 'Dropout', 'Flatten', 'GlobalAvgPool2d', 'AdaptiveAvgPool2d', 'Softmax'].includes(
-      module.constructor.name,
-    );
+    /^head(\.|$)/.test(name) || ENDINGS.some((type) => module instanceof type);
   while (end > 1 && isHead(stages[end - 1]!)) end--;
   return stages.slice(0, end);
 }
