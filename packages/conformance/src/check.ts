@@ -1,5 +1,11 @@
 import { memory, UnsupportedError, type Backend } from '@graftjs/core';
-import { contractModel, createErrorBoundBackend, type ErrorBoundBackend } from './bounds/index.ts';
+import {
+  contractModel,
+  createErrorBoundBackend,
+  type ErrorBoundBackend,
+  type ErrorModel,
+} from './bounds/index.ts';
+import { flushes } from './bounds/model.ts';
 import type { Case } from './cases/index.ts';
 import { sameBits, withinBound, type Comparison } from './compare.ts';
 import { differentiable, evaluate, type Results } from './evaluate.ts';
@@ -30,8 +36,12 @@ export interface Subject {
   readonly bounds: ErrorBoundBackend;
 }
 
+function modelOf(target: Target): ErrorModel {
+  return { ...contractModel, ...target.model };
+}
+
 export function subjectOf(target: Target, backend: Backend): Subject {
-  return { target, backend, bounds: createErrorBoundBackend({ ...contractModel, ...target.model }) };
+  return { target, backend, bounds: createErrorBoundBackend(modelOf(target)) };
 }
 
 /** The modes that apply to a case on a target. */
@@ -42,6 +52,11 @@ export function modesOf(c: Case, target: Target): Mode[] {
   if (differentiable(c)) modes.push('grad');
   if (target.bitExact) modes.push('bits');
   return modes;
+}
+
+/** Why a target leaves a case out, if it does. */
+export function reasonAgainst(c: Case, target: Target): string | undefined {
+  return Object.entries(target.unsupported ?? {}).find(([prefix]) => c.name.startsWith(prefix))?.[1];
 }
 
 type Judge = (got: Results, want: Results) => Promise<Comparison>;
@@ -63,8 +78,8 @@ async function judge(
 
 function againstBound(c: Case, { target, bounds }: Subject, mustBeExact: boolean): Judge {
   // Where subnormal numbers may be flushed, 1 / 2⁻¹⁴⁹ is large or infinite.
-  const flushes = (target.model?.smallest ?? 0) > 2 ** -149;
-  const options = { signedZero: target.signedZero ?? true, unbounded: flushes && (c.special ?? false) };
+  const undecided = flushes(modelOf(target)) && (c.special ?? false);
+  const options = { signedZero: target.signedZero ?? true, unbounded: undecided };
   return (got, want) =>
     judge(got, want, async (name) => {
       const [y, v] = [got.get(name)!, want.get(name)!];
@@ -117,7 +132,7 @@ const contract = createContract();
 /** Runs one case in one mode. Failures are returned, not thrown. */
 export async function check(c: Case, mode: Mode, subject: Subject): Promise<Outcome> {
   const { target, backend } = subject;
-  const reason = Object.entries(target.unsupported ?? {}).find(([prefix]) => c.name.startsWith(prefix))?.[1];
+  const reason = reasonAgainst(c, target);
   if (reason !== undefined) return { case: c, mode, status: 'unsupported', share: 0, message: reason };
   const before = memory(backend).tensors;
   let worst: Comparison = { share: 0, problem: null };

@@ -59,15 +59,20 @@ function powerBelow(x: number): number {
   return bits.getFloat64(0);
 }
 
-/** Distance of the model's numbers around x. */
+/** Are subnormal float32 numbers flushed to zero? */
+export function flushes({ precision, smallest }: ErrorModel): boolean {
+  return precision === 24 && smallest > 2 ** -149;
+}
+
+/** Distance of the model's numbers around x. Flushing loses all of a number below `smallest`, so half of this must be that. */
 export function ulp(model: ErrorModel, x: number): number {
-  return Math.max(powerBelow(x) * 2 ** (1 - model.precision), model.smallest);
+  return Math.max(powerBelow(x) * 2 ** (1 - model.precision), model.smallest * (flushes(model) ? 2 : 1));
 }
 
 /** The model's rounding to nearest, where it is known to be that. */
 export function nearest(model: ErrorModel, x: number): number | undefined {
-  const gradual = model.smallest < 2 ** -126 || Math.abs(x) >= 2 ** -126 || x === 0;
-  return model.precision === 24 && gradual ? Math.fround(x) : undefined;
+  const kept = !flushes(model) || Math.abs(x) >= model.smallest || x === 0;
+  return model.precision === 24 && kept ? Math.fround(x) : undefined;
 }
 
 /** What the rounding to float32 does to a number on its way in: an uploaded value, a constant in the attributes. */
@@ -79,13 +84,15 @@ export function inputError(model: ErrorModel, v: number): number {
 
 /**
  * Error of one rounding, of a result that the oracle has as `v` and that is known to ± `moved`; `ulps` is the most the
- * operation may be off. Operands without error and a result that is a float32 leave nothing to round. (float64 of the
+ * operation may be off. Operands without error and a result that is a float32 leave nothing to round, unless the operation
+ * is not even faithful (more than 1 ulp). (float64 of the
  * exact result, rounded once more to float32, is the float32 of the exact result: 53 ≥ 2 · 24 + 2, Figueroa 1995.)
  */
 export function rounding(model: ErrorModel, v: number, moved: number, ulps: number): number {
   if (!Number.isFinite(v)) return 0;
   const known = moved === 0 ? nearest(model, v) : undefined;
-  if (known === v || known === Infinity || known === -Infinity) return 0; // overflow is settled by the backend
+  if (known === Infinity || known === -Infinity) return 0; // overflow is settled by the backend
+  if (known === v && ulps <= 1) return 0;
   if (known !== undefined && ulps === 0.5) return Math.abs(known - v) + ORACLE_ERROR * Math.abs(v);
   const size = Math.abs(v) + moved;
   return ulps * ulp(model, size) + ORACLE_ERROR * size;

@@ -3,7 +3,16 @@ import { poolWindows, reduceGroups } from '../oracle/indexing.ts';
 import { scatterMap } from '../oracle/movement.ts';
 import { productsOf, type BilinearOp } from '../oracle/products.ts';
 import { errorAt, type ErrorKernel } from './bounded.ts';
-import { chainOfSum, gamma, grain, ORACLE_ERROR, rounding, sumsExactly, type ErrorModel } from './model.ts';
+import {
+  chainOfSum,
+  gamma,
+  grain,
+  ORACLE_ERROR,
+  rounding,
+  sumsExactly,
+  ulp,
+  type ErrorModel,
+} from './model.ts';
 
 /** What a bound on a sum needs to know about each output's terms. */
 class Terms {
@@ -25,14 +34,14 @@ class Terms {
   }
 
   /**
-   * |y − y64| ≤ moved + γ(k)·(S + moved) + n·½·smallest: each of the n terms goes through at most k roundings, and each
-   * product may underflow once. Sums of multiples of `grain` that stay small are exact.
+   * |y − y64| ≤ moved + γ(k)·(S + moved) + n·ulp(0): each of the n terms goes through at most k roundings, and each
+   * product and each sum may underflow. Sums of multiples of `grain` that stay small are exact.
    */
   bound(model: ErrorModel, output: number, roundings: number, grain: number): number {
     const [size, moved, n] = [this.size[output], this.moved[output], this.count[output]];
     if (moved === 0 && sumsExactly(model, size, grain)) return 0;
     const oracle = (n + 1) * ORACLE_ERROR * size;
-    return moved + gamma(model, roundings) * (size + moved) + (n * model.smallest) / 2 + oracle;
+    return moved + gamma(model, roundings) * (size + moved) + n * ulp(model, 0) + oracle;
   }
 
   bounds(model: ErrorModel, roundings: (output: number) => number, grain: number): Float64Array {

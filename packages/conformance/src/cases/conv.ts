@@ -10,7 +10,7 @@ import {
   type Shape,
 } from '@graftjs/core';
 import type { Case } from './case.ts';
-import { f32 } from './data.ts';
+import { f32, nonfinite, real } from './data.ts';
 import {
   activationShape,
   convGeometries,
@@ -107,6 +107,20 @@ const transposed: readonly (readonly [number, number, Shape, Shape, ConvTranspos
   [2, 2, [3, 3, 4], [3, 2, 3], { stride: [2, 1, 2], padding: [1, 0, 1], outputPadding: [1, 0, 0] }],
 ];
 
+const padded = convGeometries.find(({ what, kernel }) => what === 'padded' && kernel.length === 2)!;
+
+/** A tap outside the input adds nothing, also where the other factor is not finite: 0 · ∞ would be NaN. */
+const nonfiniteCases: Case[] = LAYOUTS.flatMap((layout) =>
+  convCasesOf(padded, layout).flatMap((c) =>
+    [0, 1].map((which): Case => ({
+      ...c,
+      name: `${c.name}, ${['first', 'second'][which]} operand not finite`,
+      inputs: c.inputs.map(({ shape }, i) => f32(shape, i === which ? nonfinite : real)),
+      special: true,
+    })),
+  ),
+);
+
 const composites: Case[] = LAYOUTS.flatMap((layout) => [
   ...transposed.map(([channels, filters, input, kernel, options], i): Case => ({
     name: `convTranspose ${kernel.length}-D ${layout} ${i}`,
@@ -133,6 +147,7 @@ const composites: Case[] = LAYOUTS.flatMap((layout) => [
 
 export const convCases: readonly Case[] = [
   ...convGeometries.flatMap((g) => LAYOUTS.flatMap((layout) => convCasesOf(g, layout))),
+  ...nonfiniteCases,
   ...composites,
 ];
 

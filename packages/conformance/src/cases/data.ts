@@ -92,6 +92,9 @@ export const specials: Fill = values(
   ],
 );
 
+/** Infinities and NaN among small numbers, for sums: nothing in between overflows. */
+export const nonfinite: Fill = values(1, -2, 0.5, Infinity, 0, -1, 3, NaN, -0.25, 2, -Infinity, 0, 1.5);
+
 export const f32 = (shape: Shape, fill: Fill = real): InputSpec => ({ dtype: 'float32', shape, fill });
 export const i32 = (shape: Shape, fill: Fill = fillWith(between(-9, 9), between(-9, 9))): InputSpec => ({
   dtype: 'int32',

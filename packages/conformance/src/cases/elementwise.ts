@@ -268,6 +268,14 @@ const castCases: Case[] = [
     special: true,
   },
   {
+    name: 'cast float32 to int32 saturates',
+    op: 'cast',
+    family,
+    inputs: [f32([6], values(3e9, -3e9, Infinity, -Infinity, 2147483648, 2147483520))],
+    run: (x) => cast(x, 'int32'),
+    special: true,
+  },
+  {
     name: 'cast of large int32 to float32 rounds',
     op: 'cast',
     family,

@@ -1,6 +1,6 @@
 import { matmul, matmulOp, type Shape } from '@graftjs/core';
 import type { Case } from './case.ts';
-import { f32 } from './data.ts';
+import { f32, nonfinite, values } from './data.ts';
 
 const family = 'matmul';
 
@@ -47,6 +47,14 @@ export const matmulCases: readonly Case[] = [
   ...sizes.flatMap((size) => transposed.map(([a, b]) => product([], size, a, b))),
   ...transposed.map(([a, b]) => product([2, 3], [3, 5, 4], a, b)),
   product([0], [2, 3, 4], false, false),
+  {
+    name: 'matmul with infinities and NaN',
+    op: 'matmul',
+    family,
+    inputs: [f32([5, 7], nonfinite), f32([7, 6], values(0, 1, -0.5, 2, 0))],
+    run: (a, b) => matmulOp.apply([a, b], { transposeA: false, transposeB: false }),
+    special: true,
+  },
   {
     name: 'matmul, the batch axes broadcast',
     op: 'matmul',

@@ -96,6 +96,12 @@ const primitives: Case[] = [
     ),
     special: true,
   })),
+  {
+    ...reduces('max', 'takes the first of zeros of both signs', f32([3, 4], values(-0, 0, -1, -0, -2)), (x) =>
+      max(x, 1),
+    ),
+    gradients: [],
+  },
   { ...reduces('sum', 'of specials', f32([11, 2], specials), (x) => sum(x, 1)), special: true },
 ];
 
