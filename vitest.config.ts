@@ -17,6 +17,7 @@ export default defineConfig({
           pool: 'forks',
           include: ['{packages,apps}/*/src/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.slow.test.ts'],
+          testTimeout: 30_000,
         },
       },
       {

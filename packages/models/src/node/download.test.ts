@@ -41,9 +41,17 @@ function serve(content: Buffer, etag: string, breakAfter = Infinity) {
       ...(from ? { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` } : {}),
     });
     if (part.length <= breakAfter) response.end(part);
-    else response.write(part.subarray(0, breakAfter), () => setTimeout(() => response.destroy(), 20));
+    else {
+      // Broken off when the client has it all: see `onProgress`.
+      response.write(part.subarray(0, breakAfter));
+      breakOff = () => response.destroy();
+    }
   };
 }
+
+/** Cuts the connection once 20,000 bytes have arrived, as `serve(…, 20_000)` gives no more. */
+let breakOff = (): unknown => undefined;
+const onProgress = (done: number): void => void (done === 20_000 && breakOff());
 
 beforeAll(async () => {
   setDefaultBackend(await createCpuBackend());
@@ -80,7 +88,7 @@ describe('download', () => {
   });
   it('takes up a download that broke off', async () => {
     behave = serve(body, '"one"', 20_000);
-    await expect(download(`${base}/w`, { cache })).rejects.toThrow(
+    await expect(download(`${base}/w`, { cache, onProgress })).rejects.toThrow(
       /broken off after 20000 bytes .* call again/,
     );
     behave = serve(body, '"one"');
@@ -90,14 +98,14 @@ describe('download', () => {
   });
   it('starts anew when the file on the server has changed', async () => {
     behave = serve(body, '"one"', 20_000);
-    await expect(download(`${base}/w`, { cache })).rejects.toThrow();
+    await expect(download(`${base}/w`, { cache, onProgress })).rejects.toThrow();
     const other = Buffer.from(body).reverse();
     behave = serve(other, '"two"');
     expect(Buffer.compare((await download(`${base}/w`, { cache })).bytes, other)).toBe(0);
   });
   it('starts anew when the server cannot continue', async () => {
     behave = serve(body, '"one"', 20_000);
-    await expect(download(`${base}/w`, { cache })).rejects.toThrow();
+    await expect(download(`${base}/w`, { cache, onProgress })).rejects.toThrow();
     const shorter = body.subarray(0, 10_000);
     behave = serve(shorter, '"one"');
     expect((await download(`${base}/w`, { cache })).bytes).toHaveLength(10_000);
