@@ -35,10 +35,19 @@ export interface Evaluation {
   readonly probabilities: Float32Array;
 }
 
-/** Lets timers and signal handlers run: synchronous backends would otherwise never give the event loop a turn. */
-export function breathe(): Promise<void> {
+/** Milliseconds of work between two turns of the event loop: short for a person, long beside a timer's cost. */
+const TURN = 20;
+let lastTurn = 0;
+
+/**
+ * Lets timers and signal handlers run now and then: a synchronous backend would otherwise never give the event loop a
+ * turn. Decides when, never what: results do not depend on it.
+ */
+export async function breathe(): Promise<void> {
+  if (Date.now() - lastTurn < TURN) return;
   const timer = (globalThis as { setTimeout?: (f: () => void, ms: number) => unknown }).setTimeout;
-  return timer ? new Promise((resolve) => timer(resolve, 0)) : Promise.resolve();
+  if (timer) await new Promise<void>((resolve) => timer(resolve, 0));
+  lastTurn = Date.now();
 }
 
 /** Runs a model over a source, in evaluation mode (and leaves it in the mode it had). */
