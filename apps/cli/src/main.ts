@@ -1,42 +1,5 @@
 #!/usr/bin/env node
-import type { Io, Output } from './io.ts';
+import { processIo } from './process-io.ts';
 import { run } from './run.ts';
 
-function outputOf(stream: NodeJS.WriteStream): Output {
-  // The reader has gone, as in `graft inspect … | head`: nobody is left to tell.
-  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  return {
-    write: (text) => void stream.write(text),
-    isTTY: stream.isTTY,
-    get columns() {
-      return stream.columns || 80;
-    },
-  };
-}
-
-let listener: (() => void) | undefined;
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.on(signal, () => {
-    const told = listener;
-    listener = undefined;
-    if (told) told();
-    else process.exit(code);
-  });
-}
-
-const io: Io = {
-  stdout: outputOf(process.stdout),
-  stderr: outputOf(process.stderr),
-  env: process.env,
-  onInterrupt(next) {
-    listener = next;
-    return () => {
-      if (listener === next) listener = undefined;
-    };
-  },
-};
-
-process.exitCode = await run(process.argv.slice(2), io);
+process.exitCode = await run(process.argv.slice(2), processIo());

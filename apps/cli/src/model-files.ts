@@ -5,6 +5,9 @@ import { loadBase } from '@graftjs/models/node';
 import { fileError } from './errors.ts';
 import { exists } from './files.ts';
 
+/** Bases of which only the architecture is here. */
+const WITHOUT_WEIGHTS: readonly string[] = ['mobilenet_v2', 'resnet18', 'resnet34'];
+
 /** A trained classifier, ready for pictures. */
 export interface Classifier {
   readonly model: Module;
@@ -53,15 +56,28 @@ export interface OpenBase {
   readonly classes?: readonly string[];
 }
 
+interface OpenBaseOptions {
+  /** Side of the pictures; null for what the base was made for. */
+  readonly size: number | null;
+  /** For a base that comes without. */
+  readonly weights: string | null;
+}
+
 /**
  * A base by name, or a model file to build on.
- * @param size side of the pictures; default what the base was made for
- * @throws NameError for an unknown name, with the nearest
+ * @throws GraftError for an unknown name, with the nearest, for weights that are missing, and for damaged files
  */
-export async function openBase(nameOrFile: string, size?: number): Promise<OpenBase> {
+export async function openBase(nameOrFile: string, o: OpenBaseOptions): Promise<OpenBase> {
+  const size = o.size === null ? {} : { size: o.size };
   if (!looksLikeFile(nameOrFile) && !(await exists(nameOrFile))) {
-    const base = await loadBase(nameOrFile);
-    return { base: size === undefined ? base : { ...base, preprocess: { ...base.preprocess, size } } };
+    if (o.weights === null && WITHOUT_WEIGHTS.includes(nameOrFile)) {
+      throw new GraftError(
+        `'${nameOrFile}' comes without weights: add --weights FILE|URL, a safetensors file with torchvision's parameter names`,
+      );
+    }
+    return {
+      base: await loadBase(nameOrFile, { ...size, ...(o.weights === null ? {} : { weights: o.weights }) }),
+    };
   }
   const { model, info } = await readModel(nameOrFile);
   if (info.preprocess === undefined) {
@@ -71,7 +87,7 @@ export async function openBase(nameOrFile: string, size?: number): Promise<OpenB
     base: {
       model,
       name: info.name ?? nameOrFile,
-      preprocess: { ...info.preprocess, ...(size === undefined ? {} : { size }) },
+      preprocess: { ...info.preprocess, ...size },
       ...(info.defaultCut === undefined ? {} : { defaultCut: info.defaultCut }),
       ...(info.licence === undefined ? {} : { licence: info.licence }),
     },

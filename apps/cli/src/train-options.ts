@@ -16,9 +16,12 @@ export interface TrainOptions {
   readonly out: string;
   /** Name of a base, or a model file. */
   readonly base: string;
+  /** Weights for a base that comes without: a file or a URL. */
+  readonly weights: string | null;
   readonly cut: string | null;
   readonly unlockFrom: string | null;
-  readonly size: number;
+  /** Null: what the base was made for. */
+  readonly size: number | null;
   readonly epochs: number;
   readonly lr: number;
   readonly batch: number;
@@ -41,6 +44,11 @@ export const TRAIN_ARGS: ArgsDef = {
   folder: { type: 'positional', description: 'A folder with one folder of pictures for each class' },
   out: { type: 'string', valueHint: 'model.safetensors', description: 'Where the model goes (needed)' },
   base: { type: 'string', valueHint: 'NAME|FILE', description: `Network to build on (${DEFAULTS.base})` },
+  weights: {
+    type: 'string',
+    valueHint: 'FILE|URL',
+    description: "Weights for a base that comes without, as safetensors with torchvision's names",
+  },
   cut: {
     type: 'string',
     valueHint: 'LAYER',
@@ -54,7 +62,7 @@ export const TRAIN_ARGS: ArgsDef = {
   size: {
     type: 'string',
     valueHint: 'PIXELS',
-    description: `Pictures are scaled to this many pixels a side (${DEFAULTS.size})`,
+    description: 'Pictures are scaled to this many pixels a side (what the base was made for: 96)',
   },
   epochs: {
     type: 'string',
@@ -136,9 +144,10 @@ export function trainOptions(values: Values, io: Io): TrainOptions {
     folder,
     out,
     base: text(values, 'base') ?? DEFAULTS.base,
+    weights: text(values, 'weights') ?? null,
     cut: text(values, 'cut') ?? null,
     unlockFrom,
-    size: number(values, 'size', { min: 32, max: 1024, whole: true }) ?? DEFAULTS.size,
+    size: number(values, 'size', { min: 32, max: 1024, whole: true }) ?? null,
     epochs: number(values, 'epochs', { min: 1, whole: true }) ?? recipe.epochs,
     lr: number(values, 'lr', { min: 0, above: true }) ?? recipe.lr,
     batch: number(values, 'batch', { min: 2, max: 65536, whole: true }) ?? DEFAULTS.batch,
@@ -164,9 +173,10 @@ export function commandLine(o: TrainOptions): string {
     if (value !== null && value !== usual) words.push(`--${name}`, shellWord(String(value)));
   };
   add('base', o.base, DEFAULTS.base);
+  add('weights', o.weights, null);
   add('cut', o.cut, null);
   add('unlock-from', o.unlockFrom, null);
-  add('size', o.size, DEFAULTS.size);
+  add('size', o.size, null);
   add('epochs', o.epochs, recipe.epochs);
   add('lr', o.lr, recipe.lr);
   add('batch', o.batch, DEFAULTS.batch);
@@ -181,20 +191,8 @@ export function commandLine(o: TrainOptions): string {
 
 /** What a resumed run must have in common with the one that it goes on with. */
 export function runSettings(o: TrainOptions): Record<string, unknown> {
-  const { base, cut, unlockFrom, size, epochs, lr, batch, augment, validation, dropout, backend, seed } = o;
-  const names = {
-    base,
-    cut,
-    'unlock-from': unlockFrom,
-    size,
-    epochs,
-    lr,
-    batch,
-    augment,
-    validation,
-    dropout,
-    backend,
-    seed,
-  };
-  return Object.fromEntries(Object.entries(names).map(([k, v]) => [`--${k}`, v]));
+  const { base, weights, cut, size, epochs, lr, batch, augment, validation, dropout, backend, seed } = o;
+  const plain = { base, weights, cut, size, epochs, lr, batch, augment, validation, dropout, backend, seed };
+  const named = { ...plain, 'unlock-from': o.unlockFrom };
+  return Object.fromEntries(Object.entries(named).map(([k, v]) => [`--${k}`, v]));
 }

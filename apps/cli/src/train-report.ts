@@ -35,6 +35,7 @@ function settings(subject: Subject): [string, string][] {
   const { options: o, done, base, pictures } = subject;
   const fine = o.unlockFrom !== null;
   const unlock = unlockEpoch(o);
+  const { size, fit } = base.preprocess;
   return [
     ['base', `${base.name}${base.licence === undefined ? '' : ` (${base.licence})`}`],
     ['cut after', o.cut ?? base.defaultCut ?? 'the last layer before the classifier'],
@@ -44,7 +45,7 @@ function settings(subject: Subject): [string, string][] {
         ? `the new last layer; from epoch ${unlock! + 1} on also the base from ${o.unlockFrom}`
         : 'the new last layer',
     ],
-    ['input', `${o.size} × ${o.size} pixels, ${base.preprocess.fit}`],
+    ['input', `${size} × ${size} pixels, ${fit}`],
     ['epochs', String(o.epochs)],
     ['optimizer', describeOptimizer(subject)],
     ['batch', String(o.batch)],

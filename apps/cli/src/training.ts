@@ -70,7 +70,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
     progress.say('stopping after the step at hand; Ctrl-C again stops at once');
   });
   try {
-    const { base } = await openBase(o.base, o.size);
+    const { base } = await openBase(o.base, o);
     checkLayers(base, o);
     const pictures = await readPictures(
       o.folder,
@@ -240,7 +240,8 @@ function record(
   train: PictureSource,
   validation: PictureSource | undefined,
 ): TrainingRecord {
-  const { cut, unlockFrom, size, epochs, lr, batch, augment, validation: share, dropout, seed } = o;
+  const { cut, unlockFrom, epochs, lr, batch, augment, validation: share, dropout, seed } = o;
+  const { size } = base.preprocess;
   const best = history.epochs[history.bestEpoch ?? history.epochs.length - 1];
   return {
     settings: {

@@ -7,7 +7,7 @@ import {
   type BaseModel,
   type LayerSummary,
 } from '@graftjs/core';
-import { flag, number, required, type Values } from '../args.ts';
+import { flag, number, required, text, type Values } from '../args.ts';
 import { openBackend } from '../backends.ts';
 import { count, list } from '../format.ts';
 import { oneLine, painter, type Io } from '../io.ts';
@@ -100,6 +100,7 @@ export const inspect: Command = {
   summary: 'List the layers of a model or a base',
   args: {
     model: { type: 'positional', description: 'A model file, or the name of a base' },
+    weights: { type: 'string', valueHint: 'FILE|URL', description: 'Weights for a base that comes without' },
     size: { type: 'string', valueHint: 'PIXELS', description: "Side of the picture (the model's own)" },
     backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
     json: { type: 'boolean', description: 'One JSON object on standard output' },
@@ -107,10 +108,11 @@ export const inspect: Command = {
   examples: ['graft inspect model.safetensors', 'graft inspect coco-mobilenet-v3 --size 160'],
   async run(values: Values, io: Io) {
     const what = required(values, 'model', 'the model, or the name of a base,');
-    const size = number(values, 'size', { min: 32, max: 1024, whole: true });
+    const size = number(values, 'size', { min: 32, max: 1024, whole: true }) ?? null;
+    const weights = text(values, 'weights') ?? null;
     const { backend } = await openBackend(backendName(values));
     try {
-      const { base, classes } = await openBase(what, size);
+      const { base, classes } = await openBase(what, { size, weights });
       const layers = layersOf(base);
       io.stdout.write(
         flag(values, 'json')
