@@ -220,6 +220,19 @@ describe('fit', () => {
     expect((await evaluate(model, validation, { batchSize: 16 })).loss).toBe(best);
   });
 
+  test('that stopped early stays stopped when it is resumed', async () => {
+    const store = new MemoryStore();
+    const run = async (): Promise<{ history: History; weights: unknown }> => {
+      const model = grafted();
+      const early = { ...options(), epochs: 40, optimizer: sgd({ lr: 2 }), earlyStopping: { patience: 1 } };
+      const history = await fit(model, { train, validation }, { ...early, checkpoint: store, resume: true });
+      return { history, weights: await bits(model) };
+    };
+    const first = await run();
+    expect(first.history.stopped).toBe('early');
+    expect(await run()).toEqual(first);
+  });
+
   test('says what is wrong', async () => {
     const locked = grafted().lock();
     await expect(fit(locked, { train }, options())).rejects.toThrow(/every layer is locked/);

@@ -11,6 +11,7 @@ import { Random } from '../rng/index.ts';
 import { scope, Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
 import { assertSameRun, restoreTensors, saveTensors, type Checkpoint } from './checkpoint.ts';
+import { classWeightsOf } from './class-weights.ts';
 import { breathe, evaluate } from './evaluate.ts';
 import { FeatureCache, Prefix } from './feature-cache.ts';
 import { mixupPairs, mixRows } from './mixup.ts';
@@ -81,7 +82,7 @@ class Run {
     this.#stepsPerEpoch = stepsIn(data.train.length, this.#batchSize);
     this.#monitor =
       options.monitor ?? options.earlyStopping?.monitor ?? (data.validation ? 'validationLoss' : 'loss');
-    this.#weights = this.#classWeights();
+    this.#weights = classWeightsOf(data.train, options.classWeights, this.#backend);
     this.#prefix = Prefix.none(model, data.train.sampleShape);
   }
 
@@ -95,6 +96,11 @@ class Run {
     if (options.resume) await this.#restore();
     let stopped: History['stopped'] = 'finished';
     for (; this.#at.epoch < options.epochs; this.#at.epoch++) {
+      // Looked at before an epoch, so that a run resumed after its last one does not go on either.
+      if (this.#at.worse > (options.earlyStopping?.patience ?? Infinity)) {
+        stopped = 'early';
+        break;
+      }
       await this.#unfreeze();
       model.train();
       if (!(await this.#epoch())) {
@@ -108,11 +114,6 @@ class Run {
         break;
       }
       await options.onEpoch?.(record, model);
-      const patience = options.earlyStopping?.patience;
-      if (patience !== undefined && this.#at.worse > patience) {
-        stopped = 'early';
-        break;
-      }
     }
     model.eval();
     const keep = (options.keepBest ?? this.data.validation !== undefined) && stopped !== 'aborted';
@@ -253,21 +254,6 @@ class Run {
       labelSmoothing,
       ...(this.#weights ? { weight: this.#weights } : {}),
     });
-  }
-
-  #classWeights(): Tensor | null {
-    const { classWeights } = this.options;
-    if (!classWeights) return null;
-    const { classes, labels } = this.data.train;
-    if (classWeights !== 'balanced' && classWeights.length !== classes.length) {
-      throw new GraftError(`${classWeights.length} class weights for ${classes.length} classes`);
-    }
-    const counts = classes.map((_, c) => labels.reduce((n, l) => n + (l === c ? 1 : 0), 0));
-    const values =
-      classWeights === 'balanced'
-        ? counts.map((n) => labels.length / (classes.length * Math.max(n, 1)))
-        : classWeights;
-    return tensor([...values], [classes.length], { backend: this.#backend }).keep();
   }
 
   /** Evaluates, keeps the best, writes the record and the checkpoint. Null when aborted meanwhile. */
