@@ -1,0 +1,8 @@
+import type { Target } from '@graftjs/conformance';
+import { createWasmBackend } from '../src/index.ts';
+
+export const target: Target = {
+  name: 'wasm',
+  create: () => createWasmBackend(),
+  bitExact: true,
+};
