@@ -12,6 +12,15 @@ export interface BackendEntry {
 /** Every backend that the command knows. A new one is one more entry here. */
 export const BACKENDS: readonly BackendEntry[] = [
   {
+    name: 'wasm',
+    summary: 'WebAssembly SIMD, one thread: the bits of cpu, ten to twenty times as fast',
+    available: async () => null,
+    create: async () => {
+      const { createWasmBackend } = await import('@graftjs/backend-wasm');
+      return { backend: await createWasmBackend(), threads: 1 };
+    },
+  },
+  {
     name: 'cpu',
     summary: 'plain TypeScript, one thread: runs everywhere, the reference for all others',
     available: async () => null,

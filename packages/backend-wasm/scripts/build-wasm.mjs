@@ -19,7 +19,8 @@ const { error, stderr } = await asc.main(
     ...['--enable', 'simd', '--disableWarning', 'AS112', '-O3'],
   ],
   {
-    readFile: (name, base) => readFile(new URL(name, new URL(`${base}/`, new URL('..', import.meta.url))), 'utf8').catch(() => null),
+    readFile: (name, base) =>
+      readFile(new URL(name, new URL(`${base}/`, new URL('..', import.meta.url))), 'utf8').catch(() => null),
     writeFile: (name, data) => void files.set(name, data),
     listFiles: () => [],
   },

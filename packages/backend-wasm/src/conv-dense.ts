@@ -85,7 +85,8 @@ function patchProduct(
   const panel = 4 * panels(n, last ? COLUMNS : ROWS) * k;
   const weights = scratch.words((groups * panel) / 4);
   const pack = last ? wasm.packColumns : wasm.packRows;
-  for (let g = 0; g < groups; g++) pack(w + 4 * g * weightsPerGroup, laneStep, n, order, k, weights + g * panel);
+  for (let g = 0; g < groups; g++)
+    pack(w + 4 * g * weightsPerGroup, laneStep, n, order, k, weights + g * panel);
   const places = scratch.words(n);
   sequence(wasm, places, n, to.channelStep);
 

@@ -51,7 +51,8 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       const p = problem(x!.spec.shape, gy!.spec.shape, attrs.kernelSize, attrs);
       const [from, g] = [x!.buffer.ptr, gy!.buffer.ptr];
       return produce(context, gw!, (to, scratch) => {
-        if (isPadded(p) && !allFinite(gy!)) wasm.convWeightGradDirect(scratch.ints(problemTable(p)), from, g, to);
+        if (isPadded(p) && !allFinite(gy!))
+          wasm.convWeightGradDirect(scratch.ints(problemTable(p)), from, g, to);
         else if (isDepthwise(p)) convWeightGradDepthwise(context, scratch, p, from, g, to);
         else convWeightGradDense(context, scratch, p, from, g, to);
       });
@@ -70,13 +71,7 @@ function isPadded({ window: w }: ConvProblem): boolean {
 
 /** The problem as assembly/direct.ts reads it. */
 function problemTable({ input, output, window: w, groups }: ConvProblem): number[] {
-  const table = (a: Activation): number[] => [
-    a.channels,
-    ...a.extent,
-    a.batchStep,
-    a.channelStep,
-    ...a.step,
-  ];
+  const table = (a: Activation): number[] => [a.channels, ...a.extent, a.batchStep, a.channelStep, ...a.step];
   return [
     input.batch,
     groups,

@@ -1,8 +1,9 @@
 type Elements = Float32Array | Int32Array | Uint8Array;
 
 /**
- * Copies numbers from the caller into Wasm memory, converted as `cast` does: float → int truncates towards zero, NaN gives 0, and what does not fit the
- * nearest int32 (WebAssembly's `i32.trunc_sat_f32_s`); int → float rounds to nearest even; to bool is `!= 0`.
+ * Copies numbers from the caller into Wasm memory, converted as `cast` does: float → int truncates towards zero, NaN
+ * gives 0, and what does not fit the nearest int32 (WebAssembly's `i32.trunc_sat_f32_s`); int → float rounds to nearest
+ * even; to bool is `!= 0`.
  */
 export function convert(from: ArrayLike<number>, to: Elements): void {
   const n = to.length;
@@ -11,6 +12,7 @@ export function convert(from: ArrayLike<number>, to: Elements): void {
   } else if (to instanceof Float32Array || from instanceof Int32Array || from instanceof Uint8Array) {
     to.set(from);
   } else {
-    for (let i = 0; i < n; i++) to[i] = Math.max(-2147483648, Math.min(2147483647, Math.trunc(from[i]) || 0));
+    for (let i = 0; i < n; i++)
+      to[i] = Math.max(-2147483648, Math.min(2147483647, Math.trunc(from[i]!) || 0));
   }
 }

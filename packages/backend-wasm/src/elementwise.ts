@@ -46,7 +46,8 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
 
   return {
     unary([x], { kind }, [y]) {
-      const name = x!.spec.dtype === 'int32' ? (`unary_int_${kind}` as KernelName) : (`unary_${kind}` as const);
+      const name =
+        x!.spec.dtype === 'int32' ? (`unary_int_${kind}` as KernelName) : (`unary_${kind}` as const);
       return produce(context, y!, (to) => void wasm[name](x!.buffer.ptr, to, sizeOf(y!.shape)));
     },
 

@@ -81,7 +81,8 @@ export const PAGE = 65536;
  */
 export async function instantiate(maximum: number): Promise<{ wasm: Wasm; memory: WasmMemory }> {
   const host = (globalThis as { WebAssembly?: Host }).WebAssembly;
-  if (!host) throw new UnsupportedError("'wasm' needs a host with WebAssembly: use @graftjs/backend-cpu here");
+  if (!host)
+    throw new UnsupportedError("'wasm' needs a host with WebAssembly: use @graftjs/backend-cpu here");
   const bytes = Uint8Array.from(atob(KERNELS), (c) => c.charCodeAt(0));
   if (!host.validate(bytes)) {
     throw new UnsupportedError(

@@ -5,4 +5,5 @@ export const target: Target = {
   name: 'wasm',
   create: () => createWasmBackend(),
   bitExact: true,
+  variants: { 'in 64 MiB': () => createWasmBackend({ maxBytes: 64 * 1024 * 1024 }) },
 };
