@@ -57,6 +57,7 @@ describe('FolderFeatureStore', () => {
   it('lies where XDG says', () => {
     expect(defaultCacheFolder({ XDG_CACHE_HOME: '/x' })).toBe('/x/graft/features');
     expect(defaultCacheFolder({ XDG_CACHE_HOME: 'relative' })).toBe(join(homedir(), '.cache/graft/features'));
+    expect(defaultCacheFolder({ XDG_CACHE_HOME: '/x', GRAFT_CACHE: '/y' })).toBe('/y/features');
     expect(defaultCacheFolder({})).toBe(join(homedir(), '.cache/graft/features'));
   });
 });

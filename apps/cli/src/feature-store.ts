@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { FeatureStore } from '@graftjs/core';
 import type { Io } from './io.ts';
@@ -11,14 +11,11 @@ const HEADER = 12;
 /** Most bytes that the folder keeps from one run to the next. */
 const LIMIT = 2 * 2 ** 30;
 
-/** Where features are kept between runs, as the XDG base directory specification has it. */
+/** Where features are kept between runs: $GRAFT_CACHE, else as the XDG base directory specification has it. */
 export function defaultCacheFolder(env: Io['env']): string {
-  const base = env['XDG_CACHE_HOME'];
-  return join(
-    base !== undefined && base.startsWith('/') ? base : join(homedir(), '.cache'),
-    'graft',
-    'features',
-  );
+  const xdg = env['XDG_CACHE_HOME'];
+  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
+  return join(env['GRAFT_CACHE'] || join(base, 'graft'), 'features');
 }
 
 /**

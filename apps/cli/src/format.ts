@@ -1,5 +1,5 @@
 /** `[1, 2, 3]` → `'1, 2, 3'`; long lists end in how many more there are. */
-export function list(items: readonly string[], limit = 8): string {
+export function list(items: readonly string[], limit = 12): string {
   const shown = items.slice(0, limit).join(', ');
   return items.length > limit ? `${shown} and ${items.length - limit} more` : shown;
 }

@@ -41,11 +41,6 @@ export function painter(out: Output, env: Io['env']): (style: Style, text: strin
   return (style, text) => `\u001b[${CODES[style][0]}m${text}\u001b[${CODES[style][1]}m`;
 }
 
-/** One line for the user beside the result: a warning or a remark. */
-export function note(io: Io, text: string): void {
-  io.stderr.write(`${text}\n`);
-}
-
 /** What nobody vouches for (file names, messages) on one line, without control characters. */
 export function oneLine(text: string): string {
   // eslint-disable-next-line no-control-regex

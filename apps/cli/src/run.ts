@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { stripVTControlCharacters } from 'node:util';
 import { nearest } from '@graftjs/core';
-import { parseArgs, renderUsage, type ArgsDef, type CommandDef } from 'citty';
+import { parseArgs, type ArgsDef } from 'citty';
 import { checkArgs, type Values } from './args.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
-import { hasColour, painter, type Io, type Output } from './io.ts';
+import { painter, type Io, type Output } from './io.ts';
+import { usage } from './usage.ts';
 
 /** A subcommand: its options as citty has them, and what it does. */
 export interface Command {
@@ -34,19 +34,6 @@ function version(): string {
     version: string;
   };
   return manifest.version;
-}
-
-async function usage(
-  out: Output,
-  io: Io,
-  command: CommandDef<ArgsDef>,
-  examples: readonly string[],
-): Promise<void> {
-  const text = await renderUsage(command, { meta: { name: 'graft' } });
-  const shown = hasColour(out, io.env) ? text : stripVTControlCharacters(text);
-  out.write(
-    `${shown.trim()}\n${examples.length ? `\nEXAMPLES\n\n${examples.map((e) => `  ${e}\n`).join('')}` : ''}`,
-  );
 }
 
 async function overview(out: Output, io: Io): Promise<void> {
@@ -85,8 +72,9 @@ async function dispatch(argv: readonly string[], io: Io): Promise<void> {
   const command = await load();
   const args: ArgsDef = { ...command.args, ...HELP };
   if (asksHelp || others.includes('--help') || others.includes('-h')) {
-    const meta = { name, description: command.summary };
-    return usage(io.stdout, io, { meta, args }, command.examples);
+    const paint = painter(io.stdout, io.env);
+    io.stdout.write(usage(name, command, (text) => paint('bold', text)));
+    return;
   }
   checkArgs(others, args, command.rest);
   const optional = Object.fromEntries(

@@ -72,7 +72,7 @@ export const TRAIN_ARGS: ArgsDef = {
   lr: {
     type: 'string',
     valueHint: 'X',
-    description: `Learning rate (${HEAD_ONLY.lr}; ${FINE_TUNE.lr} with --unlock-from)`,
+    description: `Learning rate (${HEAD_ONLY.lr})`,
   },
   batch: { type: 'string', valueHint: 'N', description: `Pictures in a step (${DEFAULTS.batch})` },
   augment: {

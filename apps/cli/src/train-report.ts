@@ -20,14 +20,19 @@ interface Subject {
   readonly base: BaseModel;
 }
 
-/** 'adamW: lr 0.003, weightDecay 0.01' */
+/** 'adamW: lr 0.005 (base × 0.3), weightDecay 0.01, betas 0.9 and 0.999' */
 function describeOptimizer({ options, pictures }: Subject): string {
   const { optimizer, clipNorm, labelSmoothing, classWeights } = recipe(options, pictures.train);
-  const { type, ...rest } = optimizer.describe();
-  const parts = Object.entries(rest).map(([k, v]) => `${k} ${typeof v === 'number' ? v : JSON.stringify(v)}`);
-  if (clipNorm !== undefined) parts.push(`gradients clipped at ${clipNorm}`);
-  if (labelSmoothing) parts.push(`label smoothing ${labelSmoothing}`);
-  if (classWeights) parts.push('classes weighted, as some have more pictures');
+  const { type, lr, lrPerGroup, ...rest } = optimizer.describe();
+  const factors = Object.entries((lrPerGroup ?? {}) as Record<string, number>).map(([k, v]) => `${k} × ${v}`);
+  const show = (v: unknown): string => (Array.isArray(v) ? v.join(' and ') : JSON.stringify(v));
+  const parts = [
+    `lr ${String(lr)}${factors.length ? ` (${factors.join(', ')})` : ''}, falling along a cosine`,
+    ...Object.entries(rest).flatMap(([k, v]) => (v === false ? [] : [`${k} ${show(v)}`])),
+    ...(clipNorm === undefined ? [] : [`gradients clipped at ${clipNorm}`]),
+    ...(labelSmoothing ? [`label smoothing ${labelSmoothing}`] : []),
+    ...(classWeights ? ['classes weighted, as some have more pictures'] : []),
+  ];
   return `${String(type)}: ${parts.join(', ')}`;
 }
 

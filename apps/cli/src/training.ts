@@ -25,7 +25,7 @@ import type { Io } from './io.ts';
 import { openBase } from './model-files.ts';
 import { readPictures } from './pictures.ts';
 import { Progress } from './progress.ts';
-import { recipe } from './recipe.ts';
+import { recipe, unlockEpoch } from './recipe.ts';
 import { scoresOf, type Scores } from './scores.ts';
 import { commandLine, runSettings, type TrainOptions } from './train-options.ts';
 import { writeReport } from './train-report.ts';
@@ -187,6 +187,7 @@ function checkLayers(base: BaseModel, o: TrainOptions): void {
 
 /** Shows what `fit` is doing. */
 function watch(progress: Progress, o: TrainOptions): Pick<FitOptions, 'onProgress' | 'onEpoch'> {
+  const unlock = unlockEpoch(o) ?? o.epochs;
   let last = '';
   return {
     onProgress({ phase, epoch, epochs, done, total, loss }) {
@@ -194,11 +195,20 @@ function watch(progress: Progress, o: TrainOptions): Pick<FitOptions, 'onProgres
         progress.update(`features ${epoch}`, { label: 'features of the base', done, total });
         return;
       }
-      const label = phase === 'train' ? `epoch ${epoch + 1}/${epochs}` : 'validation';
-      const overall =
-        phase === 'train' ? { overall: { done: epoch * total + done, total: epochs * total } } : {};
       const extra = [loss === undefined ? '' : `loss ${loss.toFixed(3)}`, last].filter(Boolean).join(', ');
-      progress.update(phase, { label, done, total, extra, ...overall });
+      if (phase === 'validation') {
+        progress.update(epoch < unlock ? 'validation' : 'validation, unlocked', {
+          label: 'validation',
+          done,
+          total,
+        });
+        return;
+      }
+      // epochs with the base unlocked are much slower: a phase of their own
+      const [from, to] = epoch < unlock ? [0, unlock] : [unlock, epochs];
+      const overall = { done: (epoch - from) * total + done, total: (to - from) * total };
+      const label = `epoch ${epoch + 1}/${epochs}`;
+      progress.update(from === unlock ? 'fine-tuning' : 'training', { label, done, total, extra, overall });
     },
     onEpoch(r: EpochRecord) {
       if (r.validationAccuracy !== undefined) last = `validation ${percent(r.validationAccuracy)}`;

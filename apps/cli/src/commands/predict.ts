@@ -73,7 +73,7 @@ export const predict: Command = {
   summary: 'Say what is on pictures',
   args: {
     model: { type: 'positional', description: 'A model that graft train wrote' },
-    images: { type: 'positional', description: 'One or more picture files' },
+    image: { type: 'positional', description: 'One or more picture files' },
     top: { type: 'string', valueHint: 'N', description: 'How many classes to list for each picture (5)' },
     backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
     json: { type: 'boolean', description: 'One JSON object on standard output' },

@@ -42,7 +42,7 @@ export const train: Command = {
   args: TRAIN_ARGS,
   examples: [
     'graft train photos --out model.safetensors',
-    'graft train photos --out model.safetensors --augment light --unlock-from block11',
+    'graft train photos --out model.safetensors --augment light --unlock-from block9',
     'graft train photos --out model.safetensors --resume',
   ],
   async run(values, io) {

@@ -92,7 +92,7 @@ export function lineChart(chart: Chart): Markup {
     <figcaption>${chart.title}</figcaption>
     <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${chart.title}">
       ${grid}${numbers}
-      <text class="axis" x="${px((LEFT + WIDTH - RIGHT) / 2)}" y="${HEIGHT - 2}" text-anchor="middle">
+      <text class="axis" x="${px((LEFT + WIDTH - RIGHT) / 2)}" y="${HEIGHT - 6}" text-anchor="middle">
         epoch
       </text>
       ${marks}${lines}

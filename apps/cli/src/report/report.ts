@@ -1,5 +1,5 @@
 import type { EpochRecord } from '@graftjs/core';
-import { duration, percent, plural } from '../format.ts';
+import { duration, percent as spaced, plural } from '../format.ts';
 import type { Scores } from '../scores.ts';
 import { confusionChart } from './confusion.ts';
 import { lineChart } from './curves.ts';
@@ -36,6 +36,9 @@ export interface ReportData {
   readonly command: string;
   readonly seconds: number;
 }
+
+/** The sign stays with its number. */
+const percent = (fraction: number): string => spaced(fraction).replace(' ', '\u00a0');
 
 const tile = (value: string, label: string): Markup =>
   html`<div class="tile"><b>${value}</b><span>${label}</span></div>`;

@@ -22,7 +22,7 @@ p { margin: 0 0 12px; max-width: 76ch; }
 .tile { background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 12px 18px; flex: 1 1 180px; }
 .tile b { display: block; font-size: 28px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
-.charts { display: flex; flex-wrap: wrap; gap: 24px; }
+.charts { display: flex; flex-wrap: wrap; gap: 24px; margin-bottom: 12px; }
 .charts figure { flex: 1 1 420px; }
 figure { margin: 0; min-width: 0; }
 svg { width: 100%; height: auto; display: block; }

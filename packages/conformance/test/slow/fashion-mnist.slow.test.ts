@@ -23,14 +23,31 @@ import { expect, test } from 'vitest';
 // Debian's package dataset-fashion-mnist (MIT): Xiao, Rasul, Vollgraf (2017), arXiv:1708.07747.
 const folder = '/usr/share/datasets/fashion-mnist';
 const present = existsSync(folder);
-const CLASSES = ['T-shirt', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot'];
+const CLASSES = [
+  'T-shirt',
+  'trouser',
+  'pullover',
+  'dress',
+  'coat',
+  'sandal',
+  'shirt',
+  'sneaker',
+  'bag',
+  'ankle boot',
+];
 
 /** IDX: big-endian magic and extents, then bytes. Pixels as (v / 255 − 0.286) / 0.353, the training set's mean and sd. */
 function load(name: 'train' | 't10k', count: number): ArraySource {
   const images = gunzipSync(readFileSync(join(folder, `${name}-images-idx3-ubyte.gz`))).subarray(16);
   const labels = gunzipSync(readFileSync(join(folder, `${name}-labels-idx1-ubyte.gz`))).subarray(8);
   const values = Float32Array.from(images.subarray(0, count * 784), (v) => (v / 255 - 0.286) / 0.353);
-  return new ArraySource(values, labels.subarray(0, count), [1, 28, 28], CLASSES, `fashion-mnist-${name}-${count}`);
+  return new ArraySource(
+    values,
+    labels.subarray(0, count),
+    [1, 28, 28],
+    CLASSES,
+    `fashion-mnist-${name}-${count}`,
+  );
 }
 
 test.skipIf(!present && !process.env.CI)(
@@ -54,10 +71,18 @@ test.skipIf(!present && !process.env.CI)(
     await fit(
       model,
       { train: load('train', 8_000) },
-      { epochs: 2, batchSize: 32, optimizer: adamW({ lr: 5e-3, weightDecay: 1e-2 }), schedule: cycle, seed: 1 },
+      {
+        epochs: 2,
+        batchSize: 32,
+        optimizer: adamW({ lr: 5e-3, weightDecay: 1e-2 }),
+        schedule: cycle,
+        seed: 1,
+      },
     );
     const result = await evaluate(model, load('t10k', 10_000), { batchSize: 100 });
-    console.log(`Fashion-MNIST: accuracy ${result.accuracy.toFixed(4)} on ${result.labels.length} test pictures`);
+    console.log(
+      `Fashion-MNIST: accuracy ${result.accuracy.toFixed(4)} on ${result.labels.length} test pictures`,
+    );
     expect(result.accuracy).toBeGreaterThan(0.85);
   },
 );
