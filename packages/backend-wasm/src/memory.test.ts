@@ -52,7 +52,8 @@ test('growing keeps what is there', async () => {
   const spec = floats(70_000);
   const data = Float32Array.from({ length: 70_000 }, (_, i) => i);
   const buffers = Array.from({ length: 40 }, () => backend.upload(data, spec));
-  for (const b of buffers) expect(backend.readSync!(b, spec)).toEqual(data);
+  // Not toEqual: it takes a second for each of these.
+  for (const b of buffers) expect(backend.readSync!(b, spec).every((v, i) => v === i)).toBe(true);
 });
 
 test('two backends share nothing', async () => {
