@@ -68,7 +68,7 @@ export async function evaluateFolder(
 ): Promise<FolderScores> {
   const pictures = await readPictures(
     o.folder,
-    { preprocess: model.preprocess, split: {}, strict: o.strict },
+    { preprocess: model.preprocess, split: {}, strict: o.strict, minClasses: 1 },
     progress,
   );
   try {

@@ -16,7 +16,10 @@ import type { ShownPicture } from './report/report.ts';
 /** How many damaged pictures are named on the screen; the report has them all. */
 const NAMED = 5;
 
-export interface ReadOptions extends Pick<ImageFolderOptions, 'split' | 'seed' | 'augment' | 'strict'> {
+export interface ReadOptions extends Pick<
+  ImageFolderOptions,
+  'split' | 'seed' | 'augment' | 'strict' | 'minClasses'
+> {
   readonly preprocess: Preprocess;
   /** Asked between two pictures: shall it stop? */
   readonly stop?: () => boolean;

@@ -232,6 +232,12 @@ describe('graft evaluate, predict, inspect, backends', () => {
     });
   });
 
+  it('evaluates a folder of one class', async () => {
+    await pictureFolder(at('alone'), 2, ['red']);
+    const { code, out: stdout } = await graft(['evaluate', out, at('alone'), '--json', '--cache', 'off']);
+    expect([code, json(stdout)]).toMatchObject([0, { count: 2, balancedAccuracy: 1 }]);
+  });
+
   it('predicts, likeliest first, and agrees with itself', async () => {
     const files = ['red/0.png', 'blue/1.png'].map((f) => join(photos, f));
     const { code, out: stdout, err } = await graft(['predict', out, ...files, '--json', '--top', '2']);

@@ -140,7 +140,7 @@ describe('the report', () => {
       'Settings',
       'To repeat it',
       'prefers-color-scheme: dark',
-      '71.4 %',
+      '71.4\u00a0%',
       '1 min 15 s',
     ]) {
       expect(page).toContain(part);

@@ -33,6 +33,8 @@ export interface ImageFolderOptions {
   readonly augment?: Augmentation;
   /** Throws at the first picture that cannot be used, instead of leaving it out. */
   readonly strict?: boolean;
+  /** Default 2: one class cannot be trained on. 1 to measure a model on pictures of one kind. */
+  readonly minClasses?: 1 | 2;
   /** Pictures decoded at the same time. Default: one for each processor. */
   readonly concurrency?: number;
   /** Pictures with more pixels count as damaged. Default 100 million. */
@@ -82,7 +84,7 @@ const DECODER = `1-vips-${sharp.versions.vips}`;
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   const { split = { validation: 0.2 }, seed = 0, preprocess = imageNetPreprocess(), augment } = options;
-  const scan = await scanFolder(path);
+  const scan = await scanFolder(path, options.minClasses);
   const loader = new Loader(preprocess, options);
   const skipped: SkippedFile[] = [];
   const decoded = await decodeAll(scan.files, loader, options, skipped);

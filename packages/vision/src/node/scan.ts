@@ -126,7 +126,7 @@ async function partFolders(path: string): Promise<Map<Part, string> | undefined>
  * @throws DatasetError if there is no such folder, it cannot be read, it has fewer than two classes, a class has no
  *   picture, or another part has a class that training has not
  */
-export async function scanFolder(path: string): Promise<Scan> {
+export async function scanFolder(path: string, minClasses = 2): Promise<Scan> {
   const parts = await partFolders(path);
   const roots: [Part, string, string][] = parts
     ? [...parts].map(([part, folder]) => [part, join(path, folder), `${folder}/`])
@@ -141,7 +141,7 @@ export async function scanFolder(path: string): Promise<Scan> {
     const names = [...found.classes.keys()].sort(byCodeUnit);
     if (part === 'train') {
       classes = names;
-      checkClasses(root, found.classes);
+      checkClasses(root, found.classes, minClasses);
     }
     for (const [name, listing] of found.classes) {
       const label = classes.indexOf(name);
@@ -159,8 +159,8 @@ export async function scanFolder(path: string): Promise<Scan> {
   return { classes, files, parts: parts ? [...parts.keys()] : [], ignored };
 }
 
-function checkClasses(root: string, classes: ReadonlyMap<string, Listing>): void {
-  if (classes.size < 2) {
+function checkClasses(root: string, classes: ReadonlyMap<string, Listing>, minClasses: number): void {
+  if (classes.size < minClasses) {
     throw new DatasetError(
       `${root}: has only one class, '${[...classes.keys()][0]}'; add a folder with pictures of something else`,
     );
