@@ -13,7 +13,7 @@ export interface BackendEntry {
 export const BACKENDS: readonly BackendEntry[] = [
   {
     name: 'wasm',
-    summary: 'WebAssembly SIMD, one thread: the bits of cpu, ten to twenty times as fast',
+    summary: 'WebAssembly SIMD, one thread: the bits of cpu, dense convolutions twenty times as fast',
     available: async () => null,
     create: async () => {
       const { createWasmBackend } = await import('@graftjs/backend-wasm');
