@@ -32,7 +32,8 @@ const backendName =
   ":matches([object.name=/backend$/i], [object.property.name=/backend$/i])[property.name='name']";
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/node_modules/']),
+  // AssemblyScript has decorators on functions, which no TypeScript parser takes.
+  globalIgnores(['**/dist/', '**/node_modules/', 'packages/*/assembly/', '**/*.generated.ts']),
   js.configs.recommended,
   tseslint.configs.recommended,
   {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadModel } from '@graftjs/models';
 import { createCpuBackend } from '@graftjs/backend-cpu';
+import { BACKENDS } from './backends.ts';
 import { graft, pictureFolder, temporaryFolder, tinyBase } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -57,7 +58,7 @@ describe('graft train', () => {
       validation: 6,
       skipped: 0,
       epochs: 12,
-      backend: 'cpu',
+      backend: 'wasm',
       threads: 1,
       seed: 3,
       accuracy: 1,
@@ -89,6 +90,21 @@ describe('graft train', () => {
     shas.push(json(moved.out)['sha256']);
     expect(new Set(shas).size).toBe(1);
     expect(json((await train('--json', '--force', '--seed', '1')).out)['sha256']).not.toBe(shas[0]);
+  });
+
+  it('gives the same file on every backend, head only and fine-tuned', async () => {
+    const fine = ['--unlock-from', 'conv2', '--augment', 'light', '--epochs', '4', '--batch', '8'];
+    for (const more of [[], fine]) {
+      const shas: unknown[] = [];
+      for (const { name } of BACKENDS) {
+        const args = ['--json', '--force', '--backend', name, '--cache', 'off', ...more];
+        const result = json((await train(...args)).out);
+        expect(result['backend']).toBe(name);
+        shas.push(result['sha256']);
+      }
+      expect(shas).toHaveLength(BACKENDS.length);
+      expect(new Set(shas).size).toBe(1);
+    }
   });
 
   it('prints a table for people, without colours where there is no terminal', async () => {
@@ -267,9 +283,12 @@ describe('graft evaluate, predict, inspect, backends', () => {
   });
 
   it('lists backends', async () => {
-    expect((await graft(['backends'])).out).toContain('cpu (default)  yes');
+    expect((await graft(['backends'])).out).toMatch(/^wasm \(default\) +yes/m);
     expect(json((await graft(['backends', '--json'])).out)).toMatchObject({
-      backends: [{ name: 'cpu', available: true, default: true }],
+      backends: [
+        { name: 'wasm', available: true, default: true },
+        { name: 'cpu', available: true, default: false },
+      ],
     });
   });
 

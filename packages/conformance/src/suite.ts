@@ -25,8 +25,10 @@ export function runConformance(target: Target, options: ConformanceOptions = {})
 
     const all = [...cases, ...(options.cases ?? [])].filter((c) => modesOf(c, target).length > 0);
     for (const family of FAMILIES) {
+      const own = all.filter((c) => c.family === family);
+      if (own.length === 0) continue; // vitest takes an empty suite for a mistake
       describe(family, () => {
-        for (const c of all.filter((one) => one.family === family)) {
+        for (const c of own) {
           test(c.name, async ({ skip }) => {
             const outcomes: Outcome[] = [];
             for (const mode of modesOf(c, target)) outcomes.push(await check(c, mode, subject));
@@ -46,8 +48,9 @@ export function runConformance(target: Target, options: ConformanceOptions = {})
       }
     });
 
-    describe('the same bits in other settings', () => {
-      for (const [name, create] of Object.entries(target.variants ?? {})) {
+    const variants = Object.entries(target.variants ?? {});
+    describe.runIf(variants.length > 0)('the same bits in other settings', () => {
+      for (const [name, create] of variants) {
         test(name, async () => {
           const variant = await create();
           expect(failures(await bitwise(subject.backend, variant, all))).toEqual([]);

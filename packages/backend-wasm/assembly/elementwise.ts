@@ -1,0 +1,326 @@
+import { putBools } from './convert';
+import { erf, exp, expm1, log, log1p, pow, relu, sigmoid, signOf, tanh } from './math';
+
+/*
+ * Vectors are processed whole: every buffer has 16 bytes of slack behind it, which may hold anything and be written.
+ * Kinds are compile-time constants of the inlined loops, so each exported function is a loop of its own.
+ */
+
+const NEG = 0;
+const ABS = 1;
+const SIGN = 2;
+const FLOOR = 3;
+const CEIL = 4;
+const ROUND = 5;
+const SQRT = 6;
+const RSQRT = 7;
+const RECIPROCAL = 8;
+const EXP = 9;
+const EXPM1 = 10;
+const LOG = 11;
+const LOG1P = 12;
+const TANH = 13;
+const ERF = 14;
+const SIGMOID = 15;
+const RELU = 16;
+const INT_NEG = 17;
+const INT_ABS = 18;
+const INT_SIGN = 19;
+const INT_RELU = 20;
+
+@inline
+function unaryOf(kind: i32, x: v128): v128 {
+  const one = f32x4.splat(1);
+  const none = i32x4.splat(0);
+  if (kind == NEG) return f32x4.neg(x);
+  if (kind == ABS) return f32x4.abs(x);
+  if (kind == SIGN) return signOf(x);
+  if (kind == FLOOR) return f32x4.floor(x);
+  if (kind == CEIL) return f32x4.ceil(x);
+  if (kind == ROUND) return f32x4.nearest(x);
+  if (kind == SQRT) return f32x4.sqrt(x);
+  if (kind == RSQRT) return f32x4.div(one, f32x4.sqrt(x));
+  if (kind == RECIPROCAL) return f32x4.div(one, x);
+  if (kind == EXP) return exp(x);
+  if (kind == EXPM1) return expm1(x);
+  if (kind == LOG) return log(x);
+  if (kind == LOG1P) return log1p(x);
+  if (kind == TANH) return tanh(x);
+  if (kind == ERF) return erf(x);
+  if (kind == SIGMOID) return sigmoid(x);
+  if (kind == RELU) return relu(x);
+  if (kind == INT_NEG) return i32x4.neg(x);
+  if (kind == INT_ABS) return i32x4.abs(x);
+  if (kind == INT_SIGN) return i32x4.sub(i32x4.lt_s(x, none), i32x4.gt_s(x, none));
+  return i32x4.max_s(x, none);
+}
+
+@inline
+function unary(kind: i32, x: usize, y: usize, n: i32): void {
+  const end = y + (<usize>n << 2);
+  for (; y < end; y += 16, x += 16) v128.store(y, unaryOf(kind, v128.load(x)));
+}
+
+export function unary_neg(x: usize, y: usize, n: i32): void {
+  unary(NEG, x, y, n);
+}
+export function unary_abs(x: usize, y: usize, n: i32): void {
+  unary(ABS, x, y, n);
+}
+export function unary_sign(x: usize, y: usize, n: i32): void {
+  unary(SIGN, x, y, n);
+}
+export function unary_floor(x: usize, y: usize, n: i32): void {
+  unary(FLOOR, x, y, n);
+}
+export function unary_ceil(x: usize, y: usize, n: i32): void {
+  unary(CEIL, x, y, n);
+}
+export function unary_round(x: usize, y: usize, n: i32): void {
+  unary(ROUND, x, y, n);
+}
+export function unary_sqrt(x: usize, y: usize, n: i32): void {
+  unary(SQRT, x, y, n);
+}
+export function unary_rsqrt(x: usize, y: usize, n: i32): void {
+  unary(RSQRT, x, y, n);
+}
+export function unary_reciprocal(x: usize, y: usize, n: i32): void {
+  unary(RECIPROCAL, x, y, n);
+}
+export function unary_exp(x: usize, y: usize, n: i32): void {
+  unary(EXP, x, y, n);
+}
+export function unary_expm1(x: usize, y: usize, n: i32): void {
+  unary(EXPM1, x, y, n);
+}
+export function unary_log(x: usize, y: usize, n: i32): void {
+  unary(LOG, x, y, n);
+}
+export function unary_log1p(x: usize, y: usize, n: i32): void {
+  unary(LOG1P, x, y, n);
+}
+export function unary_tanh(x: usize, y: usize, n: i32): void {
+  unary(TANH, x, y, n);
+}
+export function unary_erf(x: usize, y: usize, n: i32): void {
+  unary(ERF, x, y, n);
+}
+export function unary_sigmoid(x: usize, y: usize, n: i32): void {
+  unary(SIGMOID, x, y, n);
+}
+export function unary_relu(x: usize, y: usize, n: i32): void {
+  unary(RELU, x, y, n);
+}
+export function unary_int_neg(x: usize, y: usize, n: i32): void {
+  unary(INT_NEG, x, y, n);
+}
+export function unary_int_abs(x: usize, y: usize, n: i32): void {
+  unary(INT_ABS, x, y, n);
+}
+export function unary_int_sign(x: usize, y: usize, n: i32): void {
+  unary(INT_SIGN, x, y, n);
+}
+export function unary_int_relu(x: usize, y: usize, n: i32): void {
+  unary(INT_RELU, x, y, n);
+}
+
+export function unary_not(x: usize, y: usize, n: i32): void {
+  const end = y + n;
+  for (; y < end; y += 16, x += 16) v128.store(y, v128.xor(v128.load(x), i8x16.splat(1)));
+}
+
+const ADD = 0;
+const SUB = 1;
+const MUL = 2;
+const DIV = 3;
+const MAX = 4;
+const MIN = 5;
+const POW = 6;
+const INT_ADD = 7;
+const INT_SUB = 8;
+const INT_MUL = 9;
+const INT_MAX = 10;
+const INT_MIN = 11;
+const EQUAL = 12;
+const NOT_EQUAL = 13;
+const LESS = 14;
+const LESS_EQUAL = 15;
+const INT_EQUAL = 16;
+const INT_NOT_EQUAL = 17;
+const INT_LESS = 18;
+const INT_LESS_EQUAL = 19;
+
+@inline
+function binaryOf(kind: i32, a: v128, b: v128): v128 {
+  if (kind == ADD) return f32x4.add(a, b);
+  if (kind == SUB) return f32x4.sub(a, b);
+  if (kind == MUL) return f32x4.mul(a, b);
+  if (kind == DIV) return f32x4.div(a, b);
+  if (kind == MAX) return f32x4.max(a, b);
+  if (kind == MIN) return f32x4.min(a, b);
+  if (kind == POW) return pow(a, b);
+  if (kind == INT_ADD) return i32x4.add(a, b);
+  if (kind == INT_SUB) return i32x4.sub(a, b);
+  if (kind == INT_MUL) return i32x4.mul(a, b);
+  if (kind == INT_MAX) return i32x4.max_s(a, b);
+  if (kind == INT_MIN) return i32x4.min_s(a, b);
+  if (kind == EQUAL) return f32x4.eq(a, b);
+  if (kind == NOT_EQUAL) return f32x4.ne(a, b);
+  if (kind == LESS) return f32x4.lt(a, b);
+  if (kind == LESS_EQUAL) return f32x4.le(a, b);
+  if (kind == INT_EQUAL) return i32x4.eq(a, b);
+  if (kind == INT_NOT_EQUAL) return i32x4.ne(a, b);
+  if (kind == INT_LESS) return i32x4.lt_s(a, b);
+  return i32x4.le_s(a, b);
+}
+
+/** Stores four results, or four truth values as four bytes. */
+@inline
+function put(kind: i32, y: usize, r: v128): void {
+  if (kind < EQUAL) v128.store(y, r);
+  else putBools(y, r);
+}
+
+/**
+ * `rows` × `columns` results without gaps. Operand a starts a row `a1` elements after the one before, and inside a row
+ * steps by `a0`, which is 1, or 0 where one element serves the whole row; b likewise. Rows are written in order, so
+ * what a row's last vector writes past its end is overwritten by the next.
+ */
+@inline
+function binary(
+  kind: i32,
+  a: usize,
+  a1: i32,
+  a0: i32,
+  b: usize,
+  b1: i32,
+  b0: i32,
+  y: usize,
+  rows: i32,
+  columns: i32,
+): void {
+  const size = kind < EQUAL ? 4 : 1;
+  const width = <usize>columns * size;
+  const vector = 4 * size;
+  for (let r = 0; r < rows; r++) {
+    const end = y + width;
+    let p = a;
+    let q = b;
+    let t = y;
+    if (a0 && b0) {
+      for (; t < end; t += vector, p += 16, q += 16) put(kind, t, binaryOf(kind, v128.load(p), v128.load(q)));
+    } else if (a0) {
+      const each = v128.load32_splat(b);
+      for (; t < end; t += vector, p += 16) put(kind, t, binaryOf(kind, v128.load(p), each));
+    } else if (b0) {
+      const each = v128.load32_splat(a);
+      for (; t < end; t += vector, q += 16) put(kind, t, binaryOf(kind, each, v128.load(q)));
+    } else {
+      const each = binaryOf(kind, v128.load32_splat(a), v128.load32_splat(b));
+      for (; t < end; t += vector) put(kind, t, each);
+    }
+    a += <usize>a1 << 2;
+    b += <usize>b1 << 2;
+    y = end;
+  }
+}
+
+export function binary_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(ADD, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(SUB, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(MUL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_div(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(DIV, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(MAX, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(MIN, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_pow(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(POW, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_ADD, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_SUB, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_MUL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_MAX, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_MIN, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(LESS, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_LESS, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+export function binary_int_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
+  binary(INT_LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+}
+
+const AND = 0;
+const OR = 1;
+const BOOL_EQUAL = 2;
+const BOOL_NOT_EQUAL = 3;
+const BOOL_LESS = 4;
+const BOOL_LESS_EQUAL = 5;
+
+/** One-byte truth values, 0 or 1; `kind` as in the constants above. Steps are in elements, as in `binary`. */
+export function bools(
+  kind: i32,
+  a: usize,
+  a1: i32,
+  a0: i32,
+  b: usize,
+  b1: i32,
+  b0: i32,
+  y: usize,
+  rows: i32,
+  columns: i32,
+): void {
+  for (let r = 0; r < rows; r++, a += a1, b += b1) {
+    let p = a;
+    let q = b;
+    for (const end = y + columns; y < end; y++, p += a0, q += b0) {
+      const u = load<u8>(p);
+      const v = load<u8>(q);
+      let result: u8 = 0;
+      if (kind == AND) result = u & v;
+      else if (kind == OR) result = u | v;
+      else if (kind == BOOL_EQUAL) result = <u8>(u == v);
+      else if (kind == BOOL_NOT_EQUAL) result = <u8>(u != v);
+      else if (kind == BOOL_LESS) result = <u8>(u < v);
+      else if (kind == BOOL_LESS_EQUAL) result = <u8>(u <= v);
+      store<u8>(y, result);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import type { Wasm } from './module.ts';
+
+/** The tile of outputs of `multiply` (assembly/gemm.ts), and the words that one takes. */
+export const ROWS = 4;
+export const COLUMNS = 8;
+export const EDGE: number = ROWS * COLUMNS;
+
+/** What happens to an output: begin at +0; go on from its value; begin at +0 and add the result to its value. */
+export const START = { zero: 0, continue: 1, add: 2 } as const;
+
+/** Lanes in whole panels. */
+export function panels(lanes: number, width: number): number {
+  return Math.ceil(lanes / width) * width;
+}
+
+/** Writes 0, step, 2 · step, …: n numbers. */
+export function sequence(wasm: Wasm, to: number, n: number, step: number): void {
+  wasm.ramp(to, 0, 1, 1, n, 0, 0, step);
+}
