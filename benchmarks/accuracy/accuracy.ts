@@ -4,7 +4,7 @@
  * emoji of each class are test; the k come from the others, and what is left of those is validation: the default cut
  * was chosen on it (`--cuts`), never on the test pictures.
  */
-import { createCpuBackend } from '@graftjs/backend-cpu';
+import { createWasmBackend } from '@graftjs/backend-wasm';
 import {
   evaluate,
   extractFeatures,
@@ -158,7 +158,7 @@ const main = defineCommand({
     json: { type: 'boolean', description: 'Print the results as JSON' },
   },
   async run({ args }) {
-    setDefaultBackend(await createCpuBackend());
+    setDefaultBackend(await createWasmBackend());
     const emoji = await loadEmoji();
     const seeds = Number(args.seeds);
     const size = Number(args.size);

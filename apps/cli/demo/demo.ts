@@ -31,9 +31,10 @@ function fromScratch(): Promise<number> {
   child.stdout.on('data', (data) => (output += String(data)));
   process.once('exit', () => child.kill());
   return new Promise((resolve, reject) => {
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
+      if (signal === 'SIGINT') return; // Ctrl-C reaches both; the one that trains says what it kept
       if (code === 0) resolve((JSON.parse(output) as { balancedAccuracy: number }).balancedAccuracy);
-      else reject(new Error(`training from scratch ended with exit code ${code}`));
+      else reject(new Error(`training from scratch ended with ${signal ?? `exit code ${code}`}`));
     });
   });
 }

@@ -2,9 +2,9 @@
 import { evaluate, fit, scratchRecipe } from '@graftjs/core';
 import { smallCnn } from '@graftjs/models';
 import { imageFolder } from '@graftjs/vision/node';
-import { openBackend } from '../src/backends.ts';
+import { DEFAULT_BACKEND, openBackend } from '../src/backends.ts';
 
-// What one thread of plain TypeScript trains in a minute.
+// Small, so that it is done before the other one.
 const SIZE = 32;
 const CHANNELS = [12, 24, 48];
 const EPOCHS = 20;
@@ -13,7 +13,7 @@ const [folder, seedText] = process.argv.slice(2);
 const seed = Number(seedText);
 const half = [0.5, 0.5, 0.5] as const;
 
-await openBackend('cpu');
+await openBackend(DEFAULT_BACKEND);
 const preprocess = { size: SIZE, fit: 'squash', mean: half, std: half, layout: 'channels-last' } as const;
 const { train, test, classes } = await imageFolder(folder!, { preprocess, split: {}, seed });
 const model = smallCnn({ classes: classes.length, channels: CHANNELS, layout: 'channels-last' });

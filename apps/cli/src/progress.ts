@@ -29,7 +29,8 @@ export class Progress {
   readonly #spent = new Map<string, { ms: number; from: number }>();
   #phase = '';
   #updatedAt = 0;
-  #shownAt = -Infinity;
+  #shownAt: number;
+  #shownPhase = '';
   #open = false;
 
   constructor(
@@ -41,7 +42,7 @@ export class Progress {
     this.#blocks = /utf-?8/i.test(io.env['LC_ALL'] ?? io.env['LC_CTYPE'] ?? io.env['LANG'] ?? '')
       ? ['█', '░']
       : ['#', '-'];
-    this.#shownAt = this.now();
+    this.#shownAt = this.#live ? -Infinity : this.now();
   }
 
   /** `phase` groups steps of the same speed; others may come in between. */
@@ -51,11 +52,12 @@ export class Progress {
     const spent = this.#spent.get(phase) ?? { ms: 0, from: done };
     this.#spent.set(phase, spent);
     if (phase === this.#phase) spent.ms += now - this.#updatedAt;
-    else if (this.#live) this.#shownAt = -Infinity;
     this.#phase = phase;
     this.#updatedAt = now;
-    if (now - this.#shownAt < (this.#live ? REDRAW : PLAIN) && !(this.#live && step.done >= step.total))
-      return;
+    // a bar that is on the screen is seen full; phases of milliseconds are not seen at all
+    const completes = this.#live && this.#shownPhase === phase && step.done >= step.total;
+    if (now - this.#shownAt < (this.#live ? REDRAW : PLAIN) && !completes) return;
+    this.#shownPhase = phase;
     this.#shownAt = now;
     const seconds = spent.ms / 1000;
     const perSecond = (done - spent.from) / seconds;

@@ -17,6 +17,7 @@ import { saveModel } from '@graftjs/models';
 import { augmentations, type PictureSource } from '@graftjs/vision';
 import { openBackend } from './backends.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
+import { DEFAULTS } from './defaults.ts';
 import { describeError, InterruptedError } from './errors.ts';
 import { FolderFeatureStore } from './feature-store.ts';
 import { beside, checkWritable, exists, writeAtomic } from './files.ts';
@@ -192,7 +193,9 @@ function watch(progress: Progress, o: TrainOptions): Pick<FitOptions, 'onProgres
   return {
     onProgress({ phase, epoch, epochs, done, total, loss }) {
       if (phase === 'features') {
-        progress.update(`features ${epoch}`, { label: 'features of the base', done, total });
+        const variant =
+          o.augment === 'none' ? '' : `, variant ${(epoch % DEFAULTS.views) + 1} of ${DEFAULTS.views}`;
+        progress.update(`features ${epoch}`, { label: `features of the base${variant}`, done, total });
         return;
       }
       const extra = [loss === undefined ? '' : `loss ${loss.toFixed(3)}`, last].filter(Boolean).join(', ');
