@@ -15,19 +15,33 @@ export interface Captured {
   readonly err: string;
 }
 
+interface GraftOptions {
+  readonly tty?: boolean;
+  readonly env?: Io['env'];
+  /** Ctrl-C as soon as standard error says this. */
+  readonly interruptAt?: RegExp;
+}
+
 /** Runs a command line in this process. */
-export async function graft(
-  argv: readonly string[],
-  options: { readonly tty?: boolean; readonly env?: Io['env'] } = {},
-): Promise<Captured> {
-  const { tty = false, env = {} } = options;
+export async function graft(argv: readonly string[], options: GraftOptions = {}): Promise<Captured> {
+  const { tty = false, env = {}, interruptAt } = options;
   let [out, err] = ['', ''];
+  let listener: (() => void) | undefined;
   const output = (take: (text: string) => void): Io['stdout'] => ({ write: take, isTTY: tty, columns: 100 });
   const io: Io = {
     stdout: output((text) => (out += text)),
-    stderr: output((text) => (err += text)),
+    stderr: output((text) => {
+      err += text;
+      if (!interruptAt?.test(err)) return;
+      const told = listener;
+      listener = undefined;
+      told?.();
+    }),
     env: { XDG_CACHE_HOME: join(tmpdir(), 'graft-no-cache'), ...env },
-    onInterrupt: () => () => undefined,
+    onInterrupt(next) {
+      listener = next;
+      return () => (listener = undefined);
+    },
   };
   return { code: await run(argv, io), out, err };
 }

@@ -302,6 +302,40 @@ describe('graft evaluate, predict, inspect, backends', () => {
   });
 });
 
+describe('Ctrl-C', () => {
+  const stop = (interruptAt: RegExp, ...more: string[]): ReturnType<typeof graft> =>
+    graft(['train', photos, '--out', out, ...common(), ...more], {
+      tty: true,
+      env: { NO_COLOR: '1' },
+      interruptAt,
+    });
+
+  it('before the training begins: nothing is written', async () => {
+    const { code, err, out: stdout } = await stop(/reading pictures/);
+    expect([code, stdout]).toEqual([130, '']);
+    expect(err).toMatch(/stopping after the step at hand; Ctrl-C again stops at once\n/);
+    expect(err).toMatch(/graft: stopped before the training began; nothing was written\n$/);
+    expect(await readdir(at('out'))).toEqual([]);
+  });
+
+  it('after it, while the model is measured: nothing is written, or a checkpoint', async () => {
+    const quick = await stop(/epochs done/);
+    expect([quick.code, quick.err]).toEqual([
+      130,
+      expect.stringMatching(/graft: stopped; nothing was written\n$/),
+    ]);
+    expect(await readdir(at('out'))).toEqual([]);
+    const saved = await stop(/epochs done/, '--checkpoint-seconds', '0');
+    expect([saved.code, saved.err]).toEqual([
+      130,
+      expect.stringMatching(/ is kept\. To go on: graft train .* --resume\n$/),
+    ]);
+    expect(await readdir(at('out'))).toEqual(['model.checkpoint.safetensors']);
+    const resumed = json((await train('--resume', '--json')).out);
+    expect(resumed['sha256']).toBe(json((await train('--force', '--json')).out)['sha256']);
+  });
+});
+
 describe('a name with strange characters', () => {
   it('reaches neither terminal nor report unescaped', async () => {
     const nasty = '<b>x\u001b[31m';

@@ -107,10 +107,11 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       },
     );
     progress.clear();
-    if (history.stopped === 'aborted') throw interrupted(o, checkpoint);
+    if (history.stopped === 'aborted') throw await interrupted(o, checkpoint);
 
     const heldBack = test ?? validation;
-    const result = heldBack ? await measure(model, heldBack, cache, progress) : null;
+    const result = heldBack ? await measure(model, heldBack, cache, abort.signal, progress) : null;
+    if (abort.signal.aborted) throw await interrupted(o, checkpoint);
     await store?.prune();
     const bytes = await saveModel(model, {
       name: base.name,
@@ -227,20 +228,24 @@ function watch(progress: Progress, o: TrainOptions): Pick<FitOptions, 'onProgres
   };
 }
 
-function interrupted(o: TrainOptions, checkpoint: CheckpointFile): InterruptedError {
-  return new InterruptedError(
-    `stopped; the checkpoint ${checkpoint.path} is kept. To go on: ${commandLine(o)} --resume`,
-  );
+/** A short run may have had no time for a checkpoint. */
+async function interrupted(o: TrainOptions, checkpoint: CheckpointFile): Promise<InterruptedError> {
+  const kept = (await exists(checkpoint.path))
+    ? `the checkpoint ${checkpoint.path} is kept. To go on: ${commandLine(o)} --resume`
+    : 'nothing was written';
+  return new InterruptedError(`stopped; ${kept}`);
 }
 
 function measure(
   model: Module,
   source: PictureSource,
   cache: FeatureCache,
+  signal: AbortSignal,
   progress: Progress,
 ): Promise<Evaluation> {
   return evaluate(model, source, {
     cache,
+    signal,
     onProgress: (done, total) => progress.update('measuring', { label: 'measuring', done, total }),
   });
 }
