@@ -139,7 +139,9 @@ describe('Ctrl-C', () => {
     child.kill('SIGINT');
     await sleep(20);
     child.kill('SIGINT');
-    expect((await ended).code).toBe(130);
+    // The last one may hit a process that is leaving already and listens no more: a shell calls that 130, too.
+    const { code, signal } = await ended;
+    expect(signal ?? code).toBeOneOf([130, 'SIGINT']);
   });
 
   it('a run with other settings is not mistaken for the interrupted one', async () => {
