@@ -4,10 +4,8 @@ import { smallCnn } from '@graftjs/models';
 import { imageFolder } from '@graftjs/vision/node';
 import { DEFAULT_BACKEND, openBackend } from '../src/backends.ts';
 
-// Small, so that it is done before the other one.
+// Quick enough to be done before the other one. At 48 pixels and twice the time it reaches .59 instead of .57.
 const SIZE = 32;
-const CHANNELS = [12, 24, 48];
-const EPOCHS = 20;
 
 const [folder, seedText] = process.argv.slice(2);
 const seed = Number(seedText);
@@ -16,7 +14,7 @@ const half = [0.5, 0.5, 0.5] as const;
 await openBackend(DEFAULT_BACKEND);
 const preprocess = { size: SIZE, fit: 'squash', mean: half, std: half, layout: 'channels-last' } as const;
 const { train, test, classes } = await imageFolder(folder!, { preprocess, split: {}, seed });
-const model = smallCnn({ classes: classes.length, channels: CHANNELS, layout: 'channels-last' });
-await fit(model, { train }, { ...scratchRecipe(EPOCHS), seed, cache: null });
+const model = smallCnn({ classes: classes.length, layout: 'channels-last' });
+await fit(model, { train }, { ...scratchRecipe(), seed, cache: null });
 const { balancedAccuracy } = await evaluate(model, test!);
 process.stdout.write(`${JSON.stringify({ balancedAccuracy })}\n`);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
@@ -6,6 +6,7 @@ import { BatchNorm2d, Conv2d, manualSeed, Random, ReLU, Sequential, setDefaultBa
 import { saveModel } from '@graftjs/models';
 import { createPicture } from '@graftjs/vision';
 import { encodePng } from '@graftjs/vision/node';
+import { expect } from 'vitest';
 import type { Io } from './io.ts';
 import { run } from './run.ts';
 
@@ -44,6 +45,20 @@ export async function graft(argv: readonly string[], options: GraftOptions = {})
     },
   };
   return { code: await run(argv, io), out, err };
+}
+
+/** One line on standard error that fits, nothing on standard output, nothing written to `folder`. */
+export async function expectRefused(
+  result: Captured,
+  code: number,
+  message: RegExp,
+  folder: string,
+): Promise<void> {
+  expect(result.err.trimEnd().split('\n')).toHaveLength(1);
+  expect(result.err).toMatch(/^graft: \S/);
+  expect(result.err).toMatch(message);
+  expect([result.code, result.out]).toEqual([code, '']);
+  expect(await readdir(folder)).toEqual([]);
 }
 
 /** A folder that the test removes. */
