@@ -8,3 +8,4 @@ export * from './movement';
 export * from './pack';
 export * from './pool';
 export * from './reduce';
+export { setThread } from './thread';

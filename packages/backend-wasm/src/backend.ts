@@ -38,7 +38,12 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const pages = Math.max(2, Math.min(MOST_PAGES, Math.floor((options.maxBytes ?? Infinity) / PAGE)));
   const { wasm, memory } = await instantiate(pages);
   const heap = new Heap(memory, pages * PAGE);
-  const kernels = createKernels({ wasm, heap });
+  const kernels = createKernels({
+    wasm,
+    heap,
+    threads: 1,
+    split: ({ kernel, args, count }) => void (count > 0 && wasm[kernel](...args, 0, count)),
+  });
   return {
     name: 'wasm',
     upload(data, { dtype, shape }) {

@@ -1,11 +1,32 @@
 import { sizeOf, type TensorSpec } from '@graftjs/core';
 import { BYTES, Scratch, type Heap, type WasmBuffer } from './memory.ts';
-import type { Wasm } from './module.ts';
+import type { KernelName, Wasm } from './module.ts';
 
-/** What kernels work with: the compiled functions and the memory. */
+/** What kernels work with: the compiled functions, the memory and the threads. */
 export interface Context {
+  /** Calls a function on this thread, at once. */
   readonly wasm: Wasm;
   readonly heap: Heap;
+  /** How many threads may run a task, this one included. Scratch room is wanted for each (`own` in assembly/thread.ts). */
+  readonly threads: number;
+  /** Carries out a task on as many threads as it is worth; returns when it is done. */
+  split(task: Task): void;
+}
+
+/**
+ * Work that falls into `count` parts, which any thread may do in any order: `kernel(...args, begin, end)` does those from
+ * `begin` to `end`. No bit of the result may depend on how they are shared out, and no part may write where another one
+ * writes, not even past its last element: parts that vectors fill have a `grain` of whole vectors.
+ */
+export interface Task {
+  readonly kernel: KernelName;
+  /** Integers and pointers, at most 28. */
+  readonly args: readonly number[];
+  readonly count: number;
+  /** Boundaries between threads are multiples of this. Default 1. */
+  readonly grain?: number;
+  /** Estimated nanoseconds of the whole on one thread; little work stays on the calling one. */
+  readonly cost: number;
 }
 
 /** Room for a tensor, with old values in it. */

@@ -53,6 +53,7 @@ export type KernelName =
   | 'toMaxima'
   | 'averages'
   | 'spread'
+  | 'setThread'
   | 'convDirect'
   | 'convInputGradDirect'
   | 'convWeightGradDirect';
