@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 // Who may import whom. Dependencies point one way: apps -> vision, formats, models -> core <- backends.
 // (pnpm holds another part of it: what a package.json does not name, its package cannot import.)
 const coreOnly = {
-  regex: '^@graftjs/(?!core$)',
+  regex: '^@graftjs/(?!core(/planning)?$)',
   message: 'Of Graft, this package may import @graftjs/core only. Tests may import more.',
 };
 const coreAndFormats = {

@@ -1,5 +1,12 @@
-import { forwardGrid, inputGradGrids, locate, positions, type Grid } from './conv-grid.ts';
-import type { ConvProblem } from './conv-direct.ts';
+import {
+  type ConvProblem,
+  forwardGrid,
+  type Grid,
+  inputGradGrids,
+  positions,
+  product,
+} from '@graftjs/core/planning';
+import { locate } from './locate.ts';
 import {
   multiply,
   packColumns,
@@ -8,7 +15,6 @@ import {
   packPatchesAcross,
   rowsPerBlock,
 } from './gemm.ts';
-import { product } from './geometry.ts';
 import type { Allocator } from './memory.ts';
 import type { Workspace } from './workspace.ts';
 

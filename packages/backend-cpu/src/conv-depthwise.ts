@@ -1,6 +1,4 @@
-import type { ConvProblem } from './conv-direct.ts';
-import { forwardGrid, inputGradGrids, type Grid } from './conv-grid.ts';
-import { product } from './geometry.ts';
+import { type ConvProblem, forwardGrid, type Grid, inputGradGrids, product } from '@graftjs/core/planning';
 import {
   boxOf,
   boxOffsets,

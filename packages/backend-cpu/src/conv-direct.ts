@@ -1,12 +1,4 @@
-import { product, type Activation, type Triple, type Window } from './geometry.ts';
-
-/** A convolution: `input` and `output` are those of the forward direction, for the gradients too. */
-export interface ConvProblem {
-  readonly input: Activation;
-  readonly output: Activation;
-  readonly window: Window;
-  readonly groups: number;
-}
+import { type Activation, type ConvProblem, product, type Triple } from '@graftjs/core/planning';
 
 const f = Math.fround;
 

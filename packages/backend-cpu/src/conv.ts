@@ -1,8 +1,8 @@
 import { sizeOf, type ConvAttrs, type Kernels, type Shape } from '@graftjs/core';
+import { activation, type ConvProblem, product, window } from '@graftjs/core/planning';
 import { convDepthwise, convInputGradDepthwise, convWeightGradDepthwise } from './conv-depthwise.ts';
 import { convDense, convInputGradDense, convWeightGradDense } from './conv-dense.ts';
-import { convDirect, convInputGradDirect, convWeightGradDirect, type ConvProblem } from './conv-direct.ts';
-import { activation, product, window } from './geometry.ts';
+import { convDirect, convInputGradDirect, convWeightGradDirect } from './conv-direct.ts';
 import type { Allocator, CpuBuffer } from './memory.ts';
 import type { Workspace } from './workspace.ts';
 

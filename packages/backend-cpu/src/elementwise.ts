@@ -1,8 +1,8 @@
 import { float32, sizeOf, type Kernels, type Operand, type TensorSpec } from '@graftjs/core';
+import { broadcastStrides, collapse, forEachOuter, type Walk } from '@graftjs/core/planning';
 import { boolPairs, comparePairs, floatPairs, intPairs, type PairLoop } from './binary.ts';
 import { convert } from './cast.ts';
 import { bitsOf, type Allocator, type CpuBuffer } from './memory.ts';
-import { broadcastStrides, collapse, forEachOuter, type Walk } from './strided.ts';
 import { floatLoops, intLoops } from './unary.ts';
 
 type ElementwiseOp = 'unary' | 'binary' | 'compare' | 'select' | 'cast';
@@ -47,7 +47,7 @@ export function elementwiseKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 
       const [sc, sa, sb] = walk.strides.map((s) => s[rank - 1] ?? 0) as [number, number, number];
       const [x, z, out] = [bits(a), bits(b), bits(to)];
       let k = 0;
-      forEachOuter(walk, 1, [0, 0, 0], ([c, i, j]) => {
+      forEachOuter(walk, 1, ([c, i, j]) => {
         select(condition, c!, sc, x, i!, sa, z, j!, sb, out, k, columns);
         k += columns;
       });
@@ -86,7 +86,7 @@ function forPairs(
   const columns = walk.shape[rank - 1] ?? 1;
   const [sa, sb] = walk.strides as [number[], number[]];
   let k = 0;
-  forEachOuter(walk, 2, [0, 0], ([i, j]) => {
+  forEachOuter(walk, 2, ([i, j]) => {
     loop(
       a.buffer,
       i!,

@@ -1,5 +1,4 @@
-import type { Grid } from './conv-grid.ts';
-import type { Activation, Triple } from './geometry.ts';
+import type { Activation, Grid, Triple } from '@graftjs/core/planning';
 
 /*
  * For windows that do not mix channels: four channels are copied side by side, as float64 and with the padding around

@@ -1,6 +1,7 @@
 import { KernelError, sizeOf, stridesOf, type Kernels, type Operand } from '@graftjs/core';
+import { broadcastStrides } from '@graftjs/core/planning';
 import type { Allocator, CpuBuffer } from './memory.ts';
-import { broadcastStrides, copyStrided } from './strided.ts';
+import { copyStrided } from './strided.ts';
 
 type MovementOp =
   'reshape' | 'transpose' | 'slice' | 'pad' | 'concat' | 'broadcastTo' | 'gather' | 'scatterAdd';

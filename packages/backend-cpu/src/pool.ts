@@ -1,6 +1,5 @@
 import { sizeOf, type Kernels, type PoolAttrs, type Shape } from '@graftjs/core';
-import { forwardGrid } from './conv-grid.ts';
-import { activation, window, type Activation, type Window } from './geometry.ts';
+import { type Activation, activation, forwardGrid, type Window, window } from '@graftjs/core/planning';
 import {
   boxOf,
   boxOffsets,

@@ -1,6 +1,6 @@
 import { sizeOf, stridesOf, type Kernels, type Shape } from '@graftjs/core';
+import { collapse } from '@graftjs/core/planning';
 import type { Allocator, CpuBuffer } from './memory.ts';
-import { collapse } from './strided.ts';
 
 const f = Math.fround;
 

@@ -1,7 +1,14 @@
+import {
+  type ConvProblem,
+  forwardGrid,
+  type Grid,
+  inputGradGrids,
+  positions,
+  product,
+} from '@graftjs/core/planning';
 import type { Context } from './context.ts';
 import { COLUMNS, EDGE, panels, ROWS, sequence, START } from './gemm.ts';
-import { product } from './geometry.ts';
-import { forwardGrid, gridTable, inputGradGrids, positions, type ConvProblem, type Grid } from './grid.ts';
+import { gridTable } from './tables.ts';
 import type { Scratch } from './memory.ts';
 import { copyStrided } from './movement.ts';
 

@@ -1,6 +1,5 @@
+import { type ConvProblem, forwardGrid, type Grid, inputGradGrids, product } from '@graftjs/core/planning';
 import type { Context } from './context.ts';
-import { product } from './geometry.ts';
-import { forwardGrid, inputGradGrids, type ConvProblem, type Grid } from './grid.ts';
 import { boxOf, boxOffsets, LANES, laneStarts, placePositions, tapOffsets } from './lanes.ts';
 import type { Scratch } from './memory.ts';
 

@@ -1,9 +1,8 @@
 import { sizeOf, type ConvAttrs, type Kernels, type Operand, type Shape } from '@graftjs/core';
+import { type Activation, activation, type ConvProblem, product, window } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { convDense, convInputGradDense, convWeightGradDense } from './conv-dense.ts';
 import { convDepthwise, convInputGradDepthwise, convWeightGradDepthwise } from './conv-depthwise.ts';
-import { activation, product, window, type Activation } from './geometry.ts';
-import type { ConvProblem } from './grid.ts';
 import type { WasmBuffer } from './memory.ts';
 
 type ConvOp = 'conv' | 'convInputGrad' | 'convWeightGrad';

@@ -1,8 +1,8 @@
 import { sizeOf, type DType, type Kernels, type Operand, type TensorSpec } from '@graftjs/core';
+import { broadcastStrides, collapse, forEachOuter, type Walk, widen } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { BYTES, type WasmBuffer } from './memory.ts';
 import type { KernelName } from './module.ts';
-import { broadcastStrides, collapse, forEachOuter, widen, type Walk } from './walk.ts';
 
 type ElementwiseOp = 'unary' | 'binary' | 'compare' | 'select' | 'cast';
 

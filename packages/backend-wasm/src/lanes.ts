@@ -1,6 +1,12 @@
+import {
+  type Activation,
+  dot,
+  type Grid,
+  multiplyTriples,
+  product,
+  type Triple,
+} from '@graftjs/core/planning';
 import type { Context } from './context.ts';
-import { product, type Activation, type Triple } from './geometry.ts';
-import { dot, multiplyTriples, type Grid } from './grid.ts';
 import type { Scratch } from './memory.ts';
 
 /*

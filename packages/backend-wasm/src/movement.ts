@@ -1,7 +1,7 @@
 import { KernelError, sizeOf, stridesOf, type Kernels, type Operand, type Shape } from '@graftjs/core';
+import { broadcastStrides, collapse, widen } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
-import { broadcastStrides, collapse, widen } from './walk.ts';
 
 type MovementOp =
   'reshape' | 'transpose' | 'slice' | 'pad' | 'concat' | 'broadcastTo' | 'gather' | 'scatterAdd';

@@ -1,7 +1,13 @@
 import { sizeOf, type Kernels, type PoolAttrs, type Shape } from '@graftjs/core';
+import {
+  type Activation,
+  activation,
+  forwardGrid,
+  product,
+  type Window,
+  window,
+} from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
-import { activation, product, window, type Activation, type Window } from './geometry.ts';
-import { forwardGrid } from './grid.ts';
 import { boxOf, boxOffsets, LANES, laneStarts, placePositions, tapOffsets } from './lanes.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
 

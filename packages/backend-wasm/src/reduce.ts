@@ -1,7 +1,7 @@
 import { sizeOf, stridesOf, type Kernels, type Shape } from '@graftjs/core';
+import { collapse } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import type { WasmBuffer } from './memory.ts';
-import { collapse } from './walk.ts';
 
 /** How a reduction walks over its input; see assembly/reduce.ts. */
 interface Plan {

@@ -1,4 +1,4 @@
-import type { Layout, Shape } from '@graftjs/core';
+import type { Layout, Shape } from '../types.ts';
 
 /** Depth, height, width. */
 export type Triple = readonly [number, number, number];

@@ -98,19 +98,3 @@ export function dot(a: Triple, b: Triple): number {
 export function multiplyTriples(a: Triple, b: Triple): Triple {
   return [a[0] * b[0], a[1] * b[1], a[2] * b[2]];
 }
-
-/** The grid as `locate` in assembly/grid.ts reads it. */
-export function gridTable({ from, to, count, step, toStart, toStep, taps }: Grid): number[] {
-  return [
-    ...count,
-    ...step,
-    ...from.extent,
-    ...from.step,
-    from.batchStep,
-    ...multiplyTriples(toStep, to.step),
-    dot(toStart, to.step),
-    to.batchStep,
-    taps.length,
-    ...taps.flat(),
-  ];
-}

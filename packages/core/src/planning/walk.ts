@@ -1,4 +1,4 @@
-import { stridesOf, type Shape } from '@graftjs/core';
+import { stridesOf, type Shape } from '../types.ts';
 
 /** A walk over several arrays at once: common extents, and for each array its strides over them (0 repeats). */
 export interface Walk {
@@ -44,11 +44,16 @@ export function broadcastStrides(shape: Shape, rank: number): number[] {
   return Array.from({ length: rank }, (_, i) => (i < lead || shape[i - lead] === 1 ? 0 : own[i - lead]!));
 }
 
-/** Calls `visit` with each array's offset for every index of the leading axes (all but the last `inner`). */
-export function forEachOuter(walk: Walk, inner: number, visit: (at: readonly number[]) => void): void {
+/** Calls `visit` with each array's offset, from `start` on, for every index of the leading axes (all but the last `inner`). */
+export function forEachOuter(
+  walk: Walk,
+  inner: number,
+  visit: (at: readonly number[]) => void,
+  start: readonly number[] = walk.strides.map(() => 0),
+): void {
   const outer = walk.shape.length - inner;
-  const index = new Array<number>(outer).fill(0);
-  const at = walk.strides.map(() => 0);
+  const index = new Array<number>(Math.max(outer, 0)).fill(0);
+  const at = [...start];
   if (walk.shape.includes(0)) return;
   for (;;) {
     visit(at);
