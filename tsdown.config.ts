@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'tsdown';
 
 // Every package builds with this file (`tsdown --config ../../tsdown.config.ts`, run in the package's folder).
@@ -17,6 +17,10 @@ export default defineConfig({
       return [name, `src/${name}.ts`];
     }),
   ),
+  // Files that a script finds by its own URL.
+  copy: readdirSync('src')
+    .filter((file) => file.endsWith('.wasm'))
+    .map((file) => `src/${file}`),
   format: 'esm',
   target: 'es2023',
   platform: 'neutral',

@@ -1,6 +1,6 @@
 /**
- * Compiles `assembly/` with AssemblyScript and writes the module, as base64, to `src/kernels.generated.ts`. Runs after
- * every install and as part of the build; the same sources always give the same bytes. `--text` prints the module's
+ * Compiles `assembly/` with AssemblyScript and writes the module to `src/kernels.wasm` and, as base64, to
+ * `src/kernels.generated.ts`. Runs after every install and as part of the build; the same sources always give the same bytes. `--text` prints the module's
  * text form, for reading what the compiler made of a loop.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -8,15 +8,15 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const target = new URL('../src/kernels.generated.ts', import.meta.url);
 const files = new Map();
 
 const { error, stderr } = await asc.main(
   [
     'assembly/index.ts',
     ...['--outFile', 'kernels.wasm', '--textFile', 'kernels.wat'],
-    ...['--runtime', 'stub', '--importMemory', '--noAssert', '--use', 'abort='],
-    ...['--enable', 'simd', '--disableWarning', 'AS112', '-O3'],
+    ...['--runtime', 'stub', '--noAssert', '--use', 'abort='],
+    ...['--importMemory', '--sharedMemory', '--initialMemory', '2', '--maximumMemory', '65536'],
+    ...['--enable', 'simd', '--enable', 'threads', '--disableWarning', 'AS112', '-O3'],
   ],
   {
     readFile: (name, base) =>
@@ -33,13 +33,20 @@ if (error) {
 if (process.argv.includes('--text')) console.log(files.get('kernels.wat'));
 
 const wasm = files.get('kernels.wasm');
-const source = `// Written by scripts/build-wasm.mjs from assembly/: ${wasm.length} bytes of WebAssembly.
+const script = `// Written by scripts/build-wasm.mjs from assembly/: ${wasm.length} bytes of WebAssembly.
 export const KERNELS: string =
   '${Buffer.from(wasm).toString('base64')}';
 `;
-// Whole or not at all: tests may be reading it.
-if ((await readFile(target, 'utf8').catch(() => '')) !== source) {
-  const part = new URL(`../src/kernels.generated.ts.${process.pid}`, import.meta.url);
-  await writeFile(part, source);
+await put('kernels.wasm', wasm);
+await put('kernels.generated.ts', script);
+
+/** Writes a file of `src/` if it is not the same already; whole or not at all, for tests may be reading it. */
+async function put(name, content) {
+  const target = new URL(`../src/${name}`, import.meta.url);
+  const bytes = Buffer.from(content);
+  const before = await readFile(target).catch(() => null);
+  if (before?.equals(bytes)) return;
+  const part = new URL(`../src/${name}.${process.pid}`, import.meta.url);
+  await writeFile(part, bytes);
   await rename(part, target);
 }

@@ -1,21 +1,34 @@
-import { sizeOf, type Backend, type Kernels } from '@graftjs/core';
-import type { Context } from './context.ts';
+import { GraftError, sizeOf, StateError, type Backend, type Kernels } from '@graftjs/core';
+import type { Context, Task } from './context.ts';
 import { convKernels } from './conv.ts';
 import { convert } from './convert.ts';
 import { elementwiseKernels } from './elementwise.ts';
+import { processors, whyNoThreads } from './host.ts';
 import { matmulKernels } from './matmul.ts';
 import { BYTES, Heap, type WasmBuffer } from './memory.ts';
-import { instantiate, PAGE } from './module.ts';
+import { instantiate, kernelNames, PAGE } from './module.ts';
 import { movementKernels } from './movement.ts';
 import { poolKernels } from './pool.ts';
 import { reduceKernels } from './reduce.ts';
+import { Threads, type Tuning } from './threads.ts';
 
 export interface WasmBackendOptions {
   /** Most bytes that the memory may grow to. Default, and most that there can be, 4 GiB. */
   readonly maxBytes?: number;
+  /** Threads that work together, the calling one included. Default: one per processor. Any number gives the same bits. */
+  readonly threads?: number;
+}
+
+export interface WasmBackend extends Backend<WasmBuffer> {
+  /** Threads that work now: fewer than asked for where memory cannot be shared, or after one died. */
+  readonly threads: number;
+  /** What is not as it was asked for, and why; one sentence each. */
+  readonly notes: readonly string[];
 }
 
 const MOST_PAGES = 65536;
+/** More would only take turns, and each wants scratch room of its own. */
+const MOST_THREADS = 128;
 
 /** One kernel for every primitive, family by family. */
 function createKernels(context: Context): Kernels<WasmBuffer> {
@@ -29,35 +42,77 @@ function createKernels(context: Context): Kernels<WasmBuffer> {
   };
 }
 
-/**
- * WebAssembly SIMD on one thread, with the bits of `primitives.ts` of core. Work is done when `run` returns, so
- * `readSync` is there. Each backend has a memory of its own.
- * @throws UnsupportedError where the host has no WebAssembly with SIMD
- */
-export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend<WasmBuffer>> {
+/** Gives the bytes of the compiled kernels. */
+export type LoadKernels = () => Promise<Uint8Array>;
+
+/** The backend, over kernels from wherever the entry takes them. */
+export async function createBackend(
+  options: WasmBackendOptions,
+  load: LoadKernels,
+  tuning: Partial<Tuning> = {},
+): Promise<WasmBackend> {
+  const notes: string[] = [];
+  const wanted = wantedThreads(options.threads, notes);
   const pages = Math.max(2, Math.min(MOST_PAGES, Math.floor((options.maxBytes ?? Infinity) / PAGE)));
-  const { wasm, memory } = await instantiate(pages);
+  const { module, memory, wasm } = await instantiate(await load(), pages, wanted > 1);
   const heap = new Heap(memory, pages * PAGE);
-  const kernels = createKernels({
-    wasm,
-    heap,
-    threads: 1,
-    split: ({ kernel, args, count }) => void (count > 0 && wasm[kernel](...args, 0, count)),
-  });
+  const threads =
+    wanted > 1 ? await Threads.start(module, memory, kernelNames(wasm), wanted - 1, tuning) : null;
+  const split = (task: Task): void => {
+    const { kernel, args, count } = task;
+    if (count <= 0) return;
+    const call = (begin: number, end: number): void => void wasm[kernel](...args, begin, end);
+    if (!threads?.run(task, call)) call(0, count);
+  };
+  const kernels = createKernels({ wasm, heap, threads: wanted, split });
+  let disposed = false;
+  const alive = (): void => {
+    if (disposed)
+      throw new StateError("this 'wasm' backend was disposed, and its tensors with it: make a new one");
+  };
   return {
     name: 'wasm',
+    notes,
+    get threads() {
+      return 1 + (threads?.count ?? 0);
+    },
     upload(data, { dtype, shape }) {
+      alive();
       const n = sizeOf(shape);
       const buffer = heap.alloc(n * BYTES[dtype]);
       convert(data, heap.view(dtype, buffer.ptr, n));
       return buffer;
     },
-    read: async ({ ptr }, { dtype, shape }) => heap.view(dtype, ptr, sizeOf(shape)).slice(),
-    readSync: ({ ptr }, { dtype, shape }) => heap.view(dtype, ptr, sizeOf(shape)).slice(),
+    async read({ ptr }, { dtype, shape }) {
+      alive();
+      return heap.view(dtype, ptr, sizeOf(shape)).slice();
+    },
+    readSync({ ptr }, { dtype, shape }) {
+      alive();
+      return heap.view(dtype, ptr, sizeOf(shape)).slice();
+    },
     release: (buffer) => heap.free(buffer),
     flush: async () => {},
-    async dispose() {},
-    run: (op, inputs, attrs, outputs) => kernels[op](inputs, attrs, outputs),
+    async dispose() {
+      disposed = true;
+      await threads?.stop();
+    },
+    run(op, inputs, attrs, outputs) {
+      alive();
+      return kernels[op](inputs, attrs, outputs);
+    },
     memory: () => heap.usage,
   };
+}
+
+/** How many threads to start; a note where that is fewer than asked for. */
+function wantedThreads(asked: number | undefined, notes: string[]): number {
+  const wanted = asked ?? Math.min(processors(), MOST_THREADS);
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS) {
+    throw new GraftError(`threads must be a whole number from 1 to ${MOST_THREADS}, not ${wanted}`);
+  }
+  const reason = wanted > 1 ? whyNoThreads() : null;
+  if (reason === null) return wanted;
+  notes.push(`'wasm' runs on one thread instead of ${wanted}: ${reason}`);
+  return 1;
 }

@@ -1,2 +1,15 @@
-export { createWasmBackend, type WasmBackendOptions } from './backend.ts';
-export type { WasmBuffer } from './memory.ts';
+import { createBackend, type WasmBackend, type WasmBackendOptions } from './backend.ts';
+import { readFile } from './host.ts';
+
+export type { WasmBackend, WasmBackendOptions } from './backend.ts';
+
+/**
+ * WebAssembly SIMD with the bits of `primitives.ts` of core, on as many threads as there are processors. Work is done
+ * when `run` returns, so `readSync` is there. Each backend has a memory and threads of its own, which do not keep a
+ * process alive. The kernels are a file beside this one, `kernels.wasm`, which bundlers find; `@graftjs/backend-wasm/inline`
+ * carries them in the script.
+ * @throws UnsupportedError where the host has no WebAssembly with SIMD
+ */
+export function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
+  return createBackend(options, () => readFile(new URL('./kernels.wasm', import.meta.url)));
+}

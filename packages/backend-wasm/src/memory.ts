@@ -1,5 +1,6 @@
 import { OutOfMemoryError, type BackendMemory, type DType } from '@graftjs/core';
-import { PAGE, type WasmMemory } from './module.ts';
+import type { WasmMemory } from './host.ts';
+import { PAGE } from './module.ts';
 
 /** A block of Wasm memory. A tensor's elements lie from `ptr` on, dense and row-major; bool is one byte, 0 or 1. */
 export interface WasmBuffer {

@@ -1,6 +1,6 @@
 import type { CompareKind, UnaryKind } from '@graftjs/core';
-import { UnsupportedError } from '@graftjs/core';
-import { KERNELS } from './kernels.generated.ts';
+import { GraftError, UnsupportedError } from '@graftjs/core';
+import { webAssembly, type WasmMemory, type WasmModule } from './host.ts';
 
 /** All arguments are pointers or 32-bit integers, but for `packLanes`, whose last is a float. */
 type Fn = (...args: number[]) => number;
@@ -60,37 +60,49 @@ export type KernelName =
 
 export type Wasm = Readonly<Record<KernelName, Fn>>;
 
-/** The part of the host's WebAssembly that is used; neither the library of ES2023 nor Node's types declare it. */
-export interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-interface Host {
-  validate(bytes: Uint8Array): boolean;
-  Memory: new (limits: { initial: number; maximum: number }) => WasmMemory;
-  instantiate(
-    bytes: Uint8Array,
-    imports: { env: { memory: WasmMemory } },
-  ): Promise<{ instance: { exports: unknown } }>;
+export const PAGE = 65536;
+
+export interface Instance {
+  readonly module: WasmModule;
+  readonly memory: WasmMemory;
+  readonly wasm: Wasm;
 }
 
-export const PAGE = 65536;
+/** What the instance exports that workers may be asked for, in an order that all threads share. */
+export function kernelNames(wasm: Wasm): string[] {
+  return Object.keys(wasm).sort();
+}
 
 /**
  * Compiles the kernels over a new memory that may grow to `maximum` pages.
  * @throws UnsupportedError where the host has no WebAssembly, or none with SIMD
  */
-export async function instantiate(maximum: number): Promise<{ wasm: Wasm; memory: WasmMemory }> {
-  const host = (globalThis as { WebAssembly?: Host }).WebAssembly;
+export async function instantiate(kernels: Uint8Array, maximum: number, shared: boolean): Promise<Instance> {
+  const host = webAssembly();
   if (!host)
     throw new UnsupportedError("'wasm' needs a host with WebAssembly: use @graftjs/backend-cpu here");
-  const bytes = Uint8Array.from(atob(KERNELS), (c) => c.charCodeAt(0));
+  const bytes = shared ? kernels : unshared(kernels);
   if (!host.validate(bytes)) {
     throw new UnsupportedError(
       "'wasm' needs WebAssembly with 128-bit SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 or newer): use @graftjs/backend-cpu here",
     );
   }
-  const memory = new host.Memory({ initial: 2, maximum });
-  const { instance } = await host.instantiate(bytes, { env: { memory } });
-  return { wasm: instance.exports as Wasm, memory };
+  const module = await host.compile(bytes);
+  const memory = new host.Memory({ initial: 2, maximum, shared });
+  const { exports } = new host.Instance(module, { env: { memory } });
+  return { module, memory, wasm: exports as Wasm };
+}
+
+/**
+ * The same kernels for a memory of one thread. The kernels use no atomic instructions; all that makes them want a shared
+ * memory is one byte, the limits' flag of the import `env.memory` (3: shared, with a maximum; 1: with a maximum).
+ * https://webassembly.github.io/threads/core/binary/types.html#limits
+ */
+function unshared(kernels: Uint8Array): Uint8Array {
+  const bytes = kernels.slice();
+  const name = [6, ...Array.from('memory', (c) => c.charCodeAt(0)), 2];
+  const at = bytes.findIndex((_, i) => name.every((b, k) => bytes[i + k] === b)) + name.length;
+  if (bytes[at] !== 3) throw new GraftError('the kernels do not import a shared memory: build them again');
+  bytes[at] = 1;
+  return bytes;
 }

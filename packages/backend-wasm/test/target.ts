@@ -1,9 +1,21 @@
 import type { Target } from '@graftjs/conformance';
-import { createWasmBackend } from '../src/index.ts';
+import { createBackend } from '../src/backend.ts';
+import { readFile } from '../src/host.ts';
+import { createWasmBackend, type WasmBackend } from '../src/index.ts';
+
+/** Shares out every task that has two parts, however small. */
+const eager = (threads: number) => (): Promise<WasmBackend> =>
+  createBackend({ threads }, () => readFile(new URL('../src/kernels.wasm', import.meta.url)), { worth: 1e-9 });
 
 export const target: Target = {
   name: 'wasm',
   create: () => createWasmBackend(),
   bitExact: true,
-  variants: { 'in 64 MiB': () => createWasmBackend({ maxBytes: 64 * 1024 * 1024 }) },
+  variants: {
+    'in 64 MiB': () => createWasmBackend({ maxBytes: 64 * 1024 * 1024 }),
+    'on one thread': () => createWasmBackend({ threads: 1 }),
+    'on 2 threads': eager(2),
+    'on 3 threads': eager(3),
+    'on 7 threads': eager(7),
+  },
 };

@@ -1,0 +1,153 @@
+import { GraftError } from '@graftjs/core';
+
+/*
+ * What the host lends: WebAssembly, threads, files. Neither the library of ES2023 nor one host's types declare all of
+ * it, so the part that is used is declared here, and looked for when it is needed.
+ */
+
+/** A memory whose `buffer` is a SharedArrayBuffer if it was asked for, and changes when the memory grows. */
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+/** A compiled module: opaque, and may be sent to another thread. */
+export type WasmModule = object;
+
+export interface WasmHost {
+  validate(bytes: Uint8Array): boolean;
+  compile(bytes: Uint8Array): Promise<WasmModule>;
+  Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => WasmMemory;
+  Instance: new (
+    module: WasmModule,
+    imports: { env: { memory: WasmMemory } },
+  ) => { readonly exports: unknown };
+}
+
+interface NodeWorker {
+  on(event: 'message', listener: (message: unknown) => void): void;
+  on(event: 'error', listener: (error: unknown) => void): void;
+  on(event: 'exit', listener: () => void): void;
+  postMessage(message: unknown): void;
+  unref(): void;
+  terminate(): Promise<unknown>;
+}
+
+interface WebWorker {
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onerror: ((event: { message?: string }) => void) | null;
+  postMessage(message: unknown): void;
+  terminate(): void;
+}
+
+interface Globals {
+  readonly WebAssembly?: WasmHost;
+  readonly SharedArrayBuffer?: unknown;
+  readonly crossOriginIsolated?: boolean;
+  readonly navigator?: { readonly hardwareConcurrency?: number };
+  readonly process?: {
+    readonly versions?: { readonly node?: string };
+    getBuiltinModule?(name: string): unknown;
+  };
+  readonly fetch?: (
+    url: string,
+  ) => Promise<{ readonly ok: boolean; readonly status: number; arrayBuffer(): Promise<ArrayBuffer> }>;
+  readonly Worker?: new (url: string) => WebWorker;
+  readonly Blob?: new (parts: string[], options: { type: string }) => object;
+  readonly URL?: { createObjectURL(blob: object): string; revokeObjectURL(url: string): void };
+}
+
+const host = globalThis as unknown as Globals;
+
+/** One of Node's own modules; undefined elsewhere. */
+export function builtin<T>(name: string): T | undefined {
+  return host.process?.versions?.node ? (host.process.getBuiltinModule?.(name) as T | undefined) : undefined;
+}
+
+export function webAssembly(): WasmHost | undefined {
+  return host.WebAssembly;
+}
+
+/**
+ * The bytes of a file that came with the package, from the disk or over the network.
+ * @throws GraftError if it cannot be read
+ */
+export async function readFile(url: URL): Promise<Uint8Array> {
+  const files = builtin<{ readFile(url: URL): Promise<Uint8Array> }>('node:fs/promises');
+  try {
+    if (files && url.protocol === 'file:') return new Uint8Array(await files.readFile(url));
+    const response = await host.fetch!(url.href);
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw new GraftError(
+      `cannot read ${url.href} (${error instanceof Error ? error.message : String(error)}): let it be served beside the script, or import '@graftjs/backend-wasm/inline', which carries it`,
+      { cause: error },
+    );
+  }
+}
+
+/** Why this host cannot share memory between threads, or null if it can. */
+export function whyNoThreads(): string | null {
+  if (host.SharedArrayBuffer === undefined || host.crossOriginIsolated === false) {
+    return 'SharedArrayBuffer is not to be had here: a page must be cross-origin isolated (headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)';
+  }
+  if (!builtin('node:worker_threads') && !host.Worker) return 'this host has no worker threads';
+  return null;
+}
+
+/** Processors that this process may use; 1 if the host does not tell. */
+export function processors(): number {
+  const os = builtin<{ availableParallelism(): number }>('node:os');
+  return os?.availableParallelism() ?? host.navigator?.hardwareConcurrency ?? 1;
+}
+
+/** A thread of the host's, whichever it is. */
+export interface Thread {
+  post(message: unknown): void;
+  /** Lets the process end while the thread waits. */
+  unref(): void;
+  terminate(): Promise<void>;
+}
+
+/**
+ * Starts a thread that runs a script, which finds `receive(listener)` and `send(message)` there.
+ * @param onEnd called when the thread has ended or failed, with the reason.
+ */
+export function startThread(
+  script: string,
+  onMessage: (message: unknown) => void,
+  onEnd: (reason: string) => void,
+): Thread {
+  const node = builtin<{ Worker: new (code: string, options: object) => NodeWorker }>('node:worker_threads');
+  if (node) {
+    const glue = `const { parentPort } = require('node:worker_threads');
+const receive = (listener) => parentPort.on('message', listener);
+const send = (message) => parentPort.postMessage(message);
+`;
+    const worker = new node.Worker(glue + script, { eval: true, execArgv: [], stdin: false });
+    worker.on('message', onMessage);
+    worker.on('error', (error) => onEnd(String(error)));
+    worker.on('exit', () => onEnd('it ended'));
+    return {
+      post: (message) => worker.postMessage(message),
+      unref: () => worker.unref(),
+      terminate: async () => void (await worker.terminate()),
+    };
+  }
+  const glue = `const receive = (listener) => { onmessage = ({ data }) => listener(data); };
+const send = (message) => postMessage(message);
+`;
+  const url = host.URL!.createObjectURL(new host.Blob!([glue + script], { type: 'text/javascript' }));
+  const worker = new host.Worker!(url);
+  worker.onmessage = ({ data }) => {
+    host.URL!.revokeObjectURL(url);
+    onMessage(data);
+  };
+  worker.onerror = ({ message }) => onEnd(message ?? 'it failed');
+  return {
+    post: (message) => worker.postMessage(message),
+    unref: () => {},
+    terminate: async () => worker.terminate(),
+  };
+}

@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { GraftError, StateError, UnsupportedError } from '@graftjs/core';
+import { afterEach, expect, test, vi } from 'vitest';
+import { createWasmBackend, type WasmBackend } from './index.ts';
+import { instantiate, kernelNames } from './module.ts';
+import { readFile, webAssembly } from './host.ts';
+import { FIELD, WORDS, WORDS_AT } from './worker.ts';
+import { Threads } from './threads.ts';
+
+const spec = { dtype: 'float32', shape: [1 << 20] } as const;
+const ramp = Float32Array.from({ length: 1 << 20 }, (_, i) => Math.sin(i));
+
+/** SHA-256 of the values: comparing a million numbers one by one takes vitest a minute. */
+function exponentials(backend: WasmBackend): string {
+  const x = backend.upload(ramp, spec);
+  const [y] = backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, [spec]);
+  const values = backend.readSync!(y!, spec) as Float32Array;
+  backend.release(x);
+  backend.release(y!);
+  return createHash('sha256').update(values).digest('hex');
+}
+
+/** Threads, and the words over which they get their work. */
+async function pool(count: number, patience?: number) {
+  const kernels = await readFile(new URL('./kernels.wasm', import.meta.url));
+  const { module, memory, wasm } = await instantiate(kernels, 16, true);
+  const tuning = { worth: 1, ...(patience ? { patience } : {}) };
+  const threads = await Threads.start(module, memory, kernelNames(wasm), count, tuning);
+  return { threads, words: new Int32Array(memory.buffer, WORDS_AT, WORDS) };
+}
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test('every number of threads gives the same bits, and the work of one is not lost when another takes it', async () => {
+  const one = await createWasmBackend({ threads: 1 });
+  const want = exponentials(one);
+  for (const threads of [2, 3, 7]) {
+    const backend = await createWasmBackend({ threads });
+    expect(backend.threads).toBe(threads);
+    for (let i = 0; i < 20; i++) expect(exponentials(backend)).toBe(want);
+    await backend.dispose();
+  }
+});
+
+test('threads must be a whole number from 1 on', async () => {
+  for (const threads of [0, -1, 1.5, NaN, 1000]) {
+    await expect(createWasmBackend({ threads })).rejects.toThrow(GraftError);
+    await expect(createWasmBackend({ threads })).rejects.toThrow(
+      `threads must be a whole number from 1 to 128, not ${threads}`,
+    );
+  }
+});
+
+test('by default there are as many as processors', async () => {
+  const { availableParallelism } = await import('node:os');
+  const backend = await createWasmBackend();
+  expect(backend.threads).toBe(availableParallelism());
+  expect(backend.notes).toEqual([]);
+  await backend.dispose();
+});
+
+test('where memory cannot be shared it runs on one thread, and says why', async () => {
+  vi.stubGlobal('SharedArrayBuffer', undefined);
+  const backend = await createWasmBackend({ threads: 4 });
+  expect(backend.threads).toBe(1);
+  expect(backend.notes).toHaveLength(1);
+  expect(backend.notes[0]).toMatch(/one thread instead of 4: SharedArrayBuffer .* cross-origin isolated/);
+});
+
+test('a host without SIMD is refused with what to do', async () => {
+  vi.stubGlobal('WebAssembly', { ...webAssembly(), validate: () => false });
+  await expect(createWasmBackend()).rejects.toThrow(UnsupportedError);
+  await expect(createWasmBackend()).rejects.toThrow(/128-bit SIMD .* use @graftjs\/backend-cpu/);
+});
+
+test('two backends work side by side, and one goes on when the other is disposed', async () => {
+  const [a, b] = await Promise.all([createWasmBackend({ threads: 2 }), createWasmBackend({ threads: 3 })]);
+  const want = exponentials(a);
+  expect(exponentials(b)).toBe(want);
+  await a.dispose();
+  expect(exponentials(b)).toBe(want);
+  await b.dispose();
+});
+
+test('after its disposal a backend says so; giving buffers back is harmless', async () => {
+  const backend = await createWasmBackend({ threads: 2 });
+  const x = backend.upload(ramp, spec);
+  await backend.dispose();
+  await backend.dispose();
+  expect(() => exponentials(backend)).toThrow(StateError);
+  expect(() => backend.readSync!(x, spec)).toThrow(/was disposed/);
+  expect(() => backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, [spec])).toThrow(StateError);
+  backend.release(x);
+});
+
+test('a thread that dies between tasks is not missed', async () => {
+  const { threads } = await pool(2);
+  expect(threads.count).toBe(2);
+  await threads.stop();
+  expect(threads.count).toBe(0);
+  expect(threads.run({ kernel: 'setThread', args: [], count: 100, cost: 1e9 }, () => {})).toBe(false);
+});
+
+test('a thread that dies at work is given up after a while, and the rest of the work goes on without threads', async () => {
+  const { threads, words } = await pool(1, 50);
+  Atomics.add(words, FIELD.inside, 1); // as if a worker had entered and never left
+  const task = { kernel: 'setThread', args: [], count: 100, cost: 1e9 } as const;
+  expect(() => threads.run(task, () => {})).toThrow(/died at work: the result is lost/);
+  expect(threads.run(task, () => {})).toBe(false);
+});
+
+test('a trap in another thread is an error of the caller, and the next task runs', async () => {
+  const { threads } = await pool(1);
+  // Past the end of a memory of two pages.
+  const bad = { kernel: 'copy32', args: [0, 0, 0, 1 << 30, 0, 0, 1], count: 64, cost: 1e9 } as const;
+  const slow = (): void => {
+    for (const until = Date.now() + 20; Date.now() < until;) void 0;
+  };
+  let failed = 0;
+  for (let i = 0; i < 20 && !failed; i++) {
+    try {
+      threads.run(bad, slow);
+    } catch (error) {
+      expect(String(error)).toMatch(/thread 2 of 'wasm' failed in 'copy32'/);
+      failed++;
+    }
+  }
+  expect(failed).toBe(1);
+  expect(threads.run({ ...bad, kernel: 'setThread', args: [] }, () => {})).toBe(true);
+  await threads.stop();
+});
+
+test('a process ends by itself when the work is done', async () => {
+  const script = `
+    import { createWasmBackend } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
+    const backend = await createWasmBackend({ threads: 3 });
+    console.log(backend.threads);`;
+  const args = ['--conditions=@graftjs/source', '--import', 'tsx', '--input-type=module', '-e', script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname });
+  expect(stdout.trim()).toBe('3');
+});
