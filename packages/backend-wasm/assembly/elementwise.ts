@@ -1,9 +1,12 @@
-import { putBools } from './convert';
+import { boolBytes, putBools, storeUpTo } from './convert';
 import { erf, exp, expm1, log, log1p, pow, relu, sigmoid, signOf, tanh } from './math';
+import { element, firstOf, PIECE, plane0, plane1, seek } from './walk';
 
 /*
  * Vectors are processed whole: every buffer has 16 bytes of slack behind it, which may hold anything and be written.
  * Kinds are compile-time constants of the inlined loops, so each exported function is a loop of its own.
+ * Those with one operand do elements `begin` to `end`, which are whole vectors but at the very end; those with two,
+ * parts `begin` to `end` of a walk (walk.ts), and their last vector stops where the last part does.
  */
 
 const NEG = 0;
@@ -56,78 +59,80 @@ function unaryOf(kind: i32, x: v128): v128 {
 }
 
 @inline
-function unary(kind: i32, x: usize, y: usize, n: i32): void {
-  const end = y + (<usize>n << 2);
-  for (; y < end; y += 16, x += 16) v128.store(y, unaryOf(kind, v128.load(x)));
+function unary(kind: i32, x: usize, y: usize, begin: i32, end: i32): void {
+  x = element(x, begin);
+  const stop = element(y, end);
+  for (y = element(y, begin); y < stop; y += 16, x += 16) v128.store(y, unaryOf(kind, v128.load(x)));
 }
 
-export function unary_neg(x: usize, y: usize, n: i32): void {
-  unary(NEG, x, y, n);
+export function unary_neg(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(NEG, x, y, begin, end);
 }
-export function unary_abs(x: usize, y: usize, n: i32): void {
-  unary(ABS, x, y, n);
+export function unary_abs(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(ABS, x, y, begin, end);
 }
-export function unary_sign(x: usize, y: usize, n: i32): void {
-  unary(SIGN, x, y, n);
+export function unary_sign(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(SIGN, x, y, begin, end);
 }
-export function unary_floor(x: usize, y: usize, n: i32): void {
-  unary(FLOOR, x, y, n);
+export function unary_floor(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(FLOOR, x, y, begin, end);
 }
-export function unary_ceil(x: usize, y: usize, n: i32): void {
-  unary(CEIL, x, y, n);
+export function unary_ceil(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(CEIL, x, y, begin, end);
 }
-export function unary_round(x: usize, y: usize, n: i32): void {
-  unary(ROUND, x, y, n);
+export function unary_round(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(ROUND, x, y, begin, end);
 }
-export function unary_sqrt(x: usize, y: usize, n: i32): void {
-  unary(SQRT, x, y, n);
+export function unary_sqrt(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(SQRT, x, y, begin, end);
 }
-export function unary_rsqrt(x: usize, y: usize, n: i32): void {
-  unary(RSQRT, x, y, n);
+export function unary_rsqrt(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(RSQRT, x, y, begin, end);
 }
-export function unary_reciprocal(x: usize, y: usize, n: i32): void {
-  unary(RECIPROCAL, x, y, n);
+export function unary_reciprocal(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(RECIPROCAL, x, y, begin, end);
 }
-export function unary_exp(x: usize, y: usize, n: i32): void {
-  unary(EXP, x, y, n);
+export function unary_exp(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(EXP, x, y, begin, end);
 }
-export function unary_expm1(x: usize, y: usize, n: i32): void {
-  unary(EXPM1, x, y, n);
+export function unary_expm1(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(EXPM1, x, y, begin, end);
 }
-export function unary_log(x: usize, y: usize, n: i32): void {
-  unary(LOG, x, y, n);
+export function unary_log(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(LOG, x, y, begin, end);
 }
-export function unary_log1p(x: usize, y: usize, n: i32): void {
-  unary(LOG1P, x, y, n);
+export function unary_log1p(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(LOG1P, x, y, begin, end);
 }
-export function unary_tanh(x: usize, y: usize, n: i32): void {
-  unary(TANH, x, y, n);
+export function unary_tanh(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(TANH, x, y, begin, end);
 }
-export function unary_erf(x: usize, y: usize, n: i32): void {
-  unary(ERF, x, y, n);
+export function unary_erf(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(ERF, x, y, begin, end);
 }
-export function unary_sigmoid(x: usize, y: usize, n: i32): void {
-  unary(SIGMOID, x, y, n);
+export function unary_sigmoid(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(SIGMOID, x, y, begin, end);
 }
-export function unary_relu(x: usize, y: usize, n: i32): void {
-  unary(RELU, x, y, n);
+export function unary_relu(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(RELU, x, y, begin, end);
 }
-export function unary_int_neg(x: usize, y: usize, n: i32): void {
-  unary(INT_NEG, x, y, n);
+export function unary_int_neg(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(INT_NEG, x, y, begin, end);
 }
-export function unary_int_abs(x: usize, y: usize, n: i32): void {
-  unary(INT_ABS, x, y, n);
+export function unary_int_abs(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(INT_ABS, x, y, begin, end);
 }
-export function unary_int_sign(x: usize, y: usize, n: i32): void {
-  unary(INT_SIGN, x, y, n);
+export function unary_int_sign(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(INT_SIGN, x, y, begin, end);
 }
-export function unary_int_relu(x: usize, y: usize, n: i32): void {
-  unary(INT_RELU, x, y, n);
+export function unary_int_relu(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(INT_RELU, x, y, begin, end);
 }
 
-export function unary_not(x: usize, y: usize, n: i32): void {
-  const end = y + n;
-  for (; y < end; y += 16, x += 16) v128.store(y, v128.xor(v128.load(x), i8x16.splat(1)));
+export function unary_not(x: usize, y: usize, begin: i32, end: i32): void {
+  x += begin;
+  const stop = y + end;
+  for (y += begin; y < stop; y += 16, x += 16) v128.store(y, v128.xor(v128.load(x), i8x16.splat(1)));
 }
 
 const ADD = 0;
@@ -175,17 +180,51 @@ function binaryOf(kind: i32, a: v128, b: v128): v128 {
   return i32x4.le_s(a, b);
 }
 
-/** Stores four results, or four truth values as four bytes. */
+/** Stores four results, or four truth values as four bytes; nothing from `limit` on. */
 @inline
-function put(kind: i32, y: usize, r: v128): void {
+function put(kind: i32, y: usize, r: v128, limit: usize): void {
+  if (kind < EQUAL) {
+    if (y + 16 <= limit) v128.store(y, r);
+    else storeUpTo(y, r, limit);
+  } else {
+    if (y + 4 <= limit) putBools(y, r);
+    else storeUpTo(y, boolBytes(r), limit);
+  }
+}
+
+@inline
+function putAll(kind: i32, y: usize, r: v128): void {
   if (kind < EQUAL) v128.store(y, r);
   else putBools(y, r);
 }
 
+/** Operands step by a0 and b0 inside a row, which are 1, or 0 where one element serves the whole row. */
+@inline
+function line(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  const size: usize = kind < EQUAL ? 4 : 1;
+  const vector: usize = 4 * size;
+  const whole = y + <usize>((n - 1) & ~3) * size;
+  if (a0 && b0) {
+    for (; y < whole; y += vector, a += 16, b += 16) putAll(kind, y, binaryOf(kind, v128.load(a), v128.load(b)));
+    put(kind, y, binaryOf(kind, v128.load(a), v128.load(b)), limit);
+  } else if (a0) {
+    const each = v128.load32_splat(b);
+    for (; y < whole; y += vector, a += 16) putAll(kind, y, binaryOf(kind, v128.load(a), each));
+    put(kind, y, binaryOf(kind, v128.load(a), each), limit);
+  } else if (b0) {
+    const each = v128.load32_splat(a);
+    for (; y < whole; y += vector, b += 16) putAll(kind, y, binaryOf(kind, each, v128.load(b)));
+    put(kind, y, binaryOf(kind, each, v128.load(b)), limit);
+  } else {
+    const each = binaryOf(kind, v128.load32_splat(a), v128.load32_splat(b));
+    for (; y < whole; y += vector) putAll(kind, y, each);
+    put(kind, y, each, limit);
+  }
+}
+
 /**
- * `rows` × `columns` results without gaps. Operand a starts a row `a1` elements after the one before, and inside a row
- * steps by `a0`, which is 1, or 0 where one element serves the whole row; b likewise. Rows are written in order, so
- * what a row's last vector writes past its end is overwritten by the next.
+ * Operand a starts a row `a1` elements after the one before, and inside a row steps by `a0`; b likewise. Rows are written
+ * in order, so what a row's last vector writes past its end is overwritten by the next.
  */
 @inline
 function binary(
@@ -199,92 +238,93 @@ function binary(
   y: usize,
   rows: i32,
   columns: i32,
+  outer: i32,
+  table: usize,
+  begin: i32,
+  end: i32,
 ): void {
-  const size = kind < EQUAL ? 4 : 1;
-  const width = <usize>columns * size;
-  const vector = 4 * size;
-  for (let r = 0; r < rows; r++) {
-    const end = y + width;
-    let p = a;
-    let q = b;
-    let t = y;
-    if (a0 && b0) {
-      for (; t < end; t += vector, p += 16, q += 16) put(kind, t, binaryOf(kind, v128.load(p), v128.load(q)));
-    } else if (a0) {
-      const each = v128.load32_splat(b);
-      for (; t < end; t += vector, p += 16) put(kind, t, binaryOf(kind, v128.load(p), each));
-    } else if (b0) {
-      const each = v128.load32_splat(a);
-      for (; t < end; t += vector, q += 16) put(kind, t, binaryOf(kind, each, v128.load(q)));
-    } else {
-      const each = binaryOf(kind, v128.load32_splat(a), v128.load32_splat(b));
-      for (; t < end; t += vector) put(kind, t, each);
+  const size: usize = kind < EQUAL ? 4 : 1;
+  const pieces = (columns + PIECE - 1) / PIECE;
+  const limit = y + <usize>firstOf(end, columns, pieces) * size;
+  y += <usize>firstOf(begin, columns, pieces) * size;
+  let column = (begin % pieces) * PIECE;
+  let row = begin / pieces;
+  let plane = row / rows;
+  row %= rows;
+  while (y < limit) {
+    seek(table, outer, 2, plane++);
+    let p = element(a, plane0 + row * a1);
+    let q = element(b, plane1 + row * b1);
+    for (; row < rows && y < limit; row++, column = 0) {
+      const n = <i32>min(<usize>(columns - column), (limit - y) / size);
+      line(kind, element(p, column * a0), a0, element(q, column * b0), b0, y, n, limit);
+      p = element(p, a1);
+      q = element(q, b1);
+      y += <usize>n * size;
     }
-    a += <usize>a1 << 2;
-    b += <usize>b1 << 2;
-    y = end;
+    row = 0;
   }
 }
 
-export function binary_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(ADD, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(ADD, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(SUB, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(SUB, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(MUL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(MUL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_div(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(DIV, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_div(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(DIV, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(MAX, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(MAX, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(MIN, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(MIN, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_pow(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(POW, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_pow(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(POW, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_ADD, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_ADD, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_SUB, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_SUB, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_MUL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_MUL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_MAX, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_MAX, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_MIN, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_MIN, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(LESS, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(LESS, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_LESS, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_LESS, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
-export function binary_int_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32): void {
-  binary(INT_LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns);
+export function binary_int_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  binary(INT_LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
 
 const AND = 0;
@@ -294,7 +334,18 @@ const BOOL_NOT_EQUAL = 3;
 const BOOL_LESS = 4;
 const BOOL_LESS_EQUAL = 5;
 
-/** One-byte truth values, 0 or 1; `kind` as in the constants above. Steps are in elements, as in `binary`. */
+@inline
+function boolsOf(kind: i32, a: v128, b: v128): v128 {
+  if (kind == AND) return v128.and(a, b);
+  if (kind == OR) return v128.or(a, b);
+  if (kind == BOOL_NOT_EQUAL) return v128.xor(a, b);
+  const one = i8x16.splat(1);
+  if (kind == BOOL_EQUAL) return v128.xor(v128.xor(a, b), one);
+  if (kind == BOOL_LESS) return v128.andnot(b, a);
+  return v128.or(v128.xor(a, one), b);
+}
+
+/** The same for one-byte truth values, 0 or 1; `kind` as in the constants above. */
 export function bools(
   kind: i32,
   a: usize,
@@ -306,21 +357,35 @@ export function bools(
   y: usize,
   rows: i32,
   columns: i32,
+  outer: i32,
+  table: usize,
+  begin: i32,
+  end: i32,
 ): void {
-  for (let r = 0; r < rows; r++, a += a1, b += b1) {
-    let p = a;
-    let q = b;
-    for (const end = y + columns; y < end; y++, p += a0, q += b0) {
-      const u = load<u8>(p);
-      const v = load<u8>(q);
-      let result: u8 = 0;
-      if (kind == AND) result = u & v;
-      else if (kind == OR) result = u | v;
-      else if (kind == BOOL_EQUAL) result = <u8>(u == v);
-      else if (kind == BOOL_NOT_EQUAL) result = <u8>(u != v);
-      else if (kind == BOOL_LESS) result = <u8>(u < v);
-      else if (kind == BOOL_LESS_EQUAL) result = <u8>(u <= v);
-      store<u8>(y, result);
+  const pieces = (columns + PIECE - 1) / PIECE;
+  const limit = y + firstOf(end, columns, pieces);
+  y += firstOf(begin, columns, pieces);
+  let column = (begin % pieces) * PIECE;
+  let row = begin / pieces;
+  let plane = row / rows;
+  row %= rows;
+  while (y < limit) {
+    seek(table, outer, 2, plane++);
+    let p = a + plane0 + row * a1;
+    let q = b + plane1 + row * b1;
+    for (; row < rows && y < limit; row++, column = 0) {
+      const stop = min(y + (columns - column), limit);
+      let s = p + column * a0;
+      let t = q + column * b0;
+      for (; y < stop; y += 16, s += 16 * a0, t += 16 * b0) {
+        const u = a0 ? v128.load(s) : v128.load8_splat(s);
+        const v = b0 ? v128.load(t) : v128.load8_splat(t);
+        storeUpTo(y, boolsOf(kind, u, v), limit);
+      }
+      y = stop;
+      p += a1;
+      q += b1;
     }
+    row = 0;
   }
 }

@@ -1,63 +1,15 @@
-/* Copies between strided places, and picking by index. Strides and offsets are in elements. */
+import { storeTransposed } from './pack';
+import { element, int, plane0, plane1, seek } from './walk';
 
-/** Side of the square blocks in which a transposition runs: 32 × 32 float32 fill 64 cache lines, twice. */
-const BLOCK = 32;
+/* Copies between strided places, and picking by index. Strides and offsets are in elements; nothing else is written. */
 
 /**
- * Copies elements of T from one strided place to another. `walk` holds, for `rank` axes, the extents, then the strides
- * in `from`, then those in `to`; the last two axes are the inner plane. `index` is room for rank counters.
+ * Copies elements of T from one strided place to another, tile by tile of its planes: `rows` × `columns`, in tiles of
+ * `height` × `width`. Steps from row to row and from column to column are (s1, s0) in `from` and (t1, t0) in `to`. `table`
+ * is that of walk.ts with the strides in `from` and in `to`. A part is a tile.
  */
 @inline
-function copyStrided<T>(from: usize, to: usize, rank: i32, walk: usize, index: usize): void {
-  const outer = rank - 2;
-  const fromStrides = walk + (<usize>rank << 2);
-  const toStrides = fromStrides + (<usize>rank << 2);
-  const last = <usize>(rank - 1) << 2;
-  const rows = load<i32>(walk + last - 4);
-  const columns = load<i32>(walk + last);
-  const s1 = load<i32>(fromStrides + last - 4);
-  const s0 = load<i32>(fromStrides + last);
-  const t1 = load<i32>(toStrides + last - 4);
-  const t0 = load<i32>(toStrides + last);
-  for (let axis = 0; axis < outer; axis++) store<i32>(index + (<usize>axis << 2), 0);
-  for (;;) {
-    if (s0 == 1 && t0 == 1) copyRows<T>(from, s1, to, t1, rows, columns);
-    else if (s0 > s1 && s1 > 0) copyBlocks<T>(from, s1, s0, to, t1, t0, rows, columns);
-    else copyPlane<T>(from, s1, s0, to, t1, t0, rows, columns);
-    let axis = outer - 1;
-    for (; axis >= 0; axis--) {
-      const at = <usize>axis << 2;
-      const extent = load<i32>(walk + at);
-      const next = load<i32>(index + at) + 1;
-      const fromStep = load<i32>(fromStrides + at);
-      const toStep = load<i32>(toStrides + at);
-      if (next < extent) {
-        store<i32>(index + at, next);
-        from += <usize>fromStep * sizeof<T>();
-        to += <usize>toStep * sizeof<T>();
-        break;
-      }
-      store<i32>(index + at, 0);
-      from -= <usize>(fromStep * (extent - 1)) * sizeof<T>();
-      to -= <usize>(toStep * (extent - 1)) * sizeof<T>();
-    }
-    if (axis < 0) return;
-  }
-}
-
-@inline
-function copyRows<T>(from: usize, s1: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
-  const bytes = <usize>columns * sizeof<T>();
-  for (let r = 0; r < rows; r++) {
-    if (columns >= 32) memory.copy(to, from, bytes);
-    else for (let i: usize = 0; i < bytes; i += sizeof<T>()) store<T>(to + i, load<T>(from + i));
-    from += <usize>s1 * sizeof<T>();
-    to += <usize>t1 * sizeof<T>();
-  }
-}
-
-@inline
-function copyPlane<T>(
+function copy<T>(
   from: usize,
   s1: i32,
   s0: i32,
@@ -66,7 +18,110 @@ function copyPlane<T>(
   t0: i32,
   rows: i32,
   columns: i32,
+  height: i32,
+  width: i32,
+  outer: i32,
+  table: usize,
+  begin: i32,
+  end: i32,
 ): void {
+  const across = (columns + width - 1) / width;
+  const down = (rows + height - 1) / height;
+  let tile = begin / across;
+  let column = begin % across;
+  let plane = tile / down;
+  let row = tile % down;
+  for (let part = begin; part < end; ) {
+    seek(table, outer, 2, plane++);
+    const source = from + <usize>plane0 * sizeof<T>();
+    const target = to + <usize>plane1 * sizeof<T>();
+    for (; row < down && part < end; row++, column = 0) {
+      for (; column < across && part < end; column++, part++) {
+        const r = row * height;
+        const c = column * width;
+        const s = source + <usize>(r * s1 + c * s0) * sizeof<T>();
+        const t = target + <usize>(r * t1 + c * t0) * sizeof<T>();
+        const h = min(height, rows - r);
+        const w = min(width, columns - c);
+        if (t0 == 1 && s0 == 1) copyRows<T>(s, s1, t, t1, h, w);
+        else if (t0 == 1 && s0 == 0) repeatRows<T>(s, s1, t, t1, h, w);
+        else if (sizeof<T>() == 4 && t0 == 1 && s1 == 1) transpose(s, s0, t, t1, h, w);
+        else copyElements<T>(s, s1, s0, t, t1, t0, h, w);
+      }
+    }
+    row = 0;
+  }
+}
+
+@inline
+function copyRows<T>(from: usize, s1: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
+  const bytes = <usize>columns * sizeof<T>();
+  for (let r = 0; r < rows; r++) {
+    copyBytes(to, from, bytes);
+    from += <usize>s1 * sizeof<T>();
+    to += <usize>t1 * sizeof<T>();
+  }
+}
+
+@inline
+function copyBytes(to: usize, from: usize, bytes: usize): void {
+  if (bytes >= 512) {
+    memory.copy(to, from, bytes);
+    return;
+  }
+  const vectors = from + (bytes & ~15);
+  for (; from < vectors; from += 16, to += 16) v128.store(to, v128.load(from));
+  if (bytes & 8) {
+    store<u64>(to, load<u64>(from));
+    from += 8;
+    to += 8;
+  }
+  if (bytes & 4) {
+    store<u32>(to, load<u32>(from));
+    from += 4;
+    to += 4;
+  }
+  for (const last = from + (bytes & 3); from < last; from++, to++) store<u8>(to, load<u8>(from));
+}
+
+/** One element per row. */
+@inline
+function repeatRows<T>(from: usize, s1: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
+  for (let r = 0; r < rows; r++) {
+    const value = load<T>(from);
+    let t = to;
+    if (sizeof<T>() == 4) {
+      const each = v128.load32_splat(from);
+      for (const whole = t + (<usize>(columns & ~3) << 2); t < whole; t += 16) v128.store(t, each);
+    }
+    for (const last = to + <usize>columns * sizeof<T>(); t < last; t += sizeof<T>()) store<T>(t, value);
+    from += <usize>s1 * sizeof<T>();
+    to += <usize>t1 * sizeof<T>();
+  }
+}
+
+/** Rows are neighbours in `from` and columns in `to`: blocks of 4 × 4 in registers. */
+@inline
+function transpose(from: usize, s0: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
+  const sourceStep = <usize>s0 << 2;
+  const targetStep = <usize>t1 << 2;
+  let r = 0;
+  for (; r + 4 <= rows; r += 4, from += 16, to += targetStep << 2) {
+    let s = from;
+    let t = to;
+    let c = 0;
+    for (; c + 4 <= columns; c += 4, t += 16, s += sourceStep << 2) {
+      const c0 = v128.load(s);
+      const c1 = v128.load(s + sourceStep);
+      const c2 = v128.load(s + 2 * sourceStep);
+      storeTransposed(t, targetStep, c0, c1, c2, v128.load(s + 3 * sourceStep));
+    }
+    if (c < columns) copyElements<u32>(s, 1, s0, t, t1, 1, 4, columns - c);
+  }
+  if (r < rows) copyElements<u32>(from, 1, s0, to, t1, 1, rows - r, columns);
+}
+
+function copyElements<T>(from: usize, s1: i32, s0: i32, to: usize, t1: i32, t0: i32, rows: i32, columns: i32): void {
   for (let r = 0; r < rows; r++) {
     let s = from;
     let t = to;
@@ -80,101 +135,86 @@ function copyPlane<T>(
   }
 }
 
-/** Block by block, so that the lines of both sides are used whole while they are in the cache. */
-@inline
-function copyBlocks<T>(
-  from: usize,
-  s1: i32,
-  s0: i32,
-  to: usize,
-  t1: i32,
-  t0: i32,
-  rows: i32,
-  columns: i32,
-): void {
-  for (let r = 0; r < rows; r += BLOCK) {
-    for (let c = 0; c < columns; c += BLOCK) {
-      copyPlane<T>(
-        from + <usize>(r * s1 + c * s0) * sizeof<T>(),
-        s1,
-        s0,
-        to + <usize>(r * t1 + c * t0) * sizeof<T>(),
-        t1,
-        t0,
-        min(BLOCK, rows - r),
-        min(BLOCK, columns - c),
-      );
-    }
-  }
+export function copy32(from: usize, s1: i32, s0: i32, to: usize, t1: i32, t0: i32, rows: i32, columns: i32, height: i32, width: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  copy<u32>(from, s1, s0, to, t1, t0, rows, columns, height, width, outer, table, begin, end);
 }
-
-export function copy32(from: usize, to: usize, rank: i32, walk: usize, index: usize): void {
-  copyStrided<u32>(from, to, rank, walk, index);
-}
-
-export function copy8(from: usize, to: usize, rank: i32, walk: usize, index: usize): void {
-  copyStrided<u8>(from, to, rank, walk, index);
+export function copy8(from: usize, s1: i32, s0: i32, to: usize, t1: i32, t0: i32, rows: i32, columns: i32, height: i32, width: i32, outer: i32, table: usize, begin: i32, end: i32): void {
+  copy<u8>(from, s1, s0, to, t1, t0, rows, columns, height, width, outer, table, begin, end);
 }
 
 /** Position of the first index outside [0, extent); −1 if there is none. */
 export function badIndex(indices: usize, n: i32, extent: i32): i32 {
   for (let i = 0; i < n; i++) {
-    const at = load<i32>(indices + (<usize>i << 2));
+    const at = int(indices, i);
     if (at < 0 || at >= extent) return i;
   }
   return -1;
 }
 
-/** `outer` times: the pieces of `bytes` bytes at the given indices of an axis of that extent. */
+/** A part is one piece of `bytes` bytes: outer index by outer index, those at the `count` indices of an axis of that extent. */
 export function gather(
   x: usize,
   indices: usize,
   count: i32,
   extent: i32,
-  outer: i32,
   bytes: i32,
   y: usize,
+  begin: i32,
+  end: i32,
 ): void {
-  for (let o = 0; o < outer; o++) {
-    for (let k = 0; k < count; k++) {
-      const at = x + <usize>(o * extent + load<i32>(indices + (<usize>k << 2))) * bytes;
-      if (bytes == 4) store<u32>(y, load<u32>(at));
-      else memory.copy(y, at, bytes);
-      y += bytes;
-    }
+  let o = begin / count;
+  let k = begin % count;
+  y += <usize>begin * bytes;
+  for (let part = begin; part < end; part++, y += bytes) {
+    const at = x + <usize>(o * extent + int(indices, k)) * bytes;
+    if (bytes == 4) store<u32>(y, load<u32>(at));
+    else copyBytes(y, at, bytes);
+    if (++k < count) continue;
+    k = 0;
+    o++;
   }
 }
 
+/** Elements of the inner extent that a part of `scatterAdd` takes. `SCATTER_WIDTH` in src/movement.ts is the same. */
+const WIDTH = 256;
+
+/** A part is a piece of the inner extent of one outer index: it goes through all indices, in order. */
 @inline
-function scatter<T>(y: usize, indices: usize, count: i32, size: i32, outer: i32, inner: i32, to: usize): void {
-  for (let o = 0; o < outer; o++) {
-    for (let k = 0; k < count; k++) {
-      let t = to + (<usize>((o * size + load<i32>(indices + (<usize>k << 2))) * inner) << 2);
-      for (let i = 0; i < inner; i++, t += 4, y += 4) store<T>(t, load<T>(t) + load<T>(y));
+function scatter<T>(
+  y: usize,
+  indices: usize,
+  count: i32,
+  size: i32,
+  inner: i32,
+  to: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const pieces = (inner + WIDTH - 1) / WIDTH;
+  const row = <usize>inner << 2;
+  for (let part = begin; part < end; part++) {
+    const o = part / pieces;
+    const first = (part % pieces) * WIDTH;
+    const bytes = <usize>min(WIDTH, inner - first) << 2;
+    const target = element(to, o * size * inner + first);
+    for (let i = 0, t = target; i < size; i++, t += row) memory.fill(t, 0, bytes);
+    let s = element(y, o * count * inner + first);
+    for (let k = 0; k < count; k++, s += row) {
+      const t = element(target, int(indices, k) * inner);
+      let i: usize = 0;
+      for (const whole = bytes & ~15; i < whole; i += 16) {
+        const a = v128.load(t + i);
+        const b = v128.load(s + i);
+        v128.store(t + i, isFloat<T>() ? f32x4.add(a, b) : i32x4.add(a, b));
+      }
+      for (; i < bytes; i += 4) store<T>(t + i, load<T>(t + i) + load<T>(s + i));
     }
   }
 }
 
-export function scatterAdd_float(
-  y: usize,
-  indices: usize,
-  count: i32,
-  size: i32,
-  outer: i32,
-  inner: i32,
-  to: usize,
-): void {
-  scatter<f32>(y, indices, count, size, outer, inner, to);
+export function scatterAdd_float(y: usize, indices: usize, count: i32, size: i32, inner: i32, to: usize, begin: i32, end: i32): void {
+  scatter<f32>(y, indices, count, size, inner, to, begin, end);
 }
-
-export function scatterAdd_int(
-  y: usize,
-  indices: usize,
-  count: i32,
-  size: i32,
-  outer: i32,
-  inner: i32,
-  to: usize,
-): void {
-  scatter<i32>(y, indices, count, size, outer, inner, to);
+export function scatterAdd_int(y: usize, indices: usize, count: i32, size: i32, inner: i32, to: usize, begin: i32, end: i32): void {
+  scatter<i32>(y, indices, count, size, inner, to, begin, end);
 }

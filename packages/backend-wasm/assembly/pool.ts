@@ -1,118 +1,217 @@
-import { element, int, storeLanes } from './lanes';
+import { storeUpTo } from './convert';
+import { element, int } from './walk';
+import {
+  CHANNEL,
+  CHANNELS,
+  COUNTS,
+  firstWhole,
+  FROM,
+  high,
+  KERNEL,
+  LAST,
+  lastWhole,
+  low,
+  OUT,
+  SAMPLE,
+  startOf,
+  STRIDE,
+  tapStep,
+  TO,
+} from './window';
 
-/* Pools on the packed copy of four channels; see lanes.ts. */
+/* Pools, in place: four neighbours of a row of results together in channels-first, four channels in channels-last. */
 
-/** NaN wins, and so does the first of equals (which shows in zeros of different sign). */
-export function maxima(
-  x: usize,
-  bases: usize,
-  n: i32,
-  terms: usize,
-  taps: i32,
-  y: usize,
-  rows: usize,
-  step: i32,
-  lanes: i32,
-): void {
-  for (let i = 0; i < n; i++) {
-    const base = element(x, int(bases, i));
-    let best = f32x4.splat(-Infinity);
-    for (let t = 0; t < taps; t++) {
-      const v = v128.load(element(base, int(terms, t)));
-      best = v128.bitselect(v, best, v128.or(f32x4.gt(v, best), f32x4.ne(v, v)));
-    }
-    storeLanes(element(y, int(rows, i)), step, lanes, best);
-  }
-}
+const MAX = 0;
+const AVERAGE = 1;
 
-/**
- * Adds each window's gradient where its first NaN is, or else its first maximum. `offsets` tells which points are
- * padding: a window that holds nothing but −Infinity has its maximum at the first tap that is not.
- */
-export function toMaxima(
-  x: usize,
-  bases: usize,
-  n: i32,
-  terms: usize,
-  taps: i32,
-  offsets: usize,
-  gy: usize,
-  rows: usize,
-  step: i32,
-  lanes: i32,
-  sums: usize,
-): void {
-  for (let i = 0; i < n; i++) {
-    const start = int(bases, i);
-    let best = f32x4.splat(-Infinity);
-    let where = i32x4.splat(-1);
-    let nan = i32x4.splat(0);
-    for (let t = 0; t < taps; t++) {
-      const at = start + int(terms, t);
-      const v = v128.load(element(x, at));
-      const isNaN = f32x4.ne(v, v);
-      const real = i32x4.splat(int(offsets, at >> 2) >= 0 ? -1 : 0);
-      const first = v128.and(i32x4.lt_s(where, i32x4.splat(0)), real);
-      const wins = v128.andnot(v128.or(v128.or(f32x4.gt(v, best), isNaN), first), nan);
-      best = v128.bitselect(v, best, wins);
-      where = v128.bitselect(i32x4.splat(t), where, wins);
-      nan = v128.or(nan, isNaN);
-    }
-    const g = element(gy, int(rows, i));
-    const to = element(sums, start);
-    give(to, terms, i32x4.extract_lane(where, 0), g);
-    if (lanes > 1) give(to + 4, terms, i32x4.extract_lane(where, 1), element(g, step));
-    if (lanes > 2) give(to + 8, terms, i32x4.extract_lane(where, 2), element(g, 2 * step));
-    if (lanes > 3) give(to + 12, terms, i32x4.extract_lane(where, 3), element(g, 3 * step));
-  }
+/** Four elements `stride` apart. */
+@inline
+export function four(x: usize, stride: i32): v128 {
+  if (stride == 1) return v128.load(x);
+  if (stride == 2) return i32x4.shuffle(v128.load(x), v128.load(x, 16), 0, 2, 4, 6);
+  let v = v128.load32_zero(x);
+  v = v128.load32_lane(element(x, stride), v, 1);
+  v = v128.load32_lane(element(x, 2 * stride), v, 2);
+  return v128.load32_lane(element(x, 3 * stride), v, 3);
 }
 
 @inline
-function give(to: usize, terms: usize, tap: i32, g: usize): void {
-  if (tap < 0) return;
-  const at = element(to, int(terms, tap));
-  store<f32>(at, load<f32>(at) + load<f32>(g));
+function begin4(kind: i32): v128 {
+  return f32x4.splat(kind == MAX ? -Infinity : 0);
 }
 
-/** Sums over the taps (+0 from the padding changes none), divided by the window's count. */
-export function averages(
-  x: usize,
-  bases: usize,
-  n: i32,
-  terms: usize,
-  taps: i32,
-  counts: usize,
-  y: usize,
-  rows: usize,
-  step: i32,
-  lanes: i32,
-): void {
-  for (let i = 0; i < n; i++) {
-    const base = element(x, int(bases, i));
-    let sum = f32x4.splat(0);
-    for (let t = 0; t < taps; t++) sum = f32x4.add(sum, v128.load(element(base, int(terms, t))));
-    const mean = f32x4.div(sum, f32x4.convert_i32x4_s(i32x4.splat(int(counts, i))));
-    storeLanes(element(y, int(rows, i)), step, lanes, mean);
+/** A maximum keeps the first of equals (which shows in zeros of different sign) and leaves out NaN, which `nan` notes. */
+@inline
+function more(kind: i32, sum: v128, v: v128): v128 {
+  return kind == MAX ? f32x4.pmax(sum, v) : f32x4.add(sum, v);
+}
+
+@inline
+function note(kind: i32, nan: v128, v: v128): v128 {
+  return kind == MAX ? v128.or(nan, f32x4.ne(v, v)) : nan;
+}
+
+@inline
+function done(kind: i32, sum: v128, nan: v128, count: f32): v128 {
+  return kind == MAX ? v128.or(sum, nan) : f32x4.div(sum, f32x4.splat(count));
+}
+
+/** One result of a row; `x` is where the row's windows begin but for the column. */
+function one(kind: i32, t: usize, x: usize, oz: i32, oy: i32, ox: i32, count: f32): f32 {
+  const at = element(x, startOf(t, 2, ox) * int(t, FROM + 2));
+  let sum: f32 = kind == MAX ? -Infinity : 0;
+  for (let z = low(t, 0, oz), z1 = high(t, 0, oz); z < z1; z++)
+    for (let y = low(t, 1, oy), y1 = high(t, 1, oy); y < y1; y++) {
+      let s = at + <usize>z * tapStep(t, 0) + <usize>y * tapStep(t, 1);
+      const x0 = low(t, 2, ox);
+      s += <usize>x0 * tapStep(t, 2);
+      for (let k = x0, x1 = high(t, 2, ox); k < x1; k++, s += tapStep(t, 2)) {
+        const v = load<f32>(s);
+        if (kind != MAX) sum += v;
+        else if (v > sum || v != v) sum = v;
+      }
+    }
+  return kind == MAX ? sum : sum / count;
+}
+
+/** A row of results of one channel. */
+@inline
+function rowFirst(kind: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, counts: i32, columnCounts: usize): void {
+  const width = int(t, OUT + 2);
+  const stride = int(t, STRIDE + 2) * int(t, FROM + 2);
+  const first = firstWhole(t);
+  const last = lastWhole(t, first);
+  const z0 = low(t, 0, oz);
+  const z1 = high(t, 0, oz);
+  const y0 = low(t, 1, oy);
+  const y1 = high(t, 1, oy);
+  const stepZ = tapStep(t, 0);
+  const stepY = tapStep(t, 1);
+  const stepX = tapStep(t, 2);
+  const taps = int(t, KERNEL + 2);
+  const whole = last - first >= 4;
+  for (let ox = 0; ox < width; ) {
+    if (!whole || ox < first || ox >= last) {
+      const count: f32 = kind == MAX ? 1 : <f32>(counts * int(columnCounts, ox));
+      store<f32>(element(y, ox), one(kind, t, x, oz, oy, ox, count));
+      ox++;
+      continue;
+    }
+    // The last four of the whole windows may be computed again.
+    const at = min(ox, last - 4);
+    const from = element(x, startOf(t, 2, at) * int(t, FROM + 2));
+    let sum = begin4(kind);
+    let nan = i32x4.splat(0);
+    for (let z = z0; z < z1; z++)
+      for (let r = y0; r < y1; r++) {
+        let s = from + <usize>z * stepZ + <usize>r * stepY;
+        for (let k = 0; k < taps; k++, s += stepX) {
+          const v = four(s, stride);
+          sum = more(kind, sum, v);
+          nan = note(kind, nan, v);
+        }
+      }
+    const count: f32 = kind == MAX ? 1 : <f32>(counts * int(columnCounts, at));
+    v128.store(element(y, at), done(kind, sum, nan, count));
+    ox = at + 4;
   }
 }
 
-/** Adds each window's share to the sums under its taps; `gy` is packed, four channels per position. */
-export function spread(
-  gy: usize,
-  bases: usize,
-  n: i32,
-  terms: usize,
-  taps: i32,
-  counts: usize,
-  sums: usize,
-): void {
-  for (let i = 0; i < n; i++) {
-    const count = f32x4.convert_i32x4_s(i32x4.splat(int(counts, i)));
-    const share = f32x4.div(v128.load(element(gy, 4 * i)), count);
-    const base = element(sums, int(bases, i));
-    for (let t = 0; t < taps; t++) {
-      const at = element(base, int(terms, t));
-      v128.store(at, f32x4.add(v128.load(at), share));
+/** A row of results of all channels. */
+@inline
+function rowLast(kind: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, counts: i32, columnCounts: usize): void {
+  const width = int(t, OUT + 2);
+  const bytes = <usize>int(t, CHANNELS) << 2;
+  const z0 = low(t, 0, oz);
+  const z1 = high(t, 0, oz);
+  const y0 = low(t, 1, oy);
+  const y1 = high(t, 1, oy);
+  const stepZ = tapStep(t, 0);
+  const stepY = tapStep(t, 1);
+  const stepX = tapStep(t, 2);
+  for (let ox = 0; ox < width; ox++, y += bytes) {
+    const from = element(x, startOf(t, 2, ox) * int(t, FROM + 2));
+    const x0 = low(t, 2, ox);
+    const x1 = high(t, 2, ox);
+    const count: f32 = kind == MAX ? 1 : <f32>(counts * int(columnCounts, ox));
+    let c: usize = 0;
+    for (; c + 64 <= bytes; c += 64) {
+      let s0 = begin4(kind);
+      let s1 = s0;
+      let s2 = s0;
+      let s3 = s0;
+      let n0 = i32x4.splat(0);
+      let n1 = n0;
+      let n2 = n0;
+      let n3 = n0;
+      for (let z = z0; z < z1; z++)
+        for (let r = y0; r < y1; r++) {
+          let s = from + c + <usize>z * stepZ + <usize>r * stepY + <usize>x0 * stepX;
+          for (let k = x0; k < x1; k++, s += stepX) {
+            const v0 = v128.load(s);
+            const v1 = v128.load(s, 16);
+            const v2 = v128.load(s, 32);
+            const v3 = v128.load(s, 48);
+            s0 = more(kind, s0, v0);
+            s1 = more(kind, s1, v1);
+            s2 = more(kind, s2, v2);
+            s3 = more(kind, s3, v3);
+            n0 = note(kind, n0, v0);
+            n1 = note(kind, n1, v1);
+            n2 = note(kind, n2, v2);
+            n3 = note(kind, n3, v3);
+          }
+        }
+      v128.store(y + c, done(kind, s0, n0, count));
+      v128.store(y + c, done(kind, s1, n1, count), 16);
+      v128.store(y + c, done(kind, s2, n2, count), 32);
+      v128.store(y + c, done(kind, s3, n3, count), 48);
+    }
+    for (; c < bytes; c += 16) {
+      let sum = begin4(kind);
+      let nan = i32x4.splat(0);
+      for (let z = z0; z < z1; z++)
+        for (let r = y0; r < y1; r++) {
+          let s = from + c + <usize>z * stepZ + <usize>r * stepY + <usize>x0 * stepX;
+          for (let k = x0; k < x1; k++, s += stepX) {
+            const v = v128.load(s);
+            sum = more(kind, sum, v);
+            nan = note(kind, nan, v);
+          }
+        }
+      storeUpTo(y + c, done(kind, sum, nan, count), y + bytes);
     }
   }
+}
+
+/** A part is a row of results, of one channel or in channels-last of all. */
+@inline
+function pool(kind: i32, t: usize, x: usize, y: usize, begin: i32, end: i32): void {
+  const last = int(t, LAST);
+  const height = int(t, OUT + 1);
+  const depth = int(t, OUT);
+  const channels = last ? 1 : int(t, CHANNELS);
+  const rowCounts = element(t, COUNTS + depth);
+  const columnCounts = element(rowCounts, height);
+  for (let part = begin; part < end; part++) {
+    const oy = part % height;
+    let rest = part / height;
+    const oz = rest % depth;
+    rest /= depth;
+    const c = rest % channels;
+    const n = rest / channels;
+    const counts = kind == MAX ? 1 : int(t, COUNTS + oz) * int(rowCounts, oy);
+    const at = n * int(t, FROM + SAMPLE) + c * int(t, FROM + CHANNEL);
+    const from = at + startOf(t, 0, oz) * int(t, FROM) + startOf(t, 1, oy) * int(t, FROM + 1);
+    const to = n * int(t, TO + SAMPLE) + c * int(t, TO + CHANNEL) + oz * int(t, TO) + oy * int(t, TO + 1);
+    if (last) rowLast(kind, t, element(x, from), element(y, to), oz, oy, counts, columnCounts);
+    else rowFirst(kind, t, element(x, from), element(y, to), oz, oy, counts, columnCounts);
+  }
+}
+
+export function maxPool(t: usize, x: usize, y: usize, begin: i32, end: i32): void {
+  pool(MAX, t, x, y, begin, end);
+}
+export function avgPool(t: usize, x: usize, y: usize, begin: i32, end: i32): void {
+  pool(AVERAGE, t, x, y, begin, end);
 }

@@ -1,21 +1,26 @@
+import { storeUpTo } from './convert';
+import { own } from './thread';
+import { element, int, plane0, seek } from './walk';
+
 /*
- * Output k starts at element `kept[k / lanes] + k mod lanes`; from there, its elements in row-major order are
- * `runs[r] + i · step`, i < length, run after run. `lanes` outputs lie side by side in the input.
+ * Output k of a reduction starts at an element of the input that `seek` finds (walk.ts); from there, its elements in
+ * row-major order are `runs[r] + i · step`, i < length, run after run. `lanes` outputs may lie side by side in the input.
+ * The elements are cut in blocks: each is reduced on its own, which any thread may do, and `y` takes the blocks' results,
+ * block by block, each with its lanes. Then they are reduced in order.
  */
 
-/** Elements per block of a sum, and the interleaved partial sums in it (the contract of `reduce`). */
+/** Elements per block, which is the contract's for sums; `BLOCK` in src/reduce.ts is the same. */
 const BLOCK = 1024;
+/** The interleaved partial sums in a block. */
 const PARTIALS = 8;
+/** Outputs side by side that are reduced together. `WIDTH` in src/reduce.ts is the same. */
+const WIDTH = 256;
 
-@inline
-function at(table: usize, i: i32): i32 {
-  return load<i32>(table + (<usize>i << 2));
-}
-
-@inline
-function element(x: usize, i: i32): usize {
-  return x + (<usize>i << 2);
-}
+const SUM = 0;
+const INT_SUM = 1;
+const MAX = 2;
+const INT_MAX = 3;
+const BOOL_MAX = 4;
 
 /** ((p0+p1)+(p2+p3))+((p4+p5)+(p6+p7)) */
 @inline
@@ -47,127 +52,231 @@ function sumBlock(x: usize, n: i32): f32 {
   return combine(low, high);
 }
 
-/** One output at a time. Elements that are not neighbours are first laid side by side, a block at a time. */
-export function sumRows(
+/** int32 sums wrap, so their order does not show. */
+function sumInts(x: usize, n: i32): i32 {
+  let sum = i32x4.splat(0);
+  for (const whole = element(x, n & ~3); x < whole; x += 16) sum = i32x4.add(sum, v128.load(x));
+  let total = i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1);
+  total += i32x4.extract_lane(sum, 2) + i32x4.extract_lane(sum, 3);
+  for (let i = 0; i < (n & 3); i++) total += int(x, i);
+  return total;
+}
+
+/** NaN wins, and so does the first of equals (which shows in zeros of different sign). */
+function maxBlock(x: usize, n: i32): f32 {
+  const start = x;
+  let best: f32 = -Infinity;
+  if (n >= 4) {
+    // Of −0 and +0 a lane keeps its first; `firstZero` says which of them is the first of all.
+    let most = v128.load(x);
+    let nan = f32x4.ne(most, most);
+    for (const whole = element(x, n & ~3); x < whole; x += 16) {
+      const v = v128.load(x);
+      most = f32x4.pmax(most, v);
+      nan = v128.or(nan, f32x4.ne(v, v));
+    }
+    if (v128.any_true(nan)) return NaN;
+    best = max(
+      max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+      max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+    );
+    n &= 3;
+  }
+  for (let i = 0; i < n; i++) best = max(best, load<f32>(element(x, i)));
+  return best == 0 ? firstZero(start) : best;
+}
+
+function firstZero(x: usize): f32 {
+  while (load<f32>(x) != 0) x += 4;
+  return load<f32>(x);
+}
+
+function maxInts(x: usize, n: i32): i32 {
+  let best = int(x, 0);
+  if (n >= 4) {
+    let most = v128.load(x);
+    for (const whole = element(x, n & ~3); x < whole; x += 16) most = i32x4.max_s(most, v128.load(x));
+    best = max(
+      max(i32x4.extract_lane(most, 0), i32x4.extract_lane(most, 1)),
+      max(i32x4.extract_lane(most, 2), i32x4.extract_lane(most, 3)),
+    );
+    n &= 3;
+  }
+  for (let i = 0; i < n; i++) best = max(best, int(x, i));
+  return best;
+}
+
+function maxBools(x: usize, n: i32): u8 {
+  for (let i = 0; i < n; i++) if (load<u8>(x + i)) return 1;
+  return 0;
+}
+
+/** Lays elements `first` to `first + n` of the output whose elements begin at x side by side. */
+function collect(x: usize, shift: i32, runs: usize, length: i32, first: i32, n: i32, to: usize): void {
+  let run = first / length;
+  let i = first % length;
+  for (const stop = to + (<usize>n << shift); to < stop; run++, i = 0) {
+    let s = x + ((<usize>(int(runs, run) + i)) << shift);
+    const end = min(to + (<usize>(length - i) << shift), stop);
+    // Whole vectors: the next run overwrites what is too much.
+    for (let t = to; t < end; t += 16, s += 16) v128.store(t, v128.load(s));
+    to = end;
+  }
+}
+
+/** Part: block by block of each output, whose elements are neighbours within runs. `block` is room for one, per thread. */
+@inline
+function rows(
+  kind: i32,
   x: usize,
-  kept: usize,
-  count: i32,
+  outer: i32,
+  table: usize,
   runs: usize,
   runCount: i32,
   length: i32,
-  step: i32,
+  blocks: i32,
   y: usize,
   block: usize,
+  begin: i32,
+  end: i32,
 ): void {
-  const inOnePiece = runCount == 1 && (step == 1 || length == 1);
-  for (let k = 0; k < count; k++) {
-    const start = at(kept, k);
-    let total: f32 = 0;
-    if (inOnePiece) {
-      const from = start + at(runs, 0);
-      for (let i = 0; i < length; i += BLOCK) total += sumBlock(element(x, from + i), min(BLOCK, length - i));
-    } else {
-      let filled = 0;
-      for (let r = 0; r < runCount; r++) {
-        let s = element(x, start + at(runs, r));
-        for (let i = 0; i < length; i++, s += <usize>step << 2) {
-          store<f32>(element(block, filled), load<f32>(s));
-          if (++filled < BLOCK) continue;
-          total += sumBlock(block, BLOCK);
-          filled = 0;
-        }
+  const shift = kind == BOOL_MAX ? 0 : 2;
+  const room = own(block, BLOCK * 4 + 16);
+  const total = runCount * length;
+  let k = begin / blocks;
+  let first = (begin % blocks) * BLOCK;
+  seek(table, outer, 1, k);
+  for (let part = begin; part < end; part++) {
+    const n = min(BLOCK, total - first);
+    const start = x + (<usize>plane0 << shift);
+    let s = start + (<usize>(int(runs, 0) + first) << shift);
+    if (runCount > 1) {
+      const run = first / length;
+      const i = first % length;
+      s = start + (<usize>(int(runs, run) + i) << shift);
+      if (i + n > length) {
+        collect(start, shift, runs, length, first, n, room);
+        s = room;
       }
-      if (filled > 0) total += sumBlock(block, filled);
     }
-    store<f32>(element(y, k), total);
+    const to = y + (<usize>part << shift);
+    if (kind == SUM) store<f32>(to, sumBlock(s, n));
+    else if (kind == INT_SUM) store<i32>(to, sumInts(s, n));
+    else if (kind == MAX) store<f32>(to, maxBlock(s, n));
+    else if (kind == INT_MAX) store<i32>(to, maxInts(s, n));
+    else store<u8>(to, maxBools(s, n));
+    first += BLOCK;
+    if (first < total) continue;
+    first = 0;
+    if (part + 1 < end) seek(table, outer, 1, ++k);
   }
 }
 
-/** Outputs that are summed side by side. */
-const WIDTH = 256;
+export function sumRows_float(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
+  rows(SUM, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
+}
+export function sumRows_int(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
+  rows(INT_SUM, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
+}
+export function maxRows_float(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
+  rows(MAX, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
+}
+export function maxRows_int(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
+  rows(INT_MAX, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
+}
+export function maxRows_bool(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
+  rows(BOOL_MAX, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
+}
 
-/** Neighbouring outputs side by side: rows of the input are added to rows of partial sums (8 × 256 of them). */
-export function sumLanes(
+/** NaN wins, and so does the first of equals. */
+@inline
+function better(kind: i32, best: v128, v: v128): v128 {
+  if (kind == MAX) return v128.bitselect(v, best, v128.or(f32x4.gt(v, best), f32x4.ne(v, v)));
+  if (kind == INT_MAX) return i32x4.max_s(best, v);
+  if (kind == BOOL_MAX) return v128.or(best, v);
+  if (kind == INT_SUM) return i32x4.add(best, v);
+  return f32x4.add(best, v);
+}
+
+/**
+ * Part: up to 256 of the lanes of a block; output by output, block by block. Whole vectors of outputs are reduced into
+ * rows of `partials`, of which a float sum has eight; `partials` is room for these, per thread.
+ */
+@inline
+function lanesOf(
+  kind: i32,
   x: usize,
-  kept: usize,
-  count: i32,
+  outer: i32,
+  table: usize,
   lanes: i32,
   runs: usize,
   runCount: i32,
   length: i32,
   step: i32,
+  blocks: i32,
   y: usize,
   partials: usize,
+  begin: i32,
+  end: i32,
 ): void {
-  const width = min(WIDTH, (lanes + 3) & ~3);
-  const rowBytes = <usize>width << 2;
-  for (let k = 0; k < count; k++) {
-    for (let lane = 0; lane < lanes; lane += width) {
-      const n = min(width, lanes - lane);
-      const out = element(y, k * lanes + lane);
-      memory.fill(out, 0, <usize>n << 2);
-      memory.fill(partials, 0, rowBytes * PARTIALS);
-      let inBlock = 0;
-      for (let r = 0; r < runCount; r++) {
-        let s = element(x, at(kept, k) + lane + at(runs, r));
-        for (let i = 0; i < length; i++, s += <usize>step << 2) {
-          const row = partials + <usize>(inBlock & 7) * rowBytes;
-          let p = s;
-          for (let t = row, end = row + (<usize>n << 2); t < end; t += 16, p += 16) {
-            v128.store(t, f32x4.add(v128.load(t), v128.load(p)));
-          }
-          if (++inBlock < BLOCK) continue;
-          addPartials(partials, rowBytes, n, out);
-          inBlock = 0;
-        }
+  const shift = kind == BOOL_MAX ? 0 : 2;
+  const rowBytes: usize = WIDTH << 2;
+  const room = own(partials, (PARTIALS * WIDTH) << 2);
+  const across = (lanes + WIDTH - 1) / WIDTH;
+  const total = runCount * length;
+  for (let part = begin; part < end; part++) {
+    const lane = (part % across) * WIDTH;
+    const block = part / across;
+    const bytes = <usize>min(WIDTH, lanes - lane) << shift;
+    seek(table, outer, 1, block / blocks);
+    const first = (block % blocks) * BLOCK;
+    const n = min(BLOCK, total - first);
+    let run = first / length;
+    let i = first % length;
+    const start = x + (<usize>(plane0 + lane) << shift);
+    let s = start + (<usize>(int(runs, run) + i * step) << shift);
+    if (kind == SUM) memory.fill(room, 0, rowBytes * PARTIALS);
+    for (let e = 0; e < n; e++) {
+      const row = kind == SUM ? room + <usize>(e & 7) * rowBytes : room;
+      if (kind != SUM && e == 0) for (let q: usize = 0; q < bytes; q += 16) v128.store(row + q, v128.load(s + q));
+      else for (let q: usize = 0; q < bytes; q += 16) v128.store(row + q, better(kind, v128.load(row + q), v128.load(s + q)));
+      s += <usize>step << shift;
+      if (++i < length || e + 1 == n) continue;
+      i = 0;
+      s = start + (<usize>int(runs, ++run) << shift);
+    }
+    let to = y + (<usize>(block * lanes + lane) << shift);
+    const limit = to + bytes;
+    for (let p = room; to < limit; to += 16, p += 16) {
+      if (kind != SUM) storeUpTo(to, v128.load(p), limit);
+      else {
+        const low = f32x4.add(f32x4.add(v128.load(p), partial(p, 1)), f32x4.add(partial(p, 2), partial(p, 3)));
+        const high = f32x4.add(f32x4.add(partial(p, 4), partial(p, 5)), f32x4.add(partial(p, 6), partial(p, 7)));
+        storeUpTo(to, f32x4.add(low, high), limit);
       }
-      if (inBlock > 0) addPartials(partials, rowBytes, n, out);
     }
   }
 }
 
-/** Adds a block's sums to the totals, and clears the partial sums. */
-function addPartials(p: usize, rowBytes: usize, n: i32, out: usize): void {
-  const start = p;
-  for (const end = out + (<usize>n << 2); out < end; out += 16, p += 16) {
-    let q = p;
-    const p0 = v128.load(q);
-    const p1 = v128.load((q += rowBytes));
-    const p2 = v128.load((q += rowBytes));
-    const p3 = v128.load((q += rowBytes));
-    const p4 = v128.load((q += rowBytes));
-    const p5 = v128.load((q += rowBytes));
-    const p6 = v128.load((q += rowBytes));
-    const p7 = v128.load(q + rowBytes);
-    const low = f32x4.add(f32x4.add(p0, p1), f32x4.add(p2, p3));
-    const high = f32x4.add(f32x4.add(p4, p5), f32x4.add(p6, p7));
-    v128.store(out, f32x4.add(v128.load(out), f32x4.add(low, high)));
-  }
-  memory.fill(start, 0, rowBytes * PARTIALS);
+@inline
+function partial(p: usize, row: usize): v128 {
+  return v128.load(p + row * (WIDTH << 2));
 }
 
-/** int32 sums wrap, so their order does not show. */
-export function sum_int(
-  x: usize,
-  kept: usize,
-  count: i32,
-  lanes: i32,
-  runs: usize,
-  runCount: i32,
-  length: i32,
-  step: i32,
-  y: usize,
-): void {
-  for (let k = 0; k < count; k++) {
-    for (let lane = 0; lane < lanes; lane++, y += 4) {
-      let total = 0;
-      for (let r = 0; r < runCount; r++) {
-        let s = element(x, at(kept, k) + lane + at(runs, r));
-        for (let i = 0; i < length; i++, s += <usize>step << 2) total += load<i32>(s);
-      }
-      store<i32>(y, total);
-    }
-  }
+export function sumLanes_float(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
+  lanesOf(SUM, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
+}
+export function sumLanes_int(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
+  lanesOf(INT_SUM, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
+}
+export function maxLanes_float(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
+  lanesOf(MAX, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
+}
+export function maxLanes_int(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
+  lanesOf(INT_MAX, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
+}
+export function maxLanes_bool(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
+  lanesOf(BOOL_MAX, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
 }
 
 /** NaN wins, otherwise the first of equal values. */
@@ -176,77 +285,73 @@ function beats<T>(v: T, best: T): bool {
   return v > best || v != v;
 }
 
+/** Reduces the results of `blocks` blocks in order, `lanes` side by side. A part is one output. */
 @inline
-function maxOf<T>(
-  x: usize,
-  kept: usize,
-  count: i32,
-  lanes: i32,
-  runs: usize,
-  runCount: i32,
-  length: i32,
-  step: i32,
-  y: usize,
-): void {
-  for (let k = 0; k < count; k++) {
-    for (let lane = 0; lane < lanes; lane++, y += sizeof<T>()) {
-      const start = at(kept, k) + lane;
-      let best = load<T>(x + <usize>(start + at(runs, 0)) * sizeof<T>());
-      for (let r = 0; r < runCount; r++) {
-        let s = x + <usize>(start + at(runs, r)) * sizeof<T>();
-        for (let i = 0; i < length; i++, s += <usize>step * sizeof<T>()) {
-          const v = load<T>(s);
-          if (beats<T>(v, best)) best = v;
-        }
-      }
-      store<T>(y, best);
+function join<T>(isSum: bool, x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
+  for (let k = begin; k < end; k++) {
+    let s = x + <usize>((k / lanes) * blocks * lanes + (k % lanes)) * sizeof<T>();
+    let total: T = isSum ? <T>0 : load<T>(s);
+    for (let b = 0; b < blocks; b++, s += <usize>lanes * sizeof<T>()) {
+      const v = load<T>(s);
+      if (isSum) total += v;
+      else if (beats<T>(v, total)) total = v;
     }
+    store<T>(y + <usize>k * sizeof<T>(), total);
   }
 }
 
+export function sumBlocks_float(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
+  join<f32>(true, x, lanes, blocks, y, begin, end);
+}
+export function sumBlocks_int(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
+  join<i32>(true, x, lanes, blocks, y, begin, end);
+}
+export function maxBlocks_float(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
+  join<f32>(false, x, lanes, blocks, y, begin, end);
+}
+export function maxBlocks_int(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
+  join<i32>(false, x, lanes, blocks, y, begin, end);
+}
+export function maxBlocks_bool(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
+  join<u8>(false, x, lanes, blocks, y, begin, end);
+}
+
+/** A part is one output: output k is lane k mod `lanes` from where `seek` finds k / lanes. */
 @inline
 function argmaxOf<T>(
   x: usize,
-  kept: usize,
-  count: i32,
+  outer: i32,
+  table: usize,
   lanes: i32,
   length: i32,
   step: i32,
   y: usize,
+  begin: i32,
+  end: i32,
 ): void {
-  for (let k = 0; k < count; k++) {
-    for (let lane = 0; lane < lanes; lane++, y += 4) {
-      let s = x + <usize>(at(kept, k) + lane) * sizeof<T>();
-      let best = load<T>(s);
-      let where = 0;
-      for (let i = 1; i < length && best == best; i++) {
-        s += <usize>step * sizeof<T>();
-        const v = load<T>(s);
-        if (beats<T>(v, best)) {
-          best = v;
-          where = i;
-        }
+  for (let k = begin; k < end; k++) {
+    if (k == begin || k % lanes == 0) seek(table, outer, 1, k / lanes);
+    let s = x + <usize>(plane0 + (k % lanes)) * sizeof<T>();
+    let best = load<T>(s);
+    let where = 0;
+    for (let i = 1; i < length && best == best; i++) {
+      s += <usize>step * sizeof<T>();
+      const v = load<T>(s);
+      if (beats<T>(v, best)) {
+        best = v;
+        where = i;
       }
-      store<i32>(y, where);
     }
+    store<i32>(element(y, k), where);
   }
 }
 
-export function max_float(x: usize, kept: usize, count: i32, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, y: usize): void {
-  maxOf<f32>(x, kept, count, lanes, runs, runCount, length, step, y);
+export function argmax_float(x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
+  argmaxOf<f32>(x, outer, table, lanes, length, step, y, begin, end);
 }
-export function argmax_float(x: usize, kept: usize, count: i32, lanes: i32, length: i32, step: i32, y: usize): void {
-  argmaxOf<f32>(x, kept, count, lanes, length, step, y);
+export function argmax_int(x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
+  argmaxOf<i32>(x, outer, table, lanes, length, step, y, begin, end);
 }
-export function max_int(x: usize, kept: usize, count: i32, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, y: usize): void {
-  maxOf<i32>(x, kept, count, lanes, runs, runCount, length, step, y);
-}
-export function argmax_int(x: usize, kept: usize, count: i32, lanes: i32, length: i32, step: i32, y: usize): void {
-  argmaxOf<i32>(x, kept, count, lanes, length, step, y);
-}
-export function max_bool(x: usize, kept: usize, count: i32, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, y: usize): void {
-  maxOf<u8>(x, kept, count, lanes, runs, runCount, length, step, y);
-}
-export function argmax_bool(x: usize, kept: usize, count: i32, lanes: i32, length: i32, step: i32, y: usize): void {
-  argmaxOf<u8>(x, kept, count, lanes, length, step, y);
+export function argmax_bool(x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
+  argmaxOf<u8>(x, outer, table, lanes, length, step, y, begin, end);
 }

@@ -1,7 +1,7 @@
-import { sizeOf, type DType, type Kernels, type Operand, type TensorSpec } from '@graftjs/core';
-import { broadcastStrides, collapse, forEachOuter, type Walk, widen } from '@graftjs/core/planning';
+import { sizeOf, type DType, type Kernels, type Operand, type Shape, type TensorSpec } from '@graftjs/core';
+import { broadcastStrides, collapse, widen } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
-import { BYTES, type WasmBuffer } from './memory.ts';
+import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
 import type { KernelName } from './module.ts';
 
 type ElementwiseOp = 'unary' | 'binary' | 'compare' | 'select' | 'cast';
@@ -18,37 +18,60 @@ const BOOL_KINDS: Readonly<Record<string, number>> = {
   lessEqual: 5,
 };
 
-export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, ElementwiseOp> {
-  const { wasm } = context;
+/** Elements that one vector of bytes holds: no two threads write in one. */
+const GRAIN = 16;
 
-  /** `kind` of two operands that broadcast to `y`, plane by plane. */
-  const pairs = (a: Operand<WasmBuffer>, b: Operand<WasmBuffer>, kind: string, y: TensorSpec): WasmBuffer[] =>
+/** Nanoseconds per element, where it is not those of memory. */
+const COSTS: Readonly<Record<string, number>> = {
+  exp: 2.5,
+  expm1: 3.5,
+  log: 3,
+  log1p: 4,
+  tanh: 4.5,
+  erf: 4.5,
+  sigmoid: 3.5,
+  pow: 12,
+};
+const COST = 0.35;
+
+export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, ElementwiseOp> {
+  /** A kernel that goes once over all elements. */
+  const each = (
+    kernel: KernelName,
+    x: Operand<WasmBuffer>,
+    y: TensorSpec,
+    cost = COST,
+  ): WasmBuffer[] =>
     produce(context, y, (to) => {
-      const dtype = a.spec.dtype;
-      const walk = broadcast([a, b], y, 2);
-      const rank = walk.shape.length;
-      const [rows, columns] = walk.shape.slice(-2) as [number, number];
-      const [sa, sb] = walk.strides as [number[], number[]];
-      const [a1, a0, b1, b0] = [sa[rank - 2]!, sa[rank - 1]!, sb[rank - 2]!, sb[rank - 1]!];
-      const [from, out] = [BYTES[dtype], BYTES[y.dtype]];
-      const run =
-        dtype === 'bool'
-          ? wasm.bools.bind(null, BOOL_KINDS[kind]!)
-          : wasm[`binary_${dtype === 'int32' ? 'int_' : ''}${kind}` as KernelName];
-      let k = 0;
-      forEachOuter(walk, 2, ([i, j]) => {
-        const p = a.buffer.ptr + i! * from;
-        const q = b.buffer.ptr + j! * from;
-        run(p, a1, a0, q, b1, b0, to + k * out, rows, columns);
-        k += rows * columns;
+      const count = sizeOf(y.shape);
+      context.split({ kernel, args: [x.buffer.ptr, to], count, grain: GRAIN, cost: cost * count });
+    });
+
+  /** `kind` of two operands that broadcast to `y`. */
+  const pairs = (
+    a: Operand<WasmBuffer>,
+    b: Operand<WasmBuffer>,
+    kind: string,
+    y: TensorSpec,
+  ): WasmBuffer[] =>
+    produce(context, y, (to, scratch) => {
+      const { dtype } = a.spec;
+      const walk = broadcast(scratch, [a, b], y.shape);
+      const [a1, a0, b1, b0] = walk.steps as [number, number, number, number];
+      const operands = [a.buffer.ptr, a1, a0, b.buffer.ptr, b1, b0, to, ...walk.plane];
+      const isBool = dtype === 'bool';
+      context.split({
+        kernel: isBool ? 'bools' : (`binary_${dtype === 'int32' ? 'int_' : ''}${kind}` as KernelName),
+        args: isBool ? [BOOL_KINDS[kind]!, ...operands] : operands,
+        count: walk.parts,
+        cost: (COSTS[kind] ?? COST) * sizeOf(y.shape),
       });
     });
 
   return {
     unary([x], { kind }, [y]) {
-      const name =
-        x!.spec.dtype === 'int32' ? (`unary_int_${kind}` as KernelName) : (`unary_${kind}` as const);
-      return produce(context, y!, (to) => void wasm[name](x!.buffer.ptr, to, sizeOf(y!.shape)));
+      const int = x!.spec.dtype === 'int32';
+      return each(int ? (`unary_int_${kind}` as KernelName) : `unary_${kind}`, x!, y!, COSTS[kind]);
     },
 
     binary: ([a, b], { kind }, [y]) => pairs(a!, b!, kind, y!),
@@ -60,17 +83,15 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
     },
 
     select(inputs, _, [y]) {
-      return produce(context, y!, (to) => {
-        const [condition, a, b] = inputs.map((t) => t.buffer.ptr) as [number, number, number];
-        const walk = broadcast(inputs, y!, 1);
-        const columns = walk.shape.at(-1)!;
-        const [sc, sa, sb] = walk.strides.map((s) => s.at(-1)!) as [number, number, number];
-        const size = BYTES[y!.dtype];
-        const run = size === 4 ? wasm.select32 : wasm.select8;
-        let k = to;
-        forEachOuter(walk, 1, ([c, i, j]) => {
-          run(condition + c!, sc, a + i! * size, sa, b + j! * size, sb, k, columns);
-          k += columns * size;
+      return produce(context, y!, (to, scratch) => {
+        const [c, a, b] = inputs.map((t) => t.buffer.ptr) as [number, number, number];
+        const walk = broadcast(scratch, inputs, y!.shape);
+        const [c1, c0, a1, a0, b1, b0] = walk.steps as [number, number, number, number, number, number];
+        context.split({
+          kernel: BYTES[y!.dtype] === 4 ? 'select32' : 'select8',
+          args: [c, c1, c0, a, a1, a0, b, b1, b0, to, ...walk.plane],
+          count: walk.parts,
+          cost: COST * sizeOf(y!.shape),
         });
       });
     },
@@ -78,13 +99,38 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
     cast([x], { dtype }, [y]) {
       const from: DType = x!.spec.dtype;
       if (from === dtype) return [x!.buffer];
-      const name = `cast_${SHORT[from]}_${SHORT[dtype]}` as KernelName;
-      return produce(context, y!, (to) => void wasm[name](x!.buffer.ptr, to, sizeOf(y!.shape)));
+      return each(`cast_${SHORT[from]}_${SHORT[dtype]}` as KernelName, x!, y!);
     },
   };
 }
 
-function broadcast(inputs: readonly Operand<WasmBuffer>[], y: TensorSpec, rank: number): Walk {
-  const strides = inputs.map((t) => broadcastStrides(t.spec.shape, y.shape.length));
-  return widen(collapse({ shape: y.shape, strides }), rank);
+/** As in assembly/walk.ts. */
+const PIECE = 4096;
+
+/** A walk as assembly/walk.ts wants it. */
+interface Broadcast {
+  /** Row step and column step of each operand. */
+  readonly steps: readonly number[];
+  /** Rows, columns, outer axes, and the table of these. */
+  readonly plane: readonly [number, number, number, number];
+  readonly parts: number;
+}
+
+function broadcast(scratch: Scratch, inputs: readonly Operand<WasmBuffer>[], shape: Shape): Broadcast {
+  const n = sizeOf(shape);
+  if (inputs.every((t) => sizeOf(t.spec.shape) === n)) {
+    // Nothing repeats: the most frequent case, and the shortest way to it.
+    const steps = inputs.flatMap(() => [0, 1]);
+    return { steps, plane: [1, n, 0, 0], parts: Math.ceil(n / PIECE) };
+  }
+  const strides = inputs.map((t) => broadcastStrides(t.spec.shape, shape.length));
+  const walk = widen(collapse({ shape, strides }), 2);
+  const outer = walk.shape.length - 2;
+  const [rows, columns] = walk.shape.slice(-2) as [number, number];
+  const table = outer > 0 ? scratch.ints([walk.shape, ...walk.strides].flatMap((s) => s.slice(0, -2))) : 0;
+  return {
+    steps: walk.strides.flatMap((s) => s.slice(-2)),
+    plane: [rows, columns, outer, table],
+    parts: (n / Math.max(columns, 1)) * Math.ceil(columns / PIECE),
+  };
 }

@@ -23,7 +23,8 @@ export type KernelName =
   | 'select8'
   | `cast_${'float_int' | 'int_float' | 'bool_int' | 'bool_float' | 'float_bool' | 'int_bool'}`
   | 'fill32'
-  | 'fill8'
+  | 'fillWords'
+  | 'fillBytes'
   | 'allFinite'
   | 'copy32'
   | 'copy8'
@@ -31,11 +32,10 @@ export type KernelName =
   | 'gather'
   | 'scatterAdd_float'
   | 'scatterAdd_int'
-  | 'sumRows'
-  | 'sumLanes'
-  | 'sum_int'
-  | `max_${Element}`
+  | `sum${'Rows' | 'Lanes' | 'Blocks'}_${'float' | 'int'}`
+  | `max${'Rows' | 'Lanes' | 'Blocks'}_${Element}`
   | `argmax_${Element}`
+  | 'matmul'
   | 'multiply'
   | 'packRows'
   | 'packColumns'
@@ -49,10 +49,10 @@ export type KernelName =
   | 'unpackLanes'
   | 'sumTerms'
   | 'dotProducts'
-  | 'maxima'
-  | 'toMaxima'
-  | 'averages'
-  | 'spread'
+  | 'maxPool'
+  | 'maxPoolGrad'
+  | 'avgPool'
+  | 'avgPoolGrad'
   | 'setThread'
   | 'convDirect'
   | 'convInputGradDirect'

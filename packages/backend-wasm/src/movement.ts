@@ -2,13 +2,22 @@ import { KernelError, sizeOf, stridesOf, type Kernels, type Operand, type Shape 
 import { broadcastStrides, collapse, widen } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
+import type { KernelName } from './module.ts';
 
 type MovementOp =
   'reshape' | 'transpose' | 'slice' | 'pad' | 'concat' | 'broadcastTo' | 'gather' | 'scatterAdd';
 
+/** Elements of a tile: of rows that are copied as they are, and the side of the square ones of a transposition. */
+const TILE = 4096;
+const SIDE = 32;
+
+/** Nanoseconds per element of a copy: of neighbours, and of others. */
+const NEAR = 0.3;
+const FAR = 1;
+
 /** Copies `shape` elements of `size` bytes from one strided place to another. */
 export function copyStrided(
-  { wasm }: Context,
+  context: Context,
   scratch: Scratch,
   size: number,
   shape: Shape,
@@ -17,12 +26,35 @@ export function copyStrided(
   to: number,
   toStrides: readonly number[],
 ): void {
-  if (sizeOf(shape) === 0) return;
+  const n = sizeOf(shape);
+  if (n === 0) return;
   const walk = widen(collapse({ shape, strides: [fromStrides, toStrides] }), 2);
-  const rank = walk.shape.length;
-  const table = scratch.ints([...walk.shape, ...walk.strides[0]!, ...walk.strides[1]!]);
-  (size === 4 ? wasm.copy32 : wasm.copy8)(from, to, rank, table, scratch.words(rank));
+  const [s, t] = walk.strides as [readonly number[], readonly number[]];
+  const last = walk.shape.length - 1;
+  // The axis along which `from` has neighbours is the other one of the planes: then a transposition runs in blocks.
+  const along = s[last] === 1 || s[last] === 0 ? -1 : s.indexOf(1);
+  const order = walk.shape.map((_, axis) => axis);
+  if (along >= 0 && along < last - 1) order.splice(last - 1, 0, ...order.splice(along, 1));
+  const pick = (list: readonly number[]): number[] => order.map((axis) => list[axis]!);
+  const [extents, sources, targets] = [pick(walk.shape), pick(s), pick(t)];
+  const [rows, columns] = extents.slice(-2) as [number, number];
+  const width = along >= 0 ? SIDE : Math.min(columns, TILE);
+  const height = along >= 0 ? SIDE : Math.max(1, Math.floor(TILE / width));
+  const outer = last - 1;
+  const table =
+    outer > 0 ? scratch.ints([extents, sources, targets].flatMap((list) => list.slice(0, outer))) : 0;
+  const [s1, s0] = sources.slice(-2) as [number, number];
+  const [t1, t0] = targets.slice(-2) as [number, number];
+  context.split({
+    kernel: size === 4 ? 'copy32' : 'copy8',
+    args: [from, s1, s0, to, t1, t0, rows, columns, height, width, outer, table],
+    count: (n / (rows * columns)) * Math.ceil(rows / height) * Math.ceil(columns / width),
+    cost: n * (s0 <= 1 ? NEAR : FAR),
+  });
 }
+
+/** As in assembly/movement.ts. */
+const SCATTER_WIDTH = 256;
 
 const bits = new DataView(new ArrayBuffer(4));
 
@@ -71,8 +103,10 @@ export function movementKernels(context: Context): Pick<Kernels<WasmBuffer>, Mov
         const n = sizeOf(y!.shape);
         if (y!.dtype === 'float32') bits.setFloat32(0, value);
         else bits.setInt32(0, value);
-        if (y!.dtype === 'bool') wasm.fill8(to, n, Number(value !== 0));
-        else wasm.fill32(to, n, bits.getInt32(0));
+        const fill = (kernel: KernelName, word: number): void =>
+          context.split({ kernel, args: [to, word], count: n, grain: 16, cost: n * NEAR });
+        if (y!.dtype === 'bool') fill('fillBytes', Number(value !== 0));
+        else fill('fillWords', bits.getInt32(0));
         copyStrided(context, scratch, size, shape, x!.buffer.ptr, stridesOf(shape), to + at, steps);
       });
     },
@@ -105,7 +139,10 @@ export function movementKernels(context: Context): Pick<Kernels<WasmBuffer>, Mov
       const bytes = sizeOf(shape.slice(axis + 1)) * BYTES[y!.dtype];
       const outer = sizeOf(shape.slice(0, axis));
       return produce(context, y!, (to) => {
-        wasm.gather(x.buffer.ptr, indices.buffer.ptr, count, extent, outer, bytes, to);
+        const args = [x.buffer.ptr, indices.buffer.ptr, count, extent, bytes, to];
+        const pieces = outer * count;
+        // Pieces of bytes end where they end: no vector is written past them.
+        context.split({ kernel: 'gather', args, count: pieces, cost: pieces * (3 + bytes * 0.1) });
       });
     },
 
@@ -115,10 +152,13 @@ export function movementKernels(context: Context): Pick<Kernels<WasmBuffer>, Mov
       const count = checkIndices('scatterAdd', inputs, size);
       const inner = sizeOf(shape.slice(axis + 1));
       const outer = sizeOf(shape.slice(0, axis));
-      const run = out!.dtype === 'float32' ? wasm.scatterAdd_float : wasm.scatterAdd_int;
       return produce(context, out!, (to) => {
-        wasm.fill32(to, sizeOf(out!.shape), 0);
-        run(y.buffer.ptr, indices.buffer.ptr, count, size, outer, inner, to);
+        context.split({
+          kernel: out!.dtype === 'float32' ? 'scatterAdd_float' : 'scatterAdd_int',
+          args: [y.buffer.ptr, indices.buffer.ptr, count, size, inner, to],
+          count: sizeOf(out!.shape) === 0 ? 0 : outer * Math.ceil(inner / SCATTER_WIDTH),
+          cost: outer * (count + size) * (3 + inner * 0.3),
+        });
       });
     },
   };

@@ -1,76 +1,20 @@
-import { sizeOf, type Kernels, type PoolAttrs, type Shape } from '@graftjs/core';
-import {
-  type Activation,
-  activation,
-  forwardGrid,
-  product,
-  type Window,
-  window,
-} from '@graftjs/core/planning';
+import { sizeOf, type Kernels, type Layout, type PoolAttrs, type Shape } from '@graftjs/core';
+import { type Activation, activation, product, type Window, window } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
-import { boxOf, boxOffsets, LANES, laneStarts, placePositions, tapOffsets } from './lanes.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
+import type { KernelName } from './module.ts';
 
 type PoolOp = 'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad';
 
-/** A pool in tables (pointers); see lanes.ts. */
-interface Plan {
-  readonly input: Activation;
-  readonly output: Activation;
-  readonly window: Window;
-  /** Per point of the packed copy: its offset in the input, −1 in the padding. */
-  readonly offsets: number;
-  readonly points: number;
-  /** Per output position: start of its window in the copy, and its offset in the output. */
-  readonly bases: number;
-  readonly rows: number;
-  readonly count: number;
-  /** From a window's start to its taps, in row-major order. */
-  readonly terms: number;
-  readonly taps: number;
-  /** Room for the copy. */
-  readonly packed: number;
-}
+/** Channels of a part of a gradient in channels-last; as in assembly/pool-grad.ts. */
+const WIDTH = 16;
 
-function plan(context: Context, scratch: Scratch, x: Shape, y: Shape, attrs: PoolAttrs): Plan {
-  const input = activation(x, attrs.layout);
-  const output = activation(y, attrs.layout);
-  const w = window(attrs.kernel, attrs);
-  const grid = forwardGrid({ input, output, window: w, groups: 1 });
-  const box = boxOf([grid]);
-  const points = product(box.extent);
-  return {
-    input,
-    output,
-    window: w,
-    offsets: boxOffsets(context, scratch, input, box),
-    points,
-    ...placePositions(context, scratch, grid, box),
-    terms: scratch.ints(tapOffsets(grid, box)),
-    taps: grid.taps.length,
-    packed: scratch.words(points * LANES),
-  };
-}
+/** Nanoseconds per tap of a window. */
+const COST = 0.4;
 
-/** Four channels of a sample: where each starts in the input and in the output, and how many there are. */
-type VisitLanes = (
-  inputs: readonly [number, number, number, number],
-  outputs: readonly [number, number, number, number],
-  lanes: number,
-) => void;
-
-function forEachLanes({ input, output }: Plan, visit: VisitLanes): void {
-  for (let n = 0; n < input.batch; n++) {
-    for (let c = 0; c < input.channels; c += LANES) {
-      const of = (a: Activation) => laneStarts(a, n, (lane) => c + lane);
-      visit(of(input), of(output), Math.min(LANES, input.channels - c));
-    }
-  }
-}
-
-/** What an average divides by at each output position: its taps inside the input, or inside the padded input. */
-function divisors({ input, output, window: w }: Plan, includePad: boolean): Int32Array {
-  const [d, h, v] = ([0, 1, 2] as const).map((axis) => {
+/** Per axis and output position: the taps that an average counts. */
+function counts(input: Activation, output: Activation, w: Window, includePad: boolean): number[] {
+  return ([0, 1, 2] as const).flatMap((axis) => {
     const low = includePad ? -w.before[axis] : 0;
     const high = input.extent[axis] + (includePad ? w.after[axis] : 0);
     return Array.from({ length: output.extent[axis] }, (_, i) => {
@@ -79,70 +23,80 @@ function divisors({ input, output, window: w }: Plan, includePad: boolean): Int3
         const at = i * w.stride[axis] - w.before[axis] + t * w.dilation[axis];
         if (at >= low && at < high) count++;
       }
-      return count;
+      return Math.max(count, 1);
     });
-  }) as [number[], number[], number[]];
-  return Int32Array.from(d.flatMap((i) => h.flatMap((j) => v.map((k) => Math.max(i * j * k, 1)))));
+  });
+}
+
+/** A pool as assembly/window.ts reads it. */
+function tableOf(input: Activation, output: Activation, w: Window, layout: Layout): number[] {
+  const steps = (a: Activation): number[] => [...a.step, a.channelStep, a.batchStep];
+  return [
+    input.channels,
+    ...output.extent,
+    ...input.extent,
+    ...w.kernel,
+    ...w.stride,
+    ...w.dilation,
+    ...w.before,
+    ...steps(input),
+    ...steps(output),
+    Number(layout === 'channels-last'),
+  ];
 }
 
 export function poolKernels(context: Context): Pick<Kernels<WasmBuffer>, PoolOp> {
-  const { wasm } = context;
+  /** Runs a kernel on the windows between an input and an output of these shapes; `operands` are pointers. */
+  const run = (
+    scratch: Scratch,
+    kernel: KernelName & PoolOp,
+    operands: readonly number[],
+    [x, y]: readonly [Shape, Shape],
+    attrs: PoolAttrs & { readonly countIncludePad?: boolean },
+  ): void => {
+    const input = activation(x, attrs.layout);
+    const output = activation(y, attrs.layout);
+    const w = window(attrs.kernel, attrs);
+    const lists =
+      attrs.countIncludePad === undefined ? [] : counts(input, output, w, attrs.countIncludePad);
+    const table = scratch.ints([...tableOf(input, output, w, attrs.layout), ...lists]);
+    const { batch, channels } = input;
+    const last = attrs.layout === 'channels-last';
+    const [d, h] = output.extent;
+    context.split({
+      kernel,
+      args: [table, ...operands],
+      count: kernel.endsWith('Grad')
+        ? batch * (last ? Math.ceil(channels / WIDTH) : channels)
+        : batch * (last ? 1 : channels) * d * h,
+      cost: COST * sizeOf(y) * product(w.kernel),
+    });
+  };
+
   return {
     maxPool([x], attrs, [y]) {
-      return produce(context, y!, (to, scratch) => {
-        const p = plan(context, scratch, x!.spec.shape, y!.shape, attrs);
-        const step = p.output.channelStep;
-        forEachLanes(p, (inputs, [out], lanes) => {
-          wasm.packLanes(x!.buffer.ptr, ...inputs, p.offsets, p.points, p.packed, -Infinity);
-          wasm.maxima(p.packed, p.bases, p.count, p.terms, p.taps, to + 4 * out, p.rows, step, lanes);
-        });
-      });
+      return produce(context, y!, (to, scratch) =>
+        run(scratch, 'maxPool', [x!.buffer.ptr, to], [x!.spec.shape, y!.shape], attrs),
+      );
     },
 
     maxPoolGrad([x, gy], attrs, [gx]) {
-      return produce(context, gx!, (to, scratch) => {
-        wasm.fill32(to, sizeOf(gx!.shape), 0);
-        const p = plan(context, scratch, gx!.shape, gy!.spec.shape, attrs);
-        const sums = scratch.words(p.points * LANES);
-        const step = p.output.channelStep;
-        forEachLanes(p, (inputs, [out], lanes) => {
-          wasm.packLanes(x!.buffer.ptr, ...inputs, p.offsets, p.points, p.packed, -Infinity);
-          wasm.fill32(sums, p.points * LANES, 0);
-          const g = gy!.buffer.ptr + 4 * out;
-          wasm.toMaxima(
-            ...[p.packed, p.bases, p.count, p.terms, p.taps, p.offsets, g, p.rows, step, lanes, sums],
-          );
-          wasm.unpackLanes(sums, lanes, p.offsets, p.points, to + 4 * inputs[0], p.input.channelStep);
-        });
-      });
+      const operands = [x!.buffer.ptr, gy!.buffer.ptr];
+      return produce(context, gx!, (to, scratch) =>
+        run(scratch, 'maxPoolGrad', [...operands, to], [gx!.shape, gy!.spec.shape], attrs),
+      );
     },
 
     avgPool([x], attrs, [y]) {
-      return produce(context, y!, (to, scratch) => {
-        const p = plan(context, scratch, x!.spec.shape, y!.shape, attrs);
-        const counts = scratch.ints(divisors(p, attrs.countIncludePad));
-        const step = p.output.channelStep;
-        forEachLanes(p, (inputs, [out], lanes) => {
-          wasm.packLanes(x!.buffer.ptr, ...inputs, p.offsets, p.points, p.packed, 0);
-          const y0 = to + 4 * out;
-          wasm.averages(p.packed, p.bases, p.count, p.terms, p.taps, counts, y0, p.rows, step, lanes);
-        });
-      });
+      return produce(context, y!, (to, scratch) =>
+        run(scratch, 'avgPool', [x!.buffer.ptr, to], [x!.spec.shape, y!.shape], attrs),
+      );
     },
 
     avgPoolGrad([gy], attrs, [gx]) {
-      return produce(context, gx!, (to, scratch) => {
-        wasm.fill32(to, sizeOf(gx!.shape), 0);
-        const p = plan(context, scratch, gx!.shape, gy!.spec.shape, attrs);
-        const counts = scratch.ints(divisors(p, attrs.countIncludePad));
-        const packedGy = scratch.words(p.count * LANES);
-        forEachLanes(p, (inputs, outputs, lanes) => {
-          wasm.packLanes(gy!.buffer.ptr, ...outputs, p.rows, p.count, packedGy, 0);
-          wasm.fill32(p.packed, p.points * LANES, 0);
-          wasm.spread(packedGy, p.bases, p.count, p.terms, p.taps, counts, p.packed);
-          wasm.unpackLanes(p.packed, lanes, p.offsets, p.points, to + 4 * inputs[0], p.input.channelStep);
-        });
-      });
+      return produce(context, gx!, (to, scratch) =>
+        run(scratch, 'avgPoolGrad', [gy!.buffer.ptr, to], [gx!.shape, gy!.spec.shape], attrs),
+      );
     },
   };
 }

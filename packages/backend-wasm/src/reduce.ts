@@ -1,12 +1,14 @@
 import { sizeOf, stridesOf, type Kernels, type Shape } from '@graftjs/core';
 import { collapse } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
-import type { WasmBuffer } from './memory.ts';
+import { BYTES, type WasmBuffer } from './memory.ts';
+import type { KernelName } from './module.ts';
 
 /** How a reduction walks over its input; see assembly/reduce.ts. */
 interface Plan {
   readonly lanes: number;
-  readonly kept: Int32Array;
+  /** Extents of the axes that are kept, without those of the lanes, and then the strides over them. */
+  readonly kept: readonly number[];
   readonly runs: Int32Array;
   readonly length: number;
   readonly step: number;
@@ -19,9 +21,10 @@ function plan(shape: Shape, axes: readonly number[]): Plan {
   const kept = collapse({ shape: pick(shape, false), strides: [pick(strides, false)] });
   const gone = collapse({ shape: pick(shape, true), strides: [pick(strides, true)] });
   const sideBySide = kept.strides[0]!.at(-1) === 1;
+  const outer = kept.shape.length - Number(sideBySide);
   return {
     lanes: sideBySide ? kept.shape.at(-1)! : 1,
-    kept: offsets(sideBySide ? kept.shape.slice(0, -1) : kept.shape, kept.strides[0]!),
+    kept: [...kept.shape.slice(0, outer), ...kept.strides[0]!.slice(0, outer)],
     runs: offsets(gone.shape.slice(0, -1), gone.strides[0]!),
     length: gone.shape.at(-1) ?? 1,
     step: gone.strides[0]!.at(-1) ?? 0,
@@ -40,36 +43,58 @@ function offsets(shape: Shape, strides: readonly number[]): Int32Array {
   return list;
 }
 
-/** Elements of a block of a sum, and of the partial sums of outputs side by side. */
+/** As in assembly/reduce.ts: elements of a block, outputs side by side of one part, words that a thread needs for either. */
 const BLOCK = 1024;
-const PARTIALS = 8 * 256;
+const WIDTH = 256;
+const BLOCK_ROOM = BLOCK + 4;
+const PARTIALS_ROOM = 8 * WIDTH;
+
+/** Nanoseconds per element of a sum or maximum. */
+const COST = 0.4;
 
 const SHORT = { float32: 'float', int32: 'int', bool: 'bool' } as const;
 
 export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce'> {
-  const { wasm } = context;
   return {
     reduce([x], { kind, axes }, [y]) {
       return produce(context, y!, (to, scratch) => {
-        if (sizeOf(y!.shape) === 0) return;
-        const { lanes, length, step, ...tables } = plan(x!.spec.shape, axes);
-        const kept = scratch.ints(tables.kept);
-        const runs = scratch.ints(tables.runs);
+        const outputs = sizeOf(y!.shape);
+        if (outputs === 0) return;
+        const { shape, dtype } = x!.spec;
         const from = x!.buffer.ptr;
-        const [count, runCount] = [tables.kept.length, tables.runs.length];
-        const { dtype } = x!.spec;
+        const element = SHORT[dtype];
+        const size = sizeOf(shape);
+        if (size === 0) {
+          context.split({ kernel: 'fillWords', args: [to, 0], count: outputs, grain: 4, cost: outputs });
+          return;
+        }
+        const { lanes, length, step, kept, runs } = plan(shape, axes);
+        const outer = kept.length / 2;
+        const table = outer > 0 ? scratch.ints(kept) : 0;
         if (kind === 'argmax') {
-          wasm[`argmax_${SHORT[dtype]}`](from, kept, count, lanes, length, step, to);
-        } else if (kind === 'max') {
-          wasm[`max_${SHORT[dtype]}`](from, kept, count, lanes, runs, runCount, length, step, to);
-        } else if (dtype === 'int32') {
-          wasm.sum_int(from, kept, count, lanes, runs, runCount, length, step, to);
-        } else if (lanes > 1) {
-          const partials = scratch.words(PARTIALS);
-          wasm.sumLanes(from, kept, count, lanes, runs, runCount, length, step, to, partials);
+          const args = [from, outer, table, lanes, length, step, to];
+          context.split({ kernel: `argmax_${element}`, args, count: outputs, cost: size });
+          return;
+        }
+        // First the result of each block, and then of these; where there is one block, it is the whole.
+        const blocks = Math.ceil((runs.length * length) / BLOCK);
+        const results = blocks === 1 ? to : scratch.words(Math.ceil((outputs * blocks * BYTES[dtype]) / 4));
+        const kernel = (what: 'Lanes' | 'Rows' | 'Blocks') => `${kind}${what}_${element}` as KernelName;
+        const groups = (outputs / lanes) * blocks;
+        const list = scratch.ints(runs);
+        if (lanes > 1) {
+          const room = scratch.words(context.threads * PARTIALS_ROOM);
+          const args = [from, outer, table, lanes, list, runs.length, length, step, blocks, results, room];
+          const count = groups * Math.ceil(lanes / WIDTH);
+          context.split({ kernel: kernel('Lanes'), args, count, cost: size * COST });
         } else {
-          const block = scratch.words(BLOCK);
-          wasm.sumRows(from, kept, count, runs, runCount, length, step, to, block);
+          const room = scratch.words(context.threads * BLOCK_ROOM);
+          const args = [from, outer, table, list, runs.length, length, blocks, results, room];
+          context.split({ kernel: kernel('Rows'), args, count: groups, cost: size * COST });
+        }
+        if (blocks > 1) {
+          const args = [results, lanes, blocks, to];
+          context.split({ kernel: kernel('Blocks'), args, count: outputs, cost: outputs * blocks * 2 });
         }
       });
     },
