@@ -36,24 +36,14 @@ const COST = 0.35;
 
 export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, ElementwiseOp> {
   /** A kernel that goes once over all elements. */
-  const each = (
-    kernel: KernelName,
-    x: Operand<WasmBuffer>,
-    y: TensorSpec,
-    cost = COST,
-  ): WasmBuffer[] =>
+  const each = (kernel: KernelName, x: Operand<WasmBuffer>, y: TensorSpec, cost = COST): WasmBuffer[] =>
     produce(context, y, (to) => {
       const count = sizeOf(y.shape);
       context.split({ kernel, args: [x.buffer.ptr, to], count, grain: GRAIN, cost: cost * count });
     });
 
   /** `kind` of two operands that broadcast to `y`. */
-  const pairs = (
-    a: Operand<WasmBuffer>,
-    b: Operand<WasmBuffer>,
-    kind: string,
-    y: TensorSpec,
-  ): WasmBuffer[] =>
+  const pairs = (a: Operand<WasmBuffer>, b: Operand<WasmBuffer>, kind: string, y: TensorSpec): WasmBuffer[] =>
     produce(context, y, (to, scratch) => {
       const { dtype } = a.spec;
       const walk = broadcast(scratch, [a, b], y.shape);

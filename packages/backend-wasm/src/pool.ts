@@ -57,8 +57,7 @@ export function poolKernels(context: Context): Pick<Kernels<WasmBuffer>, PoolOp>
     const input = activation(x, attrs.layout);
     const output = activation(y, attrs.layout);
     const w = window(attrs.kernel, attrs);
-    const lists =
-      attrs.countIncludePad === undefined ? [] : counts(input, output, w, attrs.countIncludePad);
+    const lists = attrs.countIncludePad === undefined ? [] : counts(input, output, w, attrs.countIncludePad);
     const table = scratch.ints([...tableOf(input, output, w, attrs.layout), ...lists]);
     const { batch, channels } = input;
     const last = attrs.layout === 'channels-last';
