@@ -6,18 +6,20 @@ import {
   type ErrorModel,
 } from './bounds/index.ts';
 import { flushes } from './bounds/model.ts';
-import type { Case } from './cases/index.ts';
+import type { Case, Family } from './cases/index.ts';
 import { sameBits, withinBound, type Comparison } from './compare.ts';
 import { differentiable, evaluate, type Results } from './evaluate.ts';
+import { fusedBy, withFused } from './fused.ts';
 import { createContract } from './oracle/index.ts';
 import type { Target } from './target.ts';
 
 /**
  * `test`: outputs on real data within the bound. `exact`: outputs and gradients on whole numbers, where the bound is 0.
  * `grad`: gradients on real data within the bound. `bits`: outputs and gradients on real data, every bit as the contract
- * says. `law`: the outputs of a law have the same bits. (That the gradients are the right ones is shown once, on the oracle: see finite-differences.ts.)
+ * says. `fused`: where the backend has fused kernels, outputs and gradients without them have the same bits; a backend
+ * that does not claim the contract must then be within the bound, too. `law`: the outputs of a law have the same bits. (That the gradients are the right ones is shown once, on the oracle: see finite-differences.ts.)
  */
-export type Mode = 'test' | 'exact' | 'grad' | 'bits' | 'law';
+export type Mode = 'test' | 'exact' | 'grad' | 'bits' | 'fused' | 'law';
 
 export interface Outcome {
   readonly case: Case;
@@ -44,13 +46,19 @@ export function subjectOf(target: Target, backend: Backend): Subject {
   return { target, backend, bounds: createErrorBoundBackend(modelOf(target)) };
 }
 
+/** Families whose cases may run fused kernels. */
+const USERS_OF_FUSED: readonly Family[] = ['fused', 'composite', 'training'];
+
 /** The modes that apply to a case on a target. */
 export function modesOf(c: Case, target: Target): Mode[] {
   if (c.law) return target.bitExact ? ['law'] : [];
+  // Infinities that are multiplied by something rounded have no bound; bits they have.
+  if (c.family === 'fused' && c.special) return target.bitExact ? ['bits', 'fused'] : [];
   const modes: Mode[] = ['test'];
   if (!c.special && (c.exact ?? true)) modes.push('exact');
   if (differentiable(c)) modes.push('grad');
   if (target.bitExact) modes.push('bits');
+  if (USERS_OF_FUSED.includes(c.family)) modes.push('fused');
   return modes;
 }
 
@@ -105,25 +113,35 @@ const againstFirst: Judge = (got) =>
     return sameBits(await got.get(name)!.data(), await first.data(), first);
   });
 
-/** The runs that make up a mode: kind of data, what is run, where the truth comes from, how it is compared. */
+/** The runs that make up a mode: kind of data, what is run, on what, where the truth comes from, how it is compared. */
 function runsOf(
   c: Case,
   mode: Mode,
   subject: Subject,
-): [Parameters<typeof evaluate>[2], 'outputs' | 'gradients', Backend, Judge][] {
+): [Parameters<typeof evaluate>[2], 'outputs' | 'gradients', Backend, Backend, Judge][] {
   const both = differentiable(c) ? (['outputs', 'gradients'] as const) : (['outputs'] as const);
-  const { bounds } = subject;
+  const { backend, bounds, target } = subject;
+  const bounded = againstBound(c, subject, false);
   switch (mode) {
     case 'test':
-      return [['real', 'outputs', bounds, againstBound(c, subject, false)]];
+      return [['real', 'outputs', backend, bounds, bounded]];
     case 'grad':
-      return [['real', 'gradients', bounds, againstBound(c, subject, false)]];
+      return [['real', 'gradients', backend, bounds, bounded]];
     case 'exact':
-      return both.map((what) => ['whole', what, bounds, againstBound(c, subject, true)]);
+      return both.map((what) => ['whole', what, backend, bounds, againstBound(c, subject, true)]);
     case 'bits':
-      return both.map((what) => ['real', what, contract, againstBits]);
+      return both.map((what) => ['real', what, backend, contract, againstBits]);
+    case 'fused': {
+      if (!fusedBy(backend).length) return [];
+      const plain = withFused(backend, undefined);
+      return both.map((what) =>
+        target.bitExact
+          ? ['real', what, backend, plain, againstBits]
+          : ['real', what, plain, bounds, bounded],
+      );
+    }
     case 'law':
-      return [['real', 'outputs', subject.backend, againstFirst]];
+      return [['real', 'outputs', backend, backend, againstFirst]];
   }
 }
 
@@ -137,8 +155,8 @@ export async function check(c: Case, mode: Mode, subject: Subject): Promise<Outc
   const before = memory(backend).tensors;
   let worst: Comparison = { share: 0, problem: null };
   try {
-    for (const [kind, what, truth, compare] of runsOf(c, mode, subject)) {
-      const got = evaluate(c, backend, kind, what);
+    for (const [kind, what, on, truth, compare] of runsOf(c, mode, subject)) {
+      const got = evaluate(c, on, kind, what);
       const want = evaluate(c, truth, kind, what);
       const comparison = await compare(got, want);
       if (comparison.share >= worst.share) worst = comparison;

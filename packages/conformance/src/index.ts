@@ -11,6 +11,7 @@ export {
   type Outcome,
   type Subject,
 } from './check.ts';
+export { decomposedKernels, fusedBy, withFused } from './fused.ts';
 export { checkGradient, type DifferenceOutcome } from './finite-differences.ts';
 export { goldenAsCases, type GoldenAsCase } from './golden-cases.ts';
 export * from './golden.ts';

@@ -17,6 +17,7 @@ import {
 } from '@graftjs/core';
 import type { Case, Family } from './cases/case.ts';
 import { convCasesOf } from './cases/conv.ts';
+import { convAffineCase } from './cases/fused.ts';
 import { distinct, f32, i32, indices, type InputSpec } from './cases/data.ts';
 import { LAYOUTS, type ConvGeometry, type PoolGeometry } from './cases/geometry.ts';
 import { poolCasesOf } from './cases/pool.ts';
@@ -82,10 +83,16 @@ const convolutions = fc
     ins: int(1, 5),
     outs: int(1, 4),
     layout: layouts,
+    after: fc.record({
+      scale: fc.boolean(),
+      shift: fc.boolean(),
+      activation: fc.constantFrom('none', 'relu', 'relu6'),
+    }),
   })
-  .map(({ list, batch, groups, ins, outs, layout }) => {
-    const g = { ...columns(list), batch, groups, channels: groups * ins, filters: groups * outs };
-    return convCasesOf({ ...g, what: JSON.stringify(g) }, layout);
+  .map(({ list, batch, groups, ins, outs, layout, after }) => {
+    const sizes = { ...columns(list), batch, groups, channels: groups * ins, filters: groups * outs };
+    const g = { ...sizes, what: JSON.stringify(sizes) };
+    return [...convCasesOf(g, layout), convAffineCase(g, layout, after)];
   });
 
 const pools = fc

@@ -1,22 +1,30 @@
+import type { FusedName } from '@graftjs/core';
 import { cases, FAMILIES, type Case, type Family } from './cases/index.ts';
 import { checkAll, modesOf, reasonAgainst, subjectOf, type Outcome } from './check.ts';
+import { fusedBy } from './fused.ts';
 import type { Target } from './target.ts';
 
 /** What a target did with every case. */
 export interface SupportReport {
   readonly target: Target;
   readonly outcomes: readonly Outcome[];
+  /** The composites that it has kernels for. */
+  readonly fused: readonly FusedName[];
 }
 
 export async function supportOf(target: Target): Promise<SupportReport> {
   const backend = await target.create();
   const outcomes = await checkAll(subjectOf(target, backend), cases);
+  const fused = fusedBy(backend);
   await backend.dispose();
-  return { target, outcomes };
+  return { target, outcomes, fused };
 }
 
 /** The same without running anything: all that the target does not leave out passes, as its own tests show. */
-export function claimOf(target: Target): SupportReport {
+export async function claimOf(target: Target): Promise<SupportReport> {
+  const backend = await target.create();
+  const fused = fusedBy(backend);
+  await backend.dispose();
   const outcomes = cases.flatMap((c) =>
     modesOf(c, target).map((mode): Outcome => {
       const reason = reasonAgainst(c, target);
@@ -29,7 +37,7 @@ export function claimOf(target: Target): SupportReport {
       };
     }),
   );
-  return { target, outcomes };
+  return { target, outcomes, fused };
 }
 
 const TITLES: Readonly<Record<Family, string>> = {
@@ -40,6 +48,7 @@ const TITLES: Readonly<Record<Family, string>> = {
   conv: 'Convolution',
   pool: 'Pooling',
   composite: 'Composites',
+  fused: 'Fused composites',
   training: 'Training',
   golden: "PyTorch's values",
 };
@@ -63,6 +72,12 @@ function boundOf(c: Case): string {
   if (c.family === 'movement') return c.op === 'scatterAdd' ? '(n − 1) · u · Σ\\|x\\|' : SAME;
   return BOUNDS.find(([pattern]) => pattern.test(c.op))?.[1] ?? PROPAGATED;
 }
+
+const ABOUT_FUSED = [
+  '**fused**: the backend has one kernel for the whole composite, and its bits were compared with those of the',
+  'decomposition into primitives, which runs everywhere else (`packages/core/src/fused.ts`).',
+  '',
+];
 
 /** One cell: how many cases passed in all their modes, and the largest error as a share of its bound. */
 function cell(outcomes: readonly Outcome[], { bitExact }: Target, note: (reason: string) => string): string {
@@ -124,10 +139,16 @@ export function supportTable(reports: readonly SupportReport[]): string {
     const spatial = rows.some(({ first }) => first.layout !== undefined);
     const where = spatial ? ['layout', 'axes'] : [];
     const header = ['op', ...where, 'bound', ...names];
-    lines.push('', `## ${TITLES[family]}`, '', row(header), row(header.map(() => '---')));
+    lines.push('', `## ${TITLES[family]}`, '', ...(family === 'fused' ? ABOUT_FUSED : []));
+    lines.push(row(header), row(header.map(() => '---')));
     for (const { first, outcomes } of rows) {
       const at = spatial ? [first.layout ?? '', String(first.rank ?? '')] : [];
-      const cells = outcomes.map((list, i) => cell(list, reports[i].target, note));
+      const cells = outcomes.map((list, i) => {
+        const passed = cell(list, reports[i].target, note);
+        return family === 'fused' && reports[i].fused.includes(first.op as FusedName)
+          ? `**fused** ${passed}`
+          : passed;
+      });
       lines.push(
         row([first.op.replace(/^(unary|binary|compare|reduce) /, ''), ...at, boundOf(first), ...cells]),
       );

@@ -22,6 +22,10 @@ class Tape implements Recorder {
     this.#tracked.add(t.id);
   }
 
+  follows(t: Tensor): boolean {
+    return this.#tracked.has(t.id);
+  }
+
   record(entry: Recorded): void {
     const needs = entry.inputs.map((t) => this.#tracked.has(t.id));
     if (!needs.includes(true)) return;

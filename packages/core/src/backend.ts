@@ -1,3 +1,4 @@
+import type { FusedKernels } from './fused.ts';
 import type { OpAttrs, OpName } from './primitives.ts';
 import type { TensorSpec, TypedArray } from './types.ts';
 
@@ -46,6 +47,12 @@ export interface Backend<B = unknown> {
     attrs: OpAttrs[N],
     outputs: readonly TensorSpec[],
   ): B[];
+
+  /**
+   * Kernels for whole composites, as many as the backend likes; see `FusedAttrs`. Each gives exactly the bits that its
+   * decomposition gives on this backend, and follows the rules of `run`. Leaving one out changes no result.
+   */
+  readonly fused?: Partial<FusedKernels<B>> | undefined;
 
   /** Bytes that the backend itself holds, pools and caches included; for reports and leak tests. */
   memory?(): BackendMemory;

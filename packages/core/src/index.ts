@@ -18,6 +18,16 @@ export {
   type VjpContext,
 } from './op.ts';
 export * from './data.ts';
+export type {
+  BatchNormAttrs,
+  FusedActivation,
+  FusedAttrs,
+  FusedComposite,
+  FusedKernel,
+  FusedKernels,
+  FusedName,
+} from './fused.ts';
+export { fusedComposites } from './fused-composites.ts';
 export * from './functional/index.ts';
 export * from './metrics.ts';
 export * from './nn/index.ts';

@@ -1,4 +1,4 @@
-import type { Backend } from './backend.ts';
+import type { Backend, Operand } from './backend.ts';
 import { KernelError, GraftError, StateError } from './errors.ts';
 import type { OpAttrs, OpName } from './primitives.ts';
 import { scope, Tensor } from './tensor.ts';
@@ -33,7 +33,7 @@ export interface OpDefinition<N extends OpName> {
 /** What happened in one `apply`, as tapes record it. */
 export interface Recorded {
   readonly name: string;
-  /** The primitive's attributes; a composite with its own gradient has none. */
+  /** The primitive's attributes; most composites with a gradient of their own have none. */
   readonly attrs?: unknown;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
@@ -42,6 +42,8 @@ export interface Recorded {
 /** Sees every op that runs while it is installed. */
 export interface Recorder {
   record(entry: Recorded): void;
+  /** Does it care what becomes of this tensor? Where nobody does, fused kernels may run. Default: of every one. */
+  follows?(t: Tensor): boolean;
 }
 
 /** Carries an op out. *Eager* calls the backend at once; a tracer appends a node to a graph instead. */
@@ -54,20 +56,35 @@ export interface Runner {
   ): Tensor;
 }
 
+/** Runs a kernel at once. A failure becomes a `KernelError`; buffers become tensors. */
+export function carryOut(
+  name: string,
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly TensorSpec[],
+  kernel: (operands: (Operand<unknown> | null)[]) => unknown[],
+): Tensor[] {
+  const given = inputs.filter((t) => t !== null);
+  const backend = commonBackend(name, given);
+  const operands = inputs.map((t) => t && { buffer: t.storage.buffer, spec: t });
+  let buffers: unknown[];
+  try {
+    buffers = kernel(operands);
+  } catch (e) {
+    throw e instanceof GraftError ? e : new KernelError(name, given, e);
+  }
+  return outputs.map((output, i) => {
+    // A kernel may hand back an input's buffer: then the tensors share one storage.
+    const alias = given.find((t) => t.storage.buffer === buffers[i]);
+    return alias ? new Tensor(alias.storage, output) : Tensor.fromBuffer(backend, buffers[i], output);
+  });
+}
+
 const eager: Runner = {
   run(op, inputs, attrs, output) {
-    const backend = commonBackend(op.name, inputs);
-    const operands = inputs.map((t) => ({ buffer: t.storage.buffer, spec: t }));
-    let buffers: unknown[];
-    try {
-      buffers = backend.run(op.name, operands, attrs, [output]);
-    } catch (e) {
-      throw e instanceof GraftError ? e : new KernelError(op.name, inputs, e);
-    }
-    const buffer = buffers[0];
-    // A kernel may hand back an input's buffer: then the tensors share one storage.
-    const alias = inputs.find((t) => t.storage.buffer === buffer);
-    return alias ? new Tensor(alias.storage, output) : Tensor.fromBuffer(backend, buffer, output);
+    const { backend } = inputs[0]!;
+    return carryOut(op.name, inputs, [output], (operands) =>
+      backend.run(op.name, operands as Operand<unknown>[], attrs, [output]),
+    )[0]!;
   },
 };
 
@@ -98,6 +115,16 @@ export function withRecorders<T>(next: Recorder[], fn: () => T): T {
 
 export function activeRecorders(): readonly Recorder[] {
   return recorders;
+}
+
+/** Do ops go to the backend at once? Not while something traces. */
+export function isEager(): boolean {
+  return runner === eager;
+}
+
+/** Does a recorder care what becomes of one of these tensors? */
+export function isFollowed(tensors: readonly (Tensor | null)[]): boolean {
+  return recorders.some((r) => !r.follows || tensors.some((t) => t && r.follows!(t)));
 }
 
 /** Runs `fn` unseen by any tape: its results are constants to autodiff. */
@@ -145,17 +172,18 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
 /**
  * A composite with a gradient of its own: `forward` runs unseen by the tapes, which record one node whose gradient is
  * `vjp`. Worth it where the derivative in closed form is cheaper, or more accurate, than that of the parts (batch
- * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again.
+ * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again. Recorders see `attrs`.
  */
 export function customVjp(
   name: string,
   inputs: readonly Tensor[],
   forward: () => Tensor[],
   vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[],
+  attrs?: unknown,
 ): Tensor[] {
   if (!recorders.length) return scope(forward);
   const outputs = scope(() => noGrad(forward));
-  for (const r of recorders) r.record({ name, inputs, outputs, vjp });
+  for (const r of recorders) r.record({ name, attrs, inputs, outputs, vjp });
   return outputs;
 }
 

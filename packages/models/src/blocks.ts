@@ -9,6 +9,7 @@ import {
   relu,
   ReLU,
   ReLU6,
+  runChain,
   Sequential,
   SiLU,
   type Backend,
@@ -76,7 +77,7 @@ export class ConvNormActivation extends Module {
     for (const [i, m] of this.#parts.entries()) yield [String(i), m];
   }
   forward(x: Tensor): Tensor {
-    return composite(() => this.#parts.reduce((y, m) => m.forward(y), x));
+    return composite(() => runChain(this.#parts, x));
   }
   describe(): string {
     const { inChannels, outChannels, kernel = 3, stride = 1 } = this.config;
@@ -154,6 +155,7 @@ export class BasicBlock extends Module {
   readonly conv2: Conv2d;
   readonly bn2: BatchNorm2d;
   readonly downsample: Sequential | null;
+  readonly #activation: Module = new ReLU();
   constructor(config: BasicBlockConfig, options: LayerOptions = {}) {
     super();
     this.config = config;
@@ -173,8 +175,8 @@ export class BasicBlock extends Module {
   }
   forward(x: Tensor): Tensor {
     return composite(() => {
-      const y = relu(this.bn1.forward(this.conv1.forward(x)));
-      const z = this.bn2.forward(this.conv2.forward(y));
+      const y = runChain([this.conv1, this.bn1, this.#activation], x);
+      const z = runChain([this.conv2, this.bn2], y);
       return relu(add(z, this.downsample ? this.downsample.forward(x) : x));
     });
   }

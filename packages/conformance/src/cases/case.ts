@@ -31,6 +31,7 @@ export const FAMILIES = [
   'conv',
   'pool',
   'composite',
+  'fused',
   'training',
   'golden',
 ] as const;

@@ -2,6 +2,7 @@ import type { Case } from './case.ts';
 import { compositeCases } from './composite.ts';
 import { convCases, convLaws } from './conv.ts';
 import { elementwiseCases } from './elementwise.ts';
+import { fusedCases } from './fused.ts';
 import { matmulCases } from './matmul.ts';
 import { movementCases } from './movement.ts';
 import { poolCases, poolLaws } from './pool.ts';
@@ -19,6 +20,7 @@ export const cases: readonly Case[] = [
   ...convCases,
   ...poolCases,
   ...compositeCases,
+  ...fusedCases,
   ...trainingCases,
   ...convLaws,
   ...poolLaws,

@@ -8,7 +8,7 @@ const withoutShares = (table: string): string[] => table.replace(/ \d\.\d\d(?= )
 
 test('docs/support.md is up to date', async () => {
   const written = readFileSync(SUPPORT_FILE, 'utf8');
-  const current = supportTable((await allTargets()).map(claimOf));
+  const current = supportTable(await Promise.all((await allTargets()).map(claimOf)));
   expect(withoutShares(written), 'write it with: pnpm --filter @graftjs/conformance support').toEqual(
     withoutShares(current),
   );

@@ -1,9 +1,10 @@
+import { defineFused, type BatchNormAttrs, type FusedComposite } from '../fused.ts';
 import { composite, customVjp, noGrad } from '../op.ts';
 import { add, div, mul, rsqrt, sub, sum } from '../ops/index.ts';
 import { fail } from '../ops/check.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
-import { showShape, type Layout } from '../types.ts';
+import { showShape, type Layout, type TensorSpec } from '../types.ts';
 import { channelsOf, perChannel, wantPerChannel } from './channels.ts';
 import { plusStatistics, type ChannelNormOptions } from './norm.ts';
 
@@ -56,7 +57,7 @@ export function batchNorm(
     );
   }
   return composite(() => {
-    const { y, mean, variance } = overBatch(x, weight, bias, eps, layout);
+    const { y, mean, variance } = overBatch(x, weight, bias, { eps, layout });
     const blend = (old: Tensor, now: Tensor, factor: number): Tensor =>
       add(mul(old, 1 - momentum), mul(now, factor));
     return noGrad(() => ({
@@ -69,71 +70,124 @@ export function batchNorm(
 
 function scaleShift(
   x: Tensor,
-  { mean, variance }: ChannelStatistics,
+  running: ChannelStatistics,
   weight: Tensor | null,
   bias: Tensor | null,
   eps: number,
   layout: Layout,
 ): Tensor {
   return composite(() => {
+    const { scale, shift } = storedAffine(running, weight, bias, eps);
+    return add(mul(x, perChannel(scale, x.rank, layout)), perChannel(shift, x.rank, layout));
+  });
+}
+
+/** Batch norm on stored statistics is x · scale + shift, both `[c]`. */
+export function storedAffine(
+  { mean, variance }: ChannelStatistics,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  eps: number,
+): { readonly scale: Tensor; readonly shift: Tensor } {
+  return composite(() => {
     const inverse = rsqrt(add(variance, eps));
     const scale = weight ? mul(weight, inverse) : inverse;
     const down = mul(mean, scale);
-    const shift = bias ? sub(bias, down) : mul(down, -1);
-    return add(mul(x, perChannel(scale, x.rank, layout)), perChannel(shift, x.rank, layout));
+    return { scale, shift: bias ? sub(bias, down) : mul(down, -1) };
   });
+}
+
+/** Mean and variance take two passes: first the mean, then the squared deviations from it. */
+export const batchNormForward: FusedComposite<'batchNorm'> = defineFused({
+  name: 'batchNorm',
+  infer: ([x], { layout }) => [x!, ...statisticsOf(x!, layout, 2)],
+  decompose([x, weight, bias], { eps, layout }) {
+    const { axes, n, wide } = over(x!, layout);
+    const mean = div(sum(x!, axes), n);
+    const d = sub(x!, wide(mean));
+    const variance = div(sum(mul(d, d), axes), n);
+    const inverse = rsqrt(add(variance, eps));
+    const scaled = mul(d, wide(weight ? mul(weight, inverse) : inverse));
+    return [bias ? add(scaled, wide(bias)) : scaled, mean, variance];
+  },
+});
+
+/** gx = scale · (g − mean(g) − x̂ · mean(g · x̂)), x̂ = d · inverse, ordered for few passes over x. */
+export const batchNormGrad: FusedComposite<'batchNormGrad'> = defineFused({
+  name: 'batchNormGrad',
+  infer: ([x], { layout }) => [x!, ...statisticsOf(x!, layout, 2)],
+  decompose([x, g, mean, variance, weight], { eps, layout }) {
+    const { n, wide } = over(x!, layout);
+    const { inverse, d, along, sumG } = gradSums(x!, g!, mean!, variance!, { eps, layout });
+    const scale = weight ? mul(weight, inverse) : inverse;
+    const perD = mul(mul(scale, inverse), div(along, n));
+    const constant = mul(scale, div(sumG, n));
+    return [sub(sub(mul(g!, wide(scale)), mul(d, wide(perD))), wide(constant)), along, sumG];
+  },
+});
+
+/** Σ g · x̂, the weight's gradient, and Σ g, the bias's. */
+function gradSums(
+  x: Tensor,
+  g: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  { eps, layout }: BatchNormAttrs,
+): Readonly<Record<'inverse' | 'd' | 'along' | 'sumG', Tensor>> {
+  const { axes, wide } = over(x, layout);
+  const inverse = rsqrt(add(variance, eps));
+  const d = sub(x, wide(mean));
+  return { inverse, d, along: mul(sum(mul(g, d), axes), inverse), sumG: sum(g, axes) };
+}
+
+/** `count` outputs `[c]`. */
+function statisticsOf({ shape }: TensorSpec, layout: Layout, count: number): TensorSpec[] {
+  const c = shape[channelAxis(layout, shape.length)]!;
+  return new Array<TensorSpec>(count).fill({ dtype: 'float32', shape: [c] });
+}
+
+/** All axes but the channels', the number of values that a channel has there, and how `[c]` broadcasts. */
+function over(
+  x: Tensor,
+  layout: Layout,
+): { readonly axes: number[]; readonly n: number; readonly wide: (p: Tensor) => Tensor } {
+  const channel = channelAxis(layout, x.rank);
+  const axes = x.shape.map((_, i) => i).filter((i) => i !== channel);
+  return {
+    axes,
+    n: x.size / x.shape[channel]!,
+    wide: (p) => perChannel(p, x.rank, layout),
+  };
 }
 
 function overBatch(
   x: Tensor,
   weight: Tensor | null,
   bias: Tensor | null,
-  eps: number,
-  layout: Layout,
+  attrs: BatchNormAttrs,
 ): ChannelStatistics & { readonly y: Tensor } {
-  const channel = channelAxis(layout, x.rank);
-  const axes = x.shape.map((_, i) => i).filter((i) => i !== channel);
-  const c = x.shape[channel]!;
-  const n = x.size / c;
-  const wide = (p: Tensor): Tensor => perChannel(p, x.rank, layout);
   const inputs = [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])];
   const [y, mean, variance] = customVjp(
     'batchNorm',
     inputs,
-    () => {
-      const m = div(sum(x, axes), n);
-      const d = sub(x, wide(m));
-      const v = div(sum(mul(d, d), axes), n);
-      const inverse = rsqrt(add(v, eps));
-      const scaled = mul(d, wide(weight ? mul(weight, inverse) : inverse));
-      return [bias ? add(scaled, wide(bias)) : scaled, m, v];
-    },
+    () => batchNormForward.apply([x, weight, bias], attrs),
     // Mean and variance are outputs so that a gradient of this gradient reaches x through them.
     ({ outputs: [, m, v], grads: [g, gMean, gVariance], needs }) =>
       composite(() => {
-        const toWeight = weight !== null && needs[1]!;
-        const toBias = bias !== null && needs[weight ? 2 : 1]!;
         let gx: Tensor | null = null;
         let gWeight: Tensor | null = null;
         let gBias: Tensor | null = null;
-        if (g) {
-          const inverse = rsqrt(add(v!, eps));
-          const sumG = sum(g, axes);
-          if (toBias) gBias = sumG;
-          if (needs[0] || toWeight) {
-            // gx = scale · (g − mean(g) − x̂ · mean(g · x̂)), x̂ = d · inverse, ordered for few passes over x.
-            const d = sub(x, wide(m!));
-            const along = mul(sum(mul(g, d), axes), inverse); // Σ g · x̂ = the weight's gradient
-            if (toWeight) gWeight = along;
-            if (needs[0]) {
-              const scale = weight ? mul(weight, inverse) : inverse;
-              const perD = mul(mul(scale, inverse), div(along, n));
-              const constant = mul(scale, div(sumG, n));
-              gx = sub(sub(mul(g, wide(scale)), mul(d, wide(perD))), wide(constant));
-            }
-          }
+        if (g && needs[0]) {
+          [gx, gWeight, gBias] = batchNormGrad.apply([x, g, m!, v!, weight], attrs) as [
+            Tensor,
+            Tensor,
+            Tensor,
+          ];
+        } else if (g) {
+          ({ along: gWeight, sumG: gBias } = gradSums(x, g, m!, v!, attrs));
         }
         if (needs[0] && (gMean || gVariance)) {
+          const { n, wide } = over(x, attrs.layout);
           gx = plusStatistics(gx, x, wide(m!), gMean && wide(gMean), gVariance && wide(gVariance), n);
         }
         return [gx, ...(weight ? [gWeight] : []), ...(bias ? [gBias] : [])];

@@ -2,7 +2,7 @@ import { add, reshape } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
-import { showShape, type Layout, type Shape } from '../types.ts';
+import { showShape, type Layout, type Shape, type TensorSpec } from '../types.ts';
 
 /** `[c]` shaped so that it broadcasts along the channel axis of an activation with `rank` axes. */
 export function perChannel(p: Tensor, rank: number, layout: Layout): Tensor {
@@ -11,8 +11,8 @@ export function perChannel(p: Tensor, rank: number, layout: Layout): Tensor {
 }
 
 /** Checks that a parameter is `[channels]`. */
-export function wantPerChannel(op: string, what: string, p: Tensor, channels: number): void {
-  if (p.rank !== 1 || p.shape[0] !== channels) {
+export function wantPerChannel(op: string, what: string, p: TensorSpec, channels: number): void {
+  if (p.shape.length !== 1 || p.shape[0] !== channels) {
     fail(
       op,
       `${what} has shape ${showShape(p.shape)}, the input has ${channels} channels: it must be [${channels}]`,

@@ -1,3 +1,4 @@
+import { defineFused, type FusedComposite } from '../fused.ts';
 import { composite, customVjp } from '../op.ts';
 import {
   add,
@@ -67,24 +68,38 @@ function masked(t: Tensor, logp: Tensor): Tensor {
   return select(notEqual(t, 0), mul(t, logp), 0);
 }
 
+/** The losses and log softmax(x). */
+export const softmaxCrossEntropy: FusedComposite<'softmaxCrossEntropy'> = defineFused({
+  name: 'softmaxCrossEntropy',
+  infer([x]) {
+    const [n, , ...spatial] = x!.shape as [number, number, ...number[]];
+    return [{ dtype: 'float32', shape: [n, ...spatial] }, x!];
+  },
+  decompose([x, t]) {
+    const logp = logSoftmaxForward(x!, 1);
+    return [sub(0, sum(masked(t!, logp), 1)), logp]; // 0 − 0 is +0, −(0) is not
+  },
+});
+
+export const softmaxCrossEntropyGrad: FusedComposite<'softmaxCrossEntropyGrad'> = defineFused({
+  name: 'softmaxCrossEntropyGrad',
+  infer: ([logp]) => [logp!],
+  decompose: ([logp, t, g]) => [
+    mul(sub(mul(exp(logp!), sum(t!, 1, { keepDims: true })), t!), expandDims(g!, 1)),
+  ],
+});
+
 /** −Σ_k t[k] · log softmax(x)[k] along axis 1, one number per position. */
 function negativeLogLikelihood(x: Tensor, t: Tensor): Tensor {
   return customVjp(
     'crossEntropy',
     [x, t],
-    () => {
-      const logp = logSoftmaxForward(x, 1);
-      return [sub(0, sum(masked(t, logp), 1)), logp]; // 0 − 0 is +0, −(0) is not
-    },
+    () => softmaxCrossEntropy.apply([x, t], {}),
     // logp is an output so that a gradient of this gradient reaches x through it.
     ({ outputs, grads: [g, gLogp], needs }) =>
       composite(() => {
         const logp = outputs[1]!;
-        let gx: Tensor | null = null;
-        if (g && needs[0]) {
-          // softmax(x) · Σ t − t
-          gx = mul(sub(mul(exp(logp), sum(t, 1, { keepDims: true })), t), expandDims(g, 1));
-        }
+        let gx = g && needs[0] ? softmaxCrossEntropyGrad.apply([logp, t, g], {})[0]! : null;
         if (gLogp && needs[0]) {
           const more = logSoftmaxGrad(logp, gLogp, 1);
           gx = gx ? add(gx, more) : more;

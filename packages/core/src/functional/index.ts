@@ -1,7 +1,8 @@
 export * from './activation.ts';
-export * from './batch-norm.ts';
+export { batchNorm, type BatchNormOptions, type ChannelStatistics } from './batch-norm.ts';
 export { addBias } from './channels.ts';
-export * from './cross-entropy.ts';
+export { convAffine, convBias, type ConvAffineOptions } from './conv-affine.ts';
+export { crossEntropy, nll, type CrossEntropyOptions } from './cross-entropy.ts';
 export * from './dropout.ts';
 export * from './linear.ts';
 export * from './loss.ts';

@@ -1,13 +1,5 @@
 import { composite } from '../op.ts';
-import {
-  add,
-  conv,
-  convTranspose,
-  matmul,
-  reshape,
-  type ConvOptions,
-  type ConvTransposeOptions,
-} from '../ops/index.ts';
+import { add, convTranspose, matmul, reshape, type ConvTransposeOptions } from '../ops/index.ts';
 import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape } from '../types.ts';
@@ -37,14 +29,6 @@ export function linear(x: Tensor, w: Tensor, b?: Tensor | null): Tensor {
     const y = matmul(flat, w, { transposeB: true });
     const biased = b ? add(y, b) : y;
     return x.rank === 2 ? biased : reshape(biased, [...x.shape.slice(0, -1), out]);
-  });
-}
-
-/** `conv` with a bias `[outChannels]`, added last. */
-export function convBias(x: Tensor, w: Tensor, b?: Tensor | null, options: ConvOptions = {}): Tensor {
-  return composite(() => {
-    const y = conv(x, w, options);
-    return b ? addBias(y, b, options.layout) : y;
   });
 }
 

@@ -1,10 +1,17 @@
-import { convBias, convTransposeBias } from '../functional/linear.ts';
+import type { FusedActivation } from '../fused.ts';
+import { relu6 } from '../functional/activation.ts';
+import { convAffine } from '../functional/conv-affine.ts';
+import { convTransposeBias } from '../functional/linear.ts';
+import { composite } from '../op.ts';
 import { fail } from '../ops/check.ts';
+import { relu } from '../ops/index.ts';
 import { perAxis, type Padding, type PerAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
+import { Activation } from './activation.ts';
 import { defaultBiasInit, defaultWeightInit, initParameter, type WeightOptions } from './init.ts';
-import type { Parameter } from './module.ts';
+import type { Module, Parameter } from './module.ts';
+import { BatchNorm } from './norm.ts';
 import { SpatialModule, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
 
 export interface ConvModuleOptions extends WeightOptions, LayoutOption {
@@ -61,10 +68,28 @@ abstract class ConvBase extends SpatialModule implements Windowed {
   }
 
   forward(x: Tensor): Tensor {
+    return this.#run(x, null, 'none');
+  }
+
+  /** Takes a batch norm on stored statistics (unless there is a bias) and a ReLU or ReLU6 with it. */
+  override forwardInto(x: Tensor, next: readonly Module[]): { readonly y: Tensor; readonly taken: number } {
+    if (this.forward !== ConvBase.prototype.forward) return { y: this.forward(x), taken: 0 };
+    const norm = this.bias ? null : storedNorm(next[0], this);
+    const first = norm ? 1 : 0;
+    const activation = fusedActivation(next[first]);
+    const taken = activation === 'none' ? first : first + 1;
+    return { y: this.#run(x, norm, activation), taken };
+  }
+
+  #run(x: Tensor, norm: BatchNorm | null, activation: FusedActivation): Tensor {
     this.check(x);
     const { stride, padding, dilation } = this.window;
     const { groups, layout } = this;
-    return convBias(x, this.weight.value, this.bias?.value, { stride, padding, dilation, groups, layout });
+    return composite(() => {
+      const affine = norm ? norm.storedAffine() : { shift: this.bias?.value ?? null };
+      const options = { stride, padding, dilation, groups, layout, activation, ...affine };
+      return convAffine(x, this.weight.value, options);
+    });
   }
 
   describe(): string {
@@ -75,6 +100,17 @@ abstract class ConvBase extends SpatialModule implements Windowed {
     if (this.groups !== 1) parts.push(`groups ${this.groups}`);
     return parts.join(', ');
   }
+}
+
+/** The layer as a batch norm that, at this moment, is a scale and a shift of this convolution's channels. */
+function storedNorm(m: Module | undefined, { weight, outChannels, layout }: ConvBase): BatchNorm | null {
+  if (!(m instanceof BatchNorm) || m.forward !== BatchNorm.prototype.forward || m.usesBatch) return null;
+  return m.accepts(weight.value.rank) && m.channels === outChannels && m.layout === layout ? m : null;
+}
+
+function fusedActivation(m: Module | undefined): FusedActivation {
+  if (!(m instanceof Activation) || m.forward !== Activation.prototype.forward) return 'none';
+  return m.fn === relu ? 'relu' : m.fn === relu6 ? 'relu6' : 'none';
 }
 
 /** Convolution over `[n, c, w]`; see `conv`. `new Conv1d(inChannels, outChannels, kernelSize, options)`. */

@@ -26,7 +26,16 @@ export {
 } from './init.ts';
 export * from './layers.ts';
 export * from './module.ts';
-export * from './norm.ts';
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  GroupNorm,
+  InstanceNorm,
+  LayerNorm,
+  type BatchNormModuleOptions,
+  type NormOptions,
+} from './norm.ts';
 export * from './pool.ts';
 export * from './random-context.ts';
 export { isWindowed, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';

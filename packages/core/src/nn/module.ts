@@ -80,6 +80,11 @@ export abstract class Module {
   locked = false;
 
   abstract forward(x: Tensor): Tensor;
+  /**
+   * Optional: runs this module and, in the same pass, the first `taken` of those that come next in its chain. The result
+   * has the bits that their `forward`s give one after the other.
+   */
+  forwardInto?(x: Tensor, next: readonly Module[]): { readonly y: Tensor; readonly taken: number };
 
   /** Named members in the order in which they were assigned. */
   *members(): IterableIterator<[string, Member]> {
@@ -259,6 +264,21 @@ function join(prefix: string, key: string): string {
   return prefix ? `${prefix}.${key}` : key;
 }
 
+/** Runs modules one after the other, several in one pass where one of them knows how. */
+export function runChain(modules: readonly Module[], x: Tensor): Tensor {
+  let y = x;
+  for (let i = 0; i < modules.length; i++) {
+    const m = modules[i]!;
+    if (!m.forwardInto) y = m.forward(y);
+    else {
+      const result = m.forwardInto(y, modules.slice(i + 1));
+      y = result.y;
+      i += result.taken;
+    }
+  }
+  return y;
+}
+
 /** Modules one after the other. From a list the names are '0', '1', …; from a record, its keys. */
 export class Sequential extends Module {
   readonly #children: Map<string, Module>;
@@ -273,9 +293,7 @@ export class Sequential extends Module {
     yield* this.#children;
   }
   forward(x: Tensor): Tensor {
-    let y = x;
-    for (const m of this.#children.values()) y = m.forward(y);
-    return y;
+    return runChain([...this.#children.values()], x);
   }
 }
 

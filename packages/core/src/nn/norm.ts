@@ -1,4 +1,4 @@
-import { batchNorm } from '../functional/batch-norm.ts';
+import { batchNorm, storedAffine, type ChannelStatistics } from '../functional/batch-norm.ts';
 import { groupNorm, instanceNorm, layerNorm } from '../functional/norm.ts';
 import { noGrad } from '../op.ts';
 import { add, tensor } from '../ops/index.ts';
@@ -47,7 +47,7 @@ export interface BatchNormModuleOptions extends NormOptions {
  * Batch normalization; see `batchNorm`. In training it normalizes by the batch and moves its running statistics; in
  * evaluation, while locked, or with `statistics` set to 'stored', it uses those as they are and never changes them.
  */
-abstract class BatchNorm extends Norm {
+export abstract class BatchNorm extends Norm {
   readonly runningMean: StateBuffer;
   readonly runningVar: StateBuffer;
   /** Batches that went into the running statistics: an int32 scalar. */
@@ -85,16 +85,32 @@ abstract class BatchNorm extends Norm {
     return super.frozen && (this.locked || this.statistics === 'stored');
   }
 
+  /** Does it normalize by the batch now, or by what it has stored? */
+  get usesBatch(): boolean {
+    return this.training && !this.locked && this.statistics === 'batch';
+  }
+  /** Does it take activations with so many axes? */
+  accepts(rank: number): boolean {
+    return this.ranks.includes(rank);
+  }
+  /** On stored statistics it is x · scale + shift, both `[channels]`. */
+  storedAffine(): { readonly scale: Tensor; readonly shift: Tensor } {
+    const { weight, bias, eps } = this.affine();
+    return storedAffine(this.#running, weight, bias, eps);
+  }
+  get #running(): ChannelStatistics {
+    return { mean: this.runningMean.value, variance: this.runningVar.value };
+  }
+
   forward(x: Tensor): Tensor {
-    if (!this.ranks.includes(x.rank)) {
+    if (!this.accepts(x.rank)) {
       fail(
         this.constructor.name,
         `input has shape ${showShape(x.shape)}, it must have ${this.ranks.join(' or ')} axes`,
       );
     }
-    const running = { mean: this.runningMean.value, variance: this.runningVar.value };
-    const training = this.training && !this.locked && this.statistics === 'batch';
-    const out = batchNorm(x, running, { ...this.affine(), training, momentum: this.momentum });
+    const training = this.usesBatch;
+    const out = batchNorm(x, this.#running, { ...this.affine(), training, momentum: this.momentum });
     if (training) {
       this.runningMean.set(out.mean);
       this.runningVar.set(out.variance);

@@ -150,6 +150,11 @@ export interface ConvOptions {
  * @throws ShapeError where channels, groups or ranks disagree, or the window does not fit.
  */
 export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
+  return convOp.apply([x, w], resolveConv(x, w, options));
+}
+
+/** The primitive's attributes from what a user may say. */
+export function resolveConv(x: Tensor, w: Tensor, options: ConvOptions): ConvAttrs {
   const rank = w.rank - 2;
   if (rank < 1 || rank > 3)
     fail(
@@ -168,7 +173,7 @@ export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
     stride,
     dilation,
   );
-  return convOp.apply([x, w], { stride, padding, dilation, groups: options.groups ?? 1, layout });
+  return { stride, padding, dilation, groups: options.groups ?? 1, layout };
 }
 
 export interface ConvTransposeOptions extends ConvOptions {

@@ -58,9 +58,6 @@ export interface Optimizer {
   dispose(): void;
 }
 
-/** Scalars on a backend, made once per step. */
-export type Scalars = (value: number) => Tensor;
-
 /** What an update rule sees: tensors and host numbers of one parameter. */
 export interface UpdateContext<H extends BaseHyper> {
   readonly p: Tensor;
@@ -72,7 +69,8 @@ export interface UpdateContext<H extends BaseHyper> {
   readonly t: number;
   /** State of the last step; empty at first. */
   readonly state: Readonly<Record<string, Tensor>>;
-  readonly c: Scalars;
+  /** Scalars on the backend, made once per step. */
+  readonly c: (value: number) => Tensor;
 }
 
 /** The parameter's next value and state. */
@@ -144,7 +142,7 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
     const { backend } = p;
     let known = scalars.get(backend);
     if (!known) scalars.set(backend, (known = new Map()));
-    const c: Scalars = (value) => {
+    const c = (value: number): Tensor => {
       let t = known.get(value);
       if (!t) known.set(value, (t = tensor([value], [], { dtype: 'float32', backend }).keep()));
       return t;

@@ -5,9 +5,10 @@ import {
   type BaseHyper,
   type GroupOptions,
   type Optimizer,
-  type Scalars,
+  type Update,
   type UpdateContext,
 } from './optimizer.ts';
+import { adamStep, average, decayed, sgdStep } from './steps.ts';
 
 /** bⁿ for n ≥ 0 by repeated squaring: the same bits on every platform, unlike `**`. */
 export function power(b: number, n: number): number {
@@ -15,17 +16,6 @@ export function power(b: number, n: number): number {
   for (let square = b, k = n; k > 0; k = Math.floor(k / 2), square *= square)
     if (k % 2 === 1) result *= square;
   return result;
-}
-
-/** g + weightDecay · p. */
-function decayed({ p, g, hyper, c }: UpdateContext<BaseHyper>): Tensor {
-  return hyper.weightDecay === 0 ? g : add(g, mul(p, c(hyper.weightDecay)));
-}
-
-/** old · b + new · (1 − b); without an old value, as if it were 0. */
-function average(old: Tensor | undefined, now: Tensor, b: number, c: Scalars): Tensor {
-  const fresh = mul(now, c(1 - b));
-  return old ? add(mul(old, c(b)), fresh) : fresh;
 }
 
 type Options<H extends BaseHyper> = Partial<H> & GroupOptions<H>;
@@ -54,16 +44,9 @@ export interface SgdHyper extends BaseHyper {
  */
 export function sgd(options: Options<SgdHyper> = {}): Optimizer {
   const hyper = settings({ lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false }, options);
-  return new RuleOptimizer<SgdHyper>('sgd', hyper, options, (ctx) => {
-    const { p, hyper: h, lr, state, c } = ctx;
-    const g = decayed(ctx);
-    if (h.momentum === 0) return { p: sub(p, mul(g, c(lr))), state: {} };
-    const before = state.momentum_buffer;
-    const buffer = before
-      ? add(mul(before, c(h.momentum)), h.dampening === 0 ? g : mul(g, c(1 - h.dampening)))
-      : g;
-    const direction = h.nesterov ? add(g, mul(buffer, c(h.momentum))) : buffer;
-    return { p: sub(p, mul(direction, c(lr))), state: { momentum_buffer: buffer } };
+  return new RuleOptimizer<SgdHyper>('sgd', hyper, options, ({ p, g, hyper: h, lr, state, c }) => {
+    const [next, buffer] = sgdStep.apply([p, g, state.momentum_buffer ?? null], { ...h, lr }, c);
+    return { p: next!, state: buffer ? { momentum_buffer: buffer } : {} };
   });
 }
 
@@ -76,26 +59,32 @@ export interface AdamHyper extends BaseHyper {
   readonly amsgrad: boolean;
 }
 
+/** A step with the decay of the weights as given: as a penalty, or as a factor on p. */
 function adamUpdate(
-  ctx: UpdateContext<AdamHyper>,
-  p: Tensor,
-  g: Tensor,
-): { p: Tensor; state: Record<string, Tensor> } {
-  const { hyper, lr, t, state, c } = ctx;
-  const [b1, b2] = hyper.betas;
-  const m = average(state.exp_avg, g, b1, c);
-  const v = average(state.exp_avg_sq, mul(g, g), b2, c);
-  const next: Record<string, Tensor> = { exp_avg: m, exp_avg_sq: v };
-  let top = v;
-  if (hyper.amsgrad) {
-    const before = state.max_exp_avg_sq;
-    top = next.max_exp_avg_sq = before ? maximum(before, v) : v;
-  }
+  { p, g, hyper, lr, t, state, c }: UpdateContext<AdamHyper>,
+  weightDecay: number,
+  shrink: number,
+): Update {
+  const [beta1, beta2] = hyper.betas;
   // (lr / k1) · m / (√v / √k2 + eps), multiplied through by √k2: one tensor less.
-  const root = Math.sqrt(1 - power(b2, t));
-  const size = (lr * root) / (1 - power(b1, t));
-  const update = div(m, add(sqrt(top), c(hyper.eps * root)));
-  return { p: sub(p, mul(update, c(size))), state: next };
+  const root = Math.sqrt(1 - power(beta2, t));
+  const rate = (lr * root) / (1 - power(beta1, t));
+  const eps = hyper.eps * root;
+  const { exp_avg: m0 = null, exp_avg_sq: v0 = null, max_exp_avg_sq: top0 } = state;
+  if (!hyper.amsgrad) {
+    const attrs = { rate, beta1, beta2, eps, weightDecay, shrink };
+    const [next, m, v] = adamStep.apply([p, g, m0, v0], attrs, c);
+    return { p: next!, state: { exp_avg: m!, exp_avg_sq: v! } };
+  }
+  const slope = decayed(p, g, weightDecay, c);
+  const m = average(m0, slope, beta1, c);
+  const v = average(v0, mul(slope, slope), beta2, c);
+  const top = top0 ? maximum(top0, v) : v;
+  const update = div(m, add(sqrt(top), c(eps)));
+  return {
+    p: sub(shrink === 1 ? p : mul(p, c(shrink)), mul(update, c(rate))),
+    state: { exp_avg: m, exp_avg_sq: v, max_exp_avg_sq: top },
+  };
 }
 
 const adamDefaults = { betas: [0.9, 0.999], eps: 1e-8, amsgrad: false } as const;
@@ -106,7 +95,7 @@ const adamDefaults = { betas: [0.9, 0.999], eps: 1e-8, amsgrad: false } as const
  */
 export function adam(options: Options<AdamHyper> = {}): Optimizer {
   const hyper = settings<AdamHyper>({ lr: 1e-3, weightDecay: 0, ...adamDefaults }, options);
-  return new RuleOptimizer('adam', hyper, options, (ctx) => adamUpdate(ctx, ctx.p, decayed(ctx)));
+  return new RuleOptimizer('adam', hyper, options, (ctx) => adamUpdate(ctx, ctx.hyper.weightDecay, 1));
 }
 
 /**
@@ -115,10 +104,9 @@ export function adam(options: Options<AdamHyper> = {}): Optimizer {
  */
 export function adamW(options: Options<AdamHyper> = {}): Optimizer {
   const hyper = settings<AdamHyper>({ lr: 1e-3, weightDecay: 1e-2, ...adamDefaults }, options);
-  return new RuleOptimizer('adamW', hyper, options, (ctx) => {
-    const { p, g, hyper: h, lr, c } = ctx;
-    return adamUpdate(ctx, h.weightDecay === 0 ? p : mul(p, c(1 - lr * h.weightDecay)), g);
-  });
+  return new RuleOptimizer('adamW', hyper, options, (ctx) =>
+    adamUpdate(ctx, 0, 1 - ctx.lr * ctx.hyper.weightDecay),
+  );
 }
 
 export interface RmspropHyper extends BaseHyper {
@@ -140,7 +128,7 @@ export function rmsprop(options: Options<RmspropHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
   return new RuleOptimizer<RmspropHyper>('rmsprop', settings(defaults, options), options, (ctx) => {
     const { p, hyper: h, lr, state, c } = ctx;
-    const g = decayed(ctx);
+    const g = decayed(p, ctx.g, h.weightDecay, c);
     const square = average(state.square_avg, mul(g, g), h.alpha, c);
     const next: Record<string, Tensor> = { square_avg: square };
     let spread = square;
@@ -172,7 +160,7 @@ export function adagrad(options: Options<AdagradHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, eps: 1e-10, initialAccumulator: 0 };
   return new RuleOptimizer<AdagradHyper>('adagrad', settings(defaults, options), options, (ctx) => {
     const { p, hyper: h, lr, t, state, c } = ctx;
-    const g = decayed(ctx);
+    const g = decayed(p, ctx.g, h.weightDecay, c);
     const sum = add(state.sum ?? c(h.initialAccumulator), mul(g, g));
     const rate = lr / (1 + (t - 1) * h.lrDecay);
     return { p: sub(p, mul(div(g, add(sqrt(sum), c(h.eps))), c(rate))), state: { sum } };

@@ -1,5 +1,5 @@
 import type { DataSource } from '../data.ts';
-import { stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { runChain, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
@@ -229,5 +229,10 @@ export class Prefix {
 
 /** Runs stages without a tape. */
 export function runStages(stages: readonly Stage[], x: Tensor): Tensor {
-  return noGrad(() => stages.reduce((y, s) => s.module.forward(y), x));
+  return noGrad(() =>
+    runChain(
+      stages.map((s) => s.module),
+      x,
+    ),
+  );
 }

@@ -3,7 +3,7 @@ import type { Backend } from '../backend.ts';
 import type { DataSource } from '../data.ts';
 import { GraftError } from '../errors.ts';
 import { crossEntropy } from '../functional/index.ts';
-import type { Module, Parameter } from '../nn/module.ts';
+import { runChain, type Module, type Parameter } from '../nn/module.ts';
 import { withRandom } from '../nn/random-context.ts';
 import { argmax, cast, equal, oneHot, sum, tensor } from '../ops/index.ts';
 import { clipGradNorm } from '../optim/index.ts';
@@ -226,10 +226,11 @@ class Run {
       const pairs = options.mixup ? mixupPairs(indices.length, options.mixup, random.fork('mixup')) : null;
       const input = pairs ? mixRows(x, pairs) : x;
       const target = pairs ? mixRows(oneHot(hard, data.train.classes.length), pairs) : hard;
+      const rest = this.#prefix.rest.map((s) => s.module);
       const { value, grads } = withRandom(random.fork('forward'), () =>
         valueAndGrad(
           () => {
-            const logits = this.#prefix.rest.reduce((y, s) => s.module.forward(y), input);
+            const logits = runChain(rest, input);
             return { loss: this.#loss(logits, target), logits };
           },
           trainable.map((t) => t.parameter),

@@ -73,7 +73,8 @@ function propagate({ name, attrs, inputs, outputs }: Recorded, fieldsOf: (t: Ten
   const fx = fieldsOf(x);
   const y = outputs[0]!;
   switch (name) {
-    case 'conv': {
+    case 'conv':
+    case 'convAffine': {
       const a = attrs as ConvAttrs;
       return windowed(fx, a.layout, { ...a, kernel: inputs[1]!.shape.slice(2) });
     }
@@ -147,7 +148,7 @@ export class FieldTracer {
       const fields = propagate(entry, fieldsOf);
       for (const out of entry.outputs) this.#fields.set(out.id, fields);
     };
-    return withRecorders([{ record }], fn);
+    return withRecorders([{ record, follows: (t) => this.#fields.has(t.id) }], fn);
   }
 
   /** The fields of a tensor's spatial axes, in order; empty when none is left. */

@@ -1,0 +1,98 @@
+import type { Operand } from './backend.ts';
+import { carryOut, composite, isEager, isFollowed } from './op.ts';
+import { wantDtype } from './ops/check.ts';
+import type { ConvAttrs, NoAttrs } from './primitives.ts';
+import type { Tensor, TensorLike } from './tensor.ts';
+import type { Layout, TensorSpec } from './types.ts';
+
+/**
+ * Composites that a backend may carry out in one kernel, and their attributes. All are float32. The formulas are
+ * written where they are used, once, as decompositions into primitives; **a kernel gives exactly the bits of its
+ * decomposition**, so no result tells whether a backend has it. Numbers among the attributes are rounded to float32
+ * before they are used, as scalar tensors are (1 − x is computed in float64 first). `name?` marks an input that may be
+ * absent: its operand is null.
+ */
+export interface FusedAttrs {
+  /**
+   * (x, w, scale? `[c]`, shift? `[c]`) → act(conv(x, w) · scale + shift), c the output channels. relu6 is
+   * min(relu(y), 6). See functional/conv-affine.ts.
+   */
+  convAffine: ConvAttrs & { readonly activation: FusedActivation };
+  /** (x, weight? `[c]`, bias? `[c]`) → y, mean `[c]`, biased variance `[c]` of the batch. See functional/batch-norm.ts. */
+  batchNorm: BatchNormAttrs;
+  /** (x, gy, mean, variance, weight?) → the gradients of x, weight and bias, all three. See functional/batch-norm.ts. */
+  batchNormGrad: BatchNormAttrs;
+  /**
+   * (logits, t), both `[n, classes, ...spatial]` → −Σ t · log softmax(logits) along axis 1, `[n, ...spatial]`, and
+   * log softmax(logits). See functional/cross-entropy.ts.
+   */
+  softmaxCrossEntropy: NoAttrs;
+  /** (logp, t, g `[n, ...spatial]`) → (softmax · Σ t − t) · g, the gradient of the logits. See functional/cross-entropy.ts. */
+  softmaxCrossEntropyGrad: NoAttrs;
+  /** (p, g, buffer?) → the next p and, with momentum, the next buffer. See optim/rules.ts. */
+  sgd: {
+    readonly lr: number;
+    readonly weightDecay: number;
+    readonly momentum: number;
+    readonly dampening: number;
+    readonly nesterov: boolean;
+  };
+  /** (p, g, m?, v?) → the next p, m and v; both moments are absent in the first step. See optim/rules.ts. */
+  adam: {
+    /** Factor on m / (√v + eps), bias corrections included. */
+    readonly rate: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly eps: number;
+    /** λ of g + λ · p; 0 leaves g alone. */
+    readonly weightDecay: number;
+    /** p is multiplied by this first (adamW); 1 leaves it alone. */
+    readonly shrink: number;
+  };
+}
+
+export type FusedName = keyof FusedAttrs;
+export type FusedActivation = 'none' | 'relu' | 'relu6';
+export interface BatchNormAttrs {
+  readonly eps: number;
+  readonly layout: Layout;
+}
+
+/**
+ * As `Kernel`, but inputs may be absent, and there may be several outputs, none of them in another's buffer. (Typed as a
+ * method is, so that every `Backend<B>` is a `Backend`, as `run` has it.)
+ */
+export type FusedKernel<N extends FusedName, B> = {
+  kernel(inputs: readonly (Operand<B> | null)[], attrs: FusedAttrs[N], outputs: readonly TensorSpec[]): B[];
+}['kernel'];
+export type FusedKernels<B> = { readonly [N in FusedName]: FusedKernel<N, B> };
+
+/** Makes scalars for a decomposition: optimizers share theirs over a step. */
+export type Scalars = (value: number) => TensorLike;
+
+export interface FusedDefinition<N extends FusedName> {
+  readonly name: N;
+  /** Output specs; checks the arguments. */
+  readonly infer: (inputs: readonly (TensorSpec | null)[], attrs: FusedAttrs[N]) => TensorSpec[];
+  /** The definition, in public ops: what every backend without a kernel runs, and what tapes and tracers see. */
+  readonly decompose: (inputs: readonly (Tensor | null)[], attrs: FusedAttrs[N], c: Scalars) => Tensor[];
+}
+
+/** A definition with its doorway. */
+export interface FusedComposite<N extends FusedName> extends FusedDefinition<N> {
+  /** Runs the backend's kernel where there is one and nobody follows the inputs, otherwise the decomposition. */
+  readonly apply: (inputs: readonly (Tensor | null)[], attrs: FusedAttrs[N], c?: Scalars) => Tensor[];
+}
+
+/** Defines a composite that backends may have a kernel for. */
+export function defineFused<N extends FusedName>(definition: FusedDefinition<N>): FusedComposite<N> {
+  const { name, infer, decompose } = definition;
+  const apply: FusedComposite<N>['apply'] = (inputs, attrs, c = (value) => value) => {
+    for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
+    const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
+    const kernel = inputs[0]!.backend.fused?.[name];
+    if (!kernel || !isEager() || isFollowed(inputs)) return composite(() => decompose(inputs, attrs, c));
+    return carryOut(name, inputs, outputs, (operands) => kernel(operands, attrs, outputs));
+  };
+  return { ...definition, apply };
+}
