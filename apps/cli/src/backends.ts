@@ -1,63 +1,59 @@
-import { GraftError, nearest, setDefaultBackend, type Backend } from '@graftjs/core';
-import { UsageError } from './errors.ts';
+import type { Backend } from '@graftjs/core';
+import { wasmFeatures } from './wasm-features.ts';
+
+/** A backend; those that have more than one thread say how many work. */
+export interface ThreadedBackend extends Backend {
+  /** Threads that work now. One where it is not said. */
+  readonly threads?: number;
+  /** What is not as it was asked for, and why; one sentence each. */
+  readonly notes?: readonly string[];
+}
+
+/** Something of the host that makes a backend fast, or does not. */
+export interface Feature {
+  readonly name: string;
+  readonly here: boolean;
+  /** Why it is not used, or what it takes to have it. */
+  readonly note?: string;
+}
 
 export interface BackendEntry {
   readonly name: string;
   readonly summary: string;
-  /** Why it cannot run here and what to do about it, or null if it can. */
-  available(): Promise<string | null>;
-  create(): Promise<OpenBackend>;
+  /** Takes `--threads`. The others have one thread. */
+  readonly threaded: boolean;
+  /** What `graft backends` tells of the host. */
+  features?(): readonly Feature[];
+  /**
+   * Opens it.
+   * @param threads how many shall work; null for one per processor.
+   * @throws an error that says why it cannot run here and what to do about it; a package that is missing needs no words.
+   */
+  create(threads: number | null): Promise<ThreadedBackend>;
 }
 
 /** Every backend that the command knows. A new one is one more entry here. */
 export const BACKENDS: readonly BackendEntry[] = [
   {
     name: 'wasm',
-    summary: 'WebAssembly SIMD, one thread: the bits of cpu, dense convolutions twenty times as fast',
-    available: async () => null,
-    create: async () => {
+    summary: 'WebAssembly SIMD on all processors; the bits of cpu, many times as fast',
+    threaded: true,
+    features: wasmFeatures,
+    create: async (threads) => {
       const { createWasmBackend } = await import('@graftjs/backend-wasm');
-      return { backend: await createWasmBackend(), threads: 1 };
+      return createWasmBackend(threads === null ? {} : { threads });
     },
   },
   {
     name: 'cpu',
-    summary: 'plain TypeScript, one thread: runs everywhere, the reference for all others',
-    available: async () => null,
+    summary: 'plain TypeScript; runs everywhere, the reference for all others',
+    threaded: false,
     create: async () => {
       const { createCpuBackend } = await import('@graftjs/backend-cpu');
-      return { backend: await createCpuBackend(), threads: 1 };
+      return createCpuBackend();
     },
   },
 ];
 
-/** A test holds that the model files are the same, so the faster one it is. */
+/** A test holds that the model files are the same, so the fastest one it is. */
 export const DEFAULT_BACKEND = 'wasm';
-
-/** @throws UsageError for an unknown name, with the nearest */
-export function findBackend(name: string): BackendEntry {
-  const entry = BACKENDS.find((b) => b.name === name);
-  if (entry) return entry;
-  const names = BACKENDS.map((b) => b.name);
-  throw new UsageError(
-    `unknown backend '${name}'; the nearest is '${nearest(name, names, 1)[0]}'. 'graft backends' lists them all`,
-  );
-}
-
-export interface OpenBackend {
-  readonly backend: Backend;
-  readonly threads: number;
-}
-
-/**
- * A backend that is also the default for everything made from now on.
- * @throws GraftError for one that cannot run here
- */
-export async function openBackend(name: string): Promise<OpenBackend> {
-  const entry = findBackend(name);
-  const reason = await entry.available();
-  if (reason !== null) throw new GraftError(`the backend '${name}' cannot run here: ${reason}`);
-  const opened = await entry.create();
-  setDefaultBackend(opened.backend);
-  return opened;
-}

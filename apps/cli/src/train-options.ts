@@ -1,17 +1,18 @@
 import { resolve } from 'node:path';
 import type { ArgsDef } from 'citty';
 import { choice, flag, number, required, text, type Values } from './args.ts';
-import { DEFAULT_BACKEND, findBackend } from './backends.ts';
+import { DEFAULT_BACKEND } from './backends.ts';
 import { DEFAULTS, FINE_TUNE, HEAD_ONLY } from './defaults.ts';
 import { UsageError } from './errors.ts';
 import { defaultCacheFolder } from './feature-store.ts';
 import { shellWord } from './format.ts';
 import type { Io } from './io.ts';
+import { BACKEND_ARGS, backendChoice, type BackendChoice } from './open-backend.ts';
 
 const AUGMENT = ['none', 'light', 'standard'] as const;
 
 /** All that decides a training run, checked and with every default filled in. */
-export interface TrainOptions {
+export interface TrainOptions extends BackendChoice {
   readonly folder: string;
   readonly out: string;
   /** Name of a base, or a model file. */
@@ -29,7 +30,6 @@ export interface TrainOptions {
   /** Share of the pictures that is held back. */
   readonly validation: number;
   readonly dropout: number;
-  readonly backend: string;
   readonly seed: number;
   readonly resume: boolean;
   readonly force: boolean;
@@ -90,11 +90,7 @@ export const TRAIN_ARGS: ArgsDef = {
     valueHint: 'SHARE',
     description: `Dropout before the new last layer (${DEFAULTS.dropout})`,
   },
-  backend: {
-    type: 'string',
-    valueHint: 'NAME',
-    description: `What does the arithmetic (${DEFAULT_BACKEND}); see 'graft backends'`,
-  },
+  ...BACKEND_ARGS,
   seed: { type: 'string', valueHint: 'N', description: `Same seed, same model (${DEFAULTS.seed})` },
   resume: { type: 'boolean', description: 'Go on with an interrupted run' },
   force: { type: 'boolean', description: 'Replace an existing model or checkpoint' },
@@ -128,11 +124,6 @@ export function cacheFolder(values: Values, io: Io): string | null {
   return given === undefined ? defaultCacheFolder(io.env) : resolve(given);
 }
 
-/** @throws UsageError for an unknown one */
-export function backendName(values: Values): string {
-  return findBackend(text(values, 'backend') ?? DEFAULT_BACKEND).name;
-}
-
 /** @throws UsageError for what is missing or out of range */
 export function trainOptions(values: Values, io: Io): TrainOptions {
   const folder = required(values, 'folder', 'the folder with the pictures');
@@ -154,7 +145,7 @@ export function trainOptions(values: Values, io: Io): TrainOptions {
     augment: choice(values, 'augment', AUGMENT) ?? DEFAULTS.augment,
     validation: number(values, 'validation', { min: 0, max: 0.9 }) ?? DEFAULTS.validation,
     dropout: number(values, 'dropout', { min: 0, max: 0.95 }) ?? DEFAULTS.dropout,
-    backend: backendName(values),
+    ...backendChoice(values),
     seed: number(values, 'seed', { min: 0, max: 2 ** 32 - 1, whole: true }) ?? DEFAULTS.seed,
     resume: flag(values, 'resume'),
     force: flag(values, 'force'),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadModel } from '@graftjs/models';
@@ -43,7 +44,7 @@ const json = (text: string): Record<string, unknown> => JSON.parse(text) as Reco
 
 describe('graft train', () => {
   it('trains, saves, reports, and prints one JSON object', async () => {
-    const { code, out: stdout, err } = await train('--json', '--seed', '3');
+    const { code, out: stdout, err } = await train('--json', '--seed', '3', '--threads', '3');
     expect([code, err]).toEqual([
       0,
       expect.stringMatching(/^12 epochs done: loss [\d.]+, training .* %, validation .* %\n$/),
@@ -59,7 +60,7 @@ describe('graft train', () => {
       skipped: 0,
       epochs: 12,
       backend: 'wasm',
-      threads: 1,
+      threads: 3,
       seed: 3,
       accuracy: 1,
       balancedAccuracy: 1,
@@ -92,17 +93,19 @@ describe('graft train', () => {
     expect(json((await train('--json', '--force', '--seed', '1')).out)['sha256']).not.toBe(shas[0]);
   });
 
-  it('gives the same file on every backend, head only and fine-tuned', async () => {
+  it('gives the same file on every backend and on any number of threads, head only and fine-tuned', async () => {
     const fine = ['--unlock-from', 'conv2', '--augment', 'light', '--epochs', '4', '--batch', '8'];
     for (const more of [[], fine]) {
       const shas: unknown[] = [];
-      for (const { name } of BACKENDS) {
-        const args = ['--json', '--force', '--backend', name, '--cache', 'off', ...more];
-        const result = json((await train(...args)).out);
-        expect(result['backend']).toBe(name);
-        shas.push(result['sha256']);
+      for (const { name, threaded } of BACKENDS) {
+        for (const threads of threaded ? [1, 2, 5] : [1]) {
+          const backend = ['--backend', name, '--threads', String(threads)];
+          const result = json((await train('--json', '--force', ...backend, '--cache', 'off', ...more)).out);
+          expect(result).toMatchObject({ backend: name, threads });
+          shas.push(result['sha256']);
+        }
       }
-      expect(shas).toHaveLength(BACKENDS.length);
+      expect(shas).toHaveLength(BACKENDS.length + 2);
       expect(new Set(shas).size).toBe(1);
     }
   });
@@ -200,6 +203,8 @@ describe('graft evaluate, predict, inspect, backends', () => {
     expect(json(stdout)).toMatchObject({
       accuracy: 1,
       balancedAccuracy: 1,
+      backend: 'wasm',
+      threads: availableParallelism(),
       count: 30,
       perClass: [
         { class: 'blue', count: 10, recall: 1, precision: 1, f1: 1 },
@@ -212,9 +217,9 @@ describe('graft evaluate, predict, inspect, backends', () => {
         [0, 0, 10],
       ],
     });
-    expect((await graft(['evaluate', out, photos, '--cache', 'off'])).out).toContain(
-      'accuracy 100.0 % of 30 pictures (95 % interval 88.6 % to 100.0 %)',
-    );
+    const shown = (await graft(['evaluate', out, photos, '--cache', 'off', '--threads', '2'])).out;
+    expect(shown).toContain('accuracy 100.0 % of 30 pictures (95 % interval 88.6 % to 100.0 %)');
+    expect(shown).toMatch(/\nmeasured on wasm, 2 threads\n$/);
   });
 
   it('evaluates a folder that has only some of the classes', async () => {
@@ -241,6 +246,7 @@ describe('graft evaluate, predict, inspect, backends', () => {
   it('predicts, likeliest first, and agrees with itself', async () => {
     const files = ['red/0.png', 'blue/1.png'].map((f) => join(photos, f));
     const { code, out: stdout, err } = await graft(['predict', out, ...files, '--json', '--top', '2']);
+    expect(json(stdout)).toMatchObject({ backend: 'wasm', threads: availableParallelism() });
     expect([code, err]).toEqual([0, '']);
     const { predictions } = JSON.parse(stdout) as {
       predictions: { file: string; top: { class: string; probability: number }[] }[];
@@ -279,16 +285,6 @@ describe('graft evaluate, predict, inspect, backends', () => {
       name: 'coco-mobilenet-v3',
       classes: null,
       defaultCut: expect.any(String) as string,
-    });
-  });
-
-  it('lists backends', async () => {
-    expect((await graft(['backends'])).out).toMatch(/^wasm \(default\) +yes/m);
-    expect(json((await graft(['backends', '--json'])).out)).toMatchObject({
-      backends: [
-        { name: 'wasm', available: true, default: true },
-        { name: 'cpu', available: true, default: false },
-      ],
     });
   });
 

@@ -15,7 +15,6 @@ import {
 } from '@graftjs/core';
 import { saveModel } from '@graftjs/models';
 import { augmentations, type PictureSource } from '@graftjs/vision';
-import { openBackend } from './backends.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
 import { DEFAULTS } from './defaults.ts';
 import { describeError, InterruptedError } from './errors.ts';
@@ -25,6 +24,7 @@ import { percent, plural } from './format.ts';
 import type { Io } from './io.ts';
 import { openBase } from './model-files.ts';
 import { readPictures } from './pictures.ts';
+import { openBackend } from './open-backend.ts';
 import { Progress } from './progress.ts';
 import { recipe, unlockEpoch } from './recipe.ts';
 import { scoresOf, type Scores } from './scores.ts';
@@ -65,7 +65,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
     urgent: () => abort.signal.aborted,
   });
   await checkTarget(o, checkpoint, progress);
-  const { backend, threads } = await openBackend(o.backend);
+  const opened = await openBackend(o, (note) => progress.say(note));
   const stopListening = io.onInterrupt(() => {
     abort.abort();
     progress.say('stopping after the step at hand; Ctrl-C again stops at once');
@@ -134,7 +134,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       bestEpoch: history.bestEpoch,
       seconds: (performance.now() - started) / 1000,
       backend: o.backend,
-      threads,
+      threads: opened.threads,
       seed: o.seed,
       scores: result && heldBack ? scoresOf(heldBack.classes, result) : null,
       heldBack: test ? 'test' : 'validation',
@@ -151,7 +151,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
   } finally {
     stopListening();
     progress.clear();
-    await backend.dispose();
+    await opened.backend.dispose();
   }
 }
 

@@ -80,11 +80,11 @@ export function kernelNames(wasm: Wasm): string[] {
 export async function instantiate(kernels: Uint8Array, maximum: number, shared: boolean): Promise<Instance> {
   const host = webAssembly();
   if (!host)
-    throw new UnsupportedError("'wasm' needs a host with WebAssembly: use @graftjs/backend-cpu here");
+    throw new UnsupportedError("'wasm' needs a host with WebAssembly; the backend 'cpu' runs everywhere");
   const bytes = shared ? kernels : unshared(kernels);
   if (!host.validate(bytes)) {
     throw new UnsupportedError(
-      "'wasm' needs WebAssembly with 128-bit SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 or newer): use @graftjs/backend-cpu here",
+      "'wasm' needs WebAssembly with 128-bit SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 or newer); the backend 'cpu' runs everywhere",
     );
   }
   const module = await host.compile(bytes);

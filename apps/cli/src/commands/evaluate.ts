@@ -1,15 +1,18 @@
 import { flag, required } from '../args.ts';
-import { openBackend } from '../backends.ts';
 import { evaluateFolder, type FolderScores } from '../evaluation.ts';
 import { percent, plural } from '../format.ts';
 import { oneLine, painter } from '../io.ts';
 import { openClassifier } from '../model-files.ts';
+import { BACKEND_ARGS, backendChoice, openBackend, type OpenBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
 import { table } from '../table.ts';
-import { backendName, cacheFolder } from '../train-options.ts';
+import { cacheFolder } from '../train-options.ts';
 
-function toJson({ scores, part, skipped }: FolderScores): Record<string, unknown> {
+function toJson(
+  { scores, part, skipped }: FolderScores,
+  { backend, threads }: OpenBackend,
+): Record<string, unknown> {
   return {
     accuracy: scores.accuracy,
     balancedAccuracy: scores.balancedAccuracy,
@@ -20,10 +23,16 @@ function toJson({ scores, part, skipped }: FolderScores): Record<string, unknown
     interval: scores.interval,
     part,
     skipped,
+    backend: backend.name,
+    threads,
   };
 }
 
-function show({ scores }: FolderScores, bold: (text: string) => string): string {
+function show(
+  { scores }: FolderScores,
+  { backend, threads }: OpenBackend,
+  bold: (text: string) => string,
+): string {
   const right = { right: true };
   const columns = [
     { title: 'class' },
@@ -42,7 +51,7 @@ function show({ scores }: FolderScores, bold: (text: string) => string): string 
   const [low, high] = scores.interval;
   const accuracy = `accuracy ${percent(scores.accuracy)} of ${plural(scores.count, 'picture')} (95 % interval ${percent(low)} to ${percent(high)})`;
   const guessing = percent(1 / scores.perClass.length);
-  return `${table(columns, rows)}\n\n${bold(accuracy)}\n${bold(`balanced accuracy ${percent(scores.balancedAccuracy)}`)} (guessing: ${guessing})`;
+  return `${table(columns, rows)}\n\n${bold(accuracy)}\n${bold(`balanced accuracy ${percent(scores.balancedAccuracy)}`)} (guessing: ${guessing})\nmeasured on ${backend.name}, ${plural(threads, 'thread')}`;
 }
 
 export const evaluate: Command = {
@@ -59,7 +68,7 @@ export const evaluate: Command = {
       valueHint: 'FOLDER|off',
       description: 'Where features of the base are kept between runs',
     },
-    backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
+    ...BACKEND_ARGS,
     json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
   examples: [
@@ -69,8 +78,9 @@ export const evaluate: Command = {
   async run(values, io) {
     const path = required(values, 'model', 'the model');
     const folder = required(values, 'folder', 'the folder with the pictures');
+    const choice = backendChoice(values);
     const progress = new Progress(io);
-    const { backend } = await openBackend(backendName(values));
+    const opened = await openBackend(choice, (note) => progress.say(note));
     try {
       const model = await openClassifier(path);
       const options = { folder, strict: flag(values, 'strict'), cache: cacheFolder(values, io) };
@@ -78,12 +88,12 @@ export const evaluate: Command = {
       const paint = painter(io.stdout, io.env);
       io.stdout.write(
         flag(values, 'json')
-          ? `${JSON.stringify(toJson(done))}\n`
-          : `${show(done, (text) => paint('bold', text))}\n`,
+          ? `${JSON.stringify(toJson(done, opened))}\n`
+          : `${show(done, opened, (text) => paint('bold', text))}\n`,
       );
     } finally {
       progress.clear();
-      await backend.dispose();
+      await opened.backend.dispose();
     }
   },
 };

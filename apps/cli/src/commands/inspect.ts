@@ -8,13 +8,13 @@ import {
   type LayerSummary,
 } from '@graftjs/core';
 import { flag, number, required, text, type Values } from '../args.ts';
-import { openBackend } from '../backends.ts';
 import { count, list } from '../format.ts';
 import { oneLine, painter, type Io } from '../io.ts';
 import { openBase } from '../model-files.ts';
+import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
+import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
 import { pairs, table } from '../table.ts';
-import { backendName } from '../train-options.ts';
 
 /** '35 px, every 8': how wide a window of the picture an output sees, and how far its neighbour's is moved. */
 function field({ receptiveField: [first, ...others] }: LayerSummary): string {
@@ -102,7 +102,7 @@ export const inspect: Command = {
     model: { type: 'positional', description: 'A model file, or the name of a base' },
     weights: { type: 'string', valueHint: 'FILE|URL', description: 'Weights for a base that comes without' },
     size: { type: 'string', valueHint: 'PIXELS', description: "Side of the picture (the model's own)" },
-    backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
+    ...BACKEND_ARGS,
     json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
   examples: ['graft inspect model.safetensors', 'graft inspect coco-mobilenet-v3 --size 160'],
@@ -110,7 +110,8 @@ export const inspect: Command = {
     const what = required(values, 'model', 'the model, or the name of a base,');
     const size = number(values, 'size', { min: 32, max: 1024, whole: true }) ?? null;
     const weights = text(values, 'weights') ?? null;
-    const { backend } = await openBackend(backendName(values));
+    const progress = new Progress(io);
+    const { backend } = await openBackend(backendChoice(values), (note) => progress.say(note));
     try {
       const { base, classes } = await openBase(what, { size, weights });
       const layers = layersOf(base);

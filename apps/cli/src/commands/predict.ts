@@ -2,15 +2,14 @@ import { GraftError, noGrad, scope, softmax, tensor, type Tensor } from '@graftj
 import { inputShape, toInput } from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/node';
 import { flag, number, required, type Values } from '../args.ts';
-import { openBackend } from '../backends.ts';
 import { describeError, UsageError } from '../errors.ts';
 import { percent, plural } from '../format.ts';
 import { oneLine, type Io } from '../io.ts';
 import { openClassifier, type Classifier } from '../model-files.ts';
+import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
 import { table } from '../table.ts';
-import { backendName } from '../train-options.ts';
 
 export interface Prediction {
   readonly file: string;
@@ -75,7 +74,7 @@ export const predict: Command = {
     model: { type: 'positional', description: 'A model that graft train wrote' },
     image: { type: 'positional', description: 'One or more picture files' },
     top: { type: 'string', valueHint: 'N', description: 'How many classes to list for each picture (5)' },
-    backend: { type: 'string', valueHint: 'NAME', description: 'What does the arithmetic' },
+    ...BACKEND_ARGS,
     json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
   rest: true,
@@ -88,17 +87,21 @@ export const predict: Command = {
     const files = values._.slice(1);
     if (files.length === 0) throw new UsageError('name at least one picture: graft predict MODEL IMAGE…');
     const top = number(values, 'top', { min: 1, whole: true }) ?? 5;
-    const { backend } = await openBackend(backendName(values));
+    const choice = backendChoice(values);
+    const progress = new Progress(io);
+    const opened = await openBackend(choice, (note) => progress.say(note));
     try {
       const classifier = await openClassifier(path);
-      const { predictions, failed } = await predictFiles(classifier, files, top, new Progress(io));
+      const { predictions, failed } = await predictFiles(classifier, files, top, progress);
       if (flag(values, 'json')) {
-        io.stdout.write(`${JSON.stringify({ predictions, ...(failed.length ? { failed } : {}) })}\n`);
+        const { backend, threads } = opened;
+        const result = { predictions, ...(failed.length ? { failed } : {}), backend: backend.name, threads };
+        io.stdout.write(`${JSON.stringify(result)}\n`);
       } else if (predictions.length) io.stdout.write(`${show(predictions)}\n`);
       if (failed.length)
         throw new GraftError(`${failed.length} of ${plural(files.length, 'picture')} could not be read`);
     } finally {
-      await backend.dispose();
+      await opened.backend.dispose();
     }
   },
 };
