@@ -121,7 +121,7 @@ describe('pictures that cannot be used are named, counted and left out; --strict
       'a truncated JPEG',
       'cut.jpg',
       async () => (await jpeg()).subarray(0, 900),
-      /red\/cut\.jpg: is (cut off or )?damaged/,
+      /red\/cut\.jpg: is cut off or damaged \(JPEG: its end is missing\); make/,
     ],
     [
       'a corrupt JPEG',
@@ -135,7 +135,7 @@ describe('pictures that cannot be used are named, counted and left out; --strict
       'a 20,000 × 20,000 PNG',
       'huge.png',
       hugePng,
-      /red\/huge\.png: has 20000 × 20000 pixels, 400 million; the limit is 100 million/,
+      /red\/huge\.png: has 20000 × 20000 pixels, 400 million; the limit is 100 million\. Scale it down to 10000 × 10000 or less\n/,
     ],
   ])('%s', async (title, file, content, message) => {
     const path = await photosWith(`bad ${title}`, file, await content());

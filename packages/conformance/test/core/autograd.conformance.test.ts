@@ -5,11 +5,13 @@ import {
   customVjp,
   exp,
   grad,
+  greater,
   memory,
   mul,
   noGrad,
   ones,
   scope,
+  select,
   setDefaultBackend,
   sum,
   tensor,
@@ -93,6 +95,23 @@ describe('memory', () => {
       }),
     ).toThrow('inside');
     expect(memory(backend).tensors).toBe(before);
+  });
+
+  test('a number among the operands leaves nothing behind, with no scope around', () => {
+    const x = tensor([1, 2]);
+    const before = memory(backend);
+    const made = [add(x, 1), mul(2, x), greater(x, 1), select(greater(x, x), x, 0)];
+    expect(made.map(values)).toEqual([
+      [2, 3],
+      [2, 4],
+      [0, 1],
+      [0, 0],
+    ]);
+    // the fifth is the condition of select
+    expect(memory(backend)).toEqual({ tensors: before.tensors + 5, bytes: before.bytes + 3 * 8 + 2 * 2 });
+    const gradients = grad((t) => sum(mul(add(t, 1), mul(t, 3))))(x);
+    expect(values(gradients[0]!)).toEqual([9, 15]);
+    expect(memory(backend).tensors).toBe(before.tensors + 6);
   });
 
   test('aliases share a buffer, which is freed with the last of them', () => {

@@ -1,4 +1,4 @@
-import { customVjp, defineOp, type Primitive } from '../op.ts';
+import { composite, customVjp, defineOp, type Primitive } from '../op.ts';
 import type { BinaryKind, CompareKind, UnaryKind } from '../primitives.ts';
 import { isTensor, type Tensor, type TensorLike } from '../tensor.ts';
 import { sizeOf, type DType } from '../types.ts';
@@ -141,14 +141,23 @@ function pair(kind: string, a: TensorLike, b: TensorLike): [Tensor, Tensor] {
   if (isTensor(b)) return [lift(a, b), b];
   return fail(kind, 'one operand must be a tensor');
 }
+/** Carries out an op on the operands of `pair`. The scalar that a number became goes with it, unless a tape holds it. */
+function lifted(
+  kind: string,
+  a: TensorLike,
+  b: TensorLike,
+  op: (operands: [Tensor, Tensor]) => Tensor,
+): Tensor {
+  return isTensor(a) && isTensor(b) ? op([a, b]) : composite(() => op(pair(kind, a, b)));
+}
 const binary =
   (kind: BinaryKind) =>
   (a: TensorLike, b: TensorLike): Tensor =>
-    binaryOp.apply(pair(kind, a, b), { kind });
+    lifted(kind, a, b, (operands) => binaryOp.apply(operands, { kind }));
 const compare =
   (kind: CompareKind) =>
   (a: TensorLike, b: TensorLike): Tensor =>
-    compareOp.apply(pair(kind, a, b), { kind });
+    lifted(kind, a, b, (operands) => compareOp.apply(operands, { kind }));
 
 type Unary = (x: Tensor) => Tensor;
 /** With broadcasting; a number stands for a scalar of the other operand's dtype. */
@@ -200,8 +209,7 @@ export const greaterEqual: Binary = compare('greaterEqual');
 
 /** `condition ? a : b`, element by element, all three broadcast. */
 export function select(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
-  const [x, y] = pair('select', a, b);
-  return selectOp.apply([condition, x, y], {});
+  return lifted('select', a, b, ([x, y]) => selectOp.apply([condition, x, y], {}));
 }
 
 /** Another dtype; float → int truncates towards zero. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import sharp, { type Metadata } from 'sharp';
 import { ImageError } from '../errors.ts';
 import { createPicture, type Picture } from '../picture.ts';
-import { FORMAT_LIST, sniffFormat } from './format.ts';
+import { FORMAT_LIST, isComplete, sniffFormat, type ImageFormat } from './format.ts';
 
 export interface DecodeOptions {
   /** What to call the picture in messages. Default: its path, or 'picture'. */
@@ -50,14 +50,17 @@ export function fileProblem(error: unknown): string {
   return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }
 
-/** What libvips complains about, in words. */
-function decodeProblem(error: unknown, format: string): string {
-  const first = (error instanceof Error ? error.message : String(error)).split('\n')[0]!.trim();
-  const cut =
-    /premature end|truncat|unexpected end|end of (file|input)|out of order|not enough data|EOF|read error|bitstream not fully read/i;
+/**
+ * What is wrong with a picture that cannot be decoded, from its own bytes as far as they tell. What libvips says stands in
+ * a buffer that all its threads share: decoding side by side, it may be empty or speak of another picture.
+ */
+function decodeProblem(error: unknown, bytes: Uint8Array, format: ImageFormat): string {
   const advice = 'make or download it again, or delete it';
-  if (cut.test(String(error))) return `is cut off or damaged (${format}: ${first}); ${advice}`;
-  return `is damaged and cannot be decoded (${format}: ${first}); ${advice}`;
+  if (!isComplete(bytes, format)) return `is cut off or damaged (${format}: its end is missing); ${advice}`;
+  const lines = (error instanceof Error ? error.message : String(error)).split('\n');
+  const decoder = { JPEG: /jpe?g/i, PNG: /png/i, WebP: /webp/i, AVIF: /heif/i, GIF: /gif/i }[format];
+  const detail = lines.find((line) => decoder.test(line))?.trim();
+  return `is damaged and cannot be decoded (${format}${detail === undefined ? '' : `: ${detail}`}); ${advice}`;
 }
 
 /**
@@ -85,7 +88,7 @@ export async function decodeImage(
     return await pixels(bytes, meta, options.size);
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    throw new ImageError(name, decodeProblem(error, kind.format), { cause: error });
+    throw new ImageError(name, decodeProblem(error, bytes, kind.format), { cause: error });
   }
 }
 
@@ -96,10 +99,12 @@ function pathOf(input: string | URL): string {
 function checkSize(name: string, { width, height }: Metadata, maxPixels: number): void {
   const million = (n: number): string => (n / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
   if (width * height > maxPixels) {
+    const scale = Math.sqrt(maxPixels / (width * height));
+    const fitting = `${Math.floor(width * scale)} × ${Math.floor(height * scale)}`;
     throw new ImageError(
       name,
       `has ${width} × ${height} pixels, ${million(width * height)} million; the limit is ${million(maxPixels)} million. ` +
-        'Make it smaller, or raise maxPixels',
+        `Scale it down to ${fitting} or less`,
     );
   }
 }

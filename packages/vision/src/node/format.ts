@@ -41,3 +41,38 @@ export function sniffFormat(bytes: Uint8Array): { format: ImageFormat } | { othe
   // eslint-disable-next-line no-control-regex -- control characters are what tells binary data from text
   return { other: /[\0-\x08\x0e-\x1a]/.test(start) ? 'of an unknown format' : 'a text file' };
 }
+
+const endsWith = (bytes: Uint8Array, end: readonly number[]): boolean =>
+  end.every((b, i) => bytes[bytes.length - end.length + i] === b);
+
+/** Whether a file ends as its format wants. One that was cut off does not; what follows a picture may hide that. */
+export function isComplete(bytes: Uint8Array, format: ImageFormat): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  switch (format) {
+    case 'JPEG':
+      return endsWith(bytes, [0xff, 0xd9]); // the marker EOI
+    case 'PNG':
+      return endsWith(bytes, [0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82]); // the chunk IEND and its CRC
+    case 'GIF':
+      return endsWith(bytes, [0x3b]); // the trailer
+    case 'WebP':
+      return view.byteLength >= 8 && view.getUint32(4, true) + 8 <= view.byteLength; // a RIFF chunk and its size
+    case 'AVIF':
+      return boxesEnd(view);
+  }
+}
+
+/**
+ * Whether the boxes of a file (ISO 14496-12, 4.2: 32-bit size, type; size 1: 64-bit size after the type; size 0: up to
+ * the end) fill it.
+ */
+function boxesEnd(view: DataView): boolean {
+  let at = 0;
+  while (at + 8 <= view.byteLength) {
+    const size = view.getUint32(at);
+    if (size === 0) return true;
+    if (size === 1 && at + 16 > view.byteLength) return false;
+    at += size === 1 ? Number(view.getBigUint64(at + 8)) : size;
+  }
+  return at === view.byteLength;
+}
