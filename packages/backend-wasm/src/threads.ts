@@ -122,10 +122,11 @@ export class Threads {
   /** Until no worker is inside a task. */
   #wait(): void {
     const words = this.#words;
-    let inside = 0;
     for (let i = 0; i < this.#spins; i++) if (Atomics.load(words, FIELD.inside) === 0) return;
     const limit = Date.now() + this.#tuning.patience;
-    while ((inside = Atomics.load(words, FIELD.inside)) !== 0) {
+    for (;;) {
+      const inside = Atomics.load(words, FIELD.inside);
+      if (inside === 0) return;
       try {
         Atomics.wait(words, FIELD.inside, inside, 100);
       } catch {

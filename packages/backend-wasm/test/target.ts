@@ -5,7 +5,9 @@ import { createWasmBackend, type WasmBackend } from '../src/index.ts';
 
 /** Shares out every task that has two parts, however small. */
 const eager = (threads: number) => (): Promise<WasmBackend> =>
-  createBackend({ threads }, () => readFile(new URL('../src/kernels.wasm', import.meta.url)), { worth: 1e-9 });
+  createBackend({ threads }, () => readFile(new URL('../src/kernels.wasm', import.meta.url)), {
+    worth: 1e-9,
+  });
 
 export const target: Target = {
   name: 'wasm',
