@@ -1,10 +1,11 @@
 /**
- * Compiles `assembly/` with AssemblyScript and writes the module to `src/kernels.wasm` and, as base64, to
- * `src/kernels.generated.ts`. Runs after every install and as part of the build; the same sources always give the same bytes. `--text` prints the module's
+ * Compiles `assembly/` with AssemblyScript and writes the module to `src/kernels.wasm` and, deflated and as
+ * base64, to `src/kernels.generated.ts`. Runs after every install and as part of the build; the same sources always give the same bytes. `--text` prints the module's
  * text form, for reading what the compiler made of a loop.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,7 +36,7 @@ if (process.argv.includes('--text')) console.log(files.get('kernels.wat'));
 const wasm = files.get('kernels.wasm');
 const script = `// Written by scripts/build-wasm.mjs from assembly/: ${wasm.length} bytes of WebAssembly.
 export const KERNELS: string =
-  '${Buffer.from(wasm).toString('base64')}';
+  '${deflateRawSync(wasm, { level: 9 }).toString('base64')}';
 `;
 await put('kernels.wasm', wasm);
 await put('kernels.generated.ts', script);

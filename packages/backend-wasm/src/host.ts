@@ -53,7 +53,12 @@ interface Globals {
     url: string,
   ) => Promise<{ readonly ok: boolean; readonly status: number; arrayBuffer(): Promise<ArrayBuffer> }>;
   readonly Worker?: new (url: string) => WebWorker;
-  readonly Blob?: new (parts: string[], options: { type: string }) => object;
+  readonly Blob?: new (
+    parts: readonly (string | Uint8Array)[],
+    options?: { type: string },
+  ) => { stream(): { pipeThrough(through: object): object } };
+  readonly DecompressionStream?: new (format: string) => object;
+  readonly Response?: new (body: object) => { arrayBuffer(): Promise<ArrayBuffer> };
   readonly URL?: { createObjectURL(blob: object): string; revokeObjectURL(url: string): void };
 }
 
@@ -85,6 +90,13 @@ export async function readFile(url: URL): Promise<Uint8Array> {
       { cause: error },
     );
   }
+}
+
+/** Undoes the compression of RFC 1951. */
+export async function inflate(deflated: Uint8Array): Promise<Uint8Array> {
+  const stream = new host.Blob!([deflated]).stream();
+  const bytes = stream.pipeThrough(new host.DecompressionStream!('deflate-raw'));
+  return new Uint8Array(await new host.Response!(bytes).arrayBuffer());
 }
 
 /** Why this host cannot share memory between threads, or null if it can. */

@@ -1,12 +1,13 @@
 import { createBackend, type WasmBackend, type WasmBackendOptions } from './backend.ts';
+import { inflate } from './host.ts';
 import { KERNELS } from './kernels.generated.ts';
 
 export type { WasmBackend, WasmBackendOptions } from './backend.ts';
 
 /**
  * The same as `createWasmBackend` of `@graftjs/backend-wasm`, with the kernels inside the script: nothing has to be found
- * or fetched, for a third more bytes.
+ * or fetched.
  */
 export function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
-  return createBackend(options, async () => Uint8Array.from(atob(KERNELS), (c) => c.charCodeAt(0)));
+  return createBackend(options, () => inflate(Uint8Array.from(atob(KERNELS), (c) => c.charCodeAt(0))));
 }

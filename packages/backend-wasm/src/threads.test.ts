@@ -143,3 +143,18 @@ test('a process ends by itself when the work is done', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname });
   expect(stdout.trim()).toBe('3');
 });
+
+test('the entry that carries the kernels gives the same backend', async () => {
+  const inline = await import('./inline.ts');
+  const [a, b] = [await createWasmBackend({ threads: 2 }), await inline.createWasmBackend({ threads: 2 })];
+  expect(exponentials(b)).toBe(exponentials(a));
+  await Promise.all([a.dispose(), b.dispose()]);
+});
+
+test('a V8 whose revectorizer is slow goes without it, and says so', async () => {
+  const backend = await createWasmBackend({ threads: 1, revectorize: true });
+  const slow = Number.parseInt(process.versions.v8) < 13;
+  expect(backend.notes).toEqual(
+    slow ? [expect.stringMatching(/without revectorizing: .* from Node 24 on/)] : [],
+  );
+});
