@@ -180,7 +180,7 @@ export function convWeightGradDense(
         }
       }
     }
-    if (partial) wasm.binary_add(total, 0, 1, partial, 0, 1, total, 1, size);
+    if (partial) wasm.binary_add(total, 0, 1, partial, 0, 1, total, 1, size, 0, 0, 0, Math.ceil(size / 4096));
   }
   if (reordered) {
     const shape = [output.channels, channels, taps];

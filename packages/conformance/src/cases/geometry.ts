@@ -77,6 +77,8 @@ export const convGeometries: readonly ConvGeometry[] = [
   conv({ what: 'pointwise, large', input: [12, 11], kernel: [1, 1], channels: 33, filters: 70, batch: 1 }),
   conv({ what: 'padded, large', input: [10, 9], kernel: [3, 3], channels: 20, filters: 24, batch: 1, padding: same(2, 1) }),
   conv({ what: 'depthwise, large', input: [13, 14], kernel: [5, 5], channels: 37, filters: 37, groups: 37, batch: 1, padding: same(2, 2) }),
+  conv({ what: 'thousands of positions', input: [41, 37], kernel: [3, 3], channels: 3, filters: 5, padding: same(2, 1) }),
+  conv({ what: 'hundreds of channels', input: [3, 2], kernel: [3, 3], channels: 270, filters: 70, padding: same(2, 1), batch: 1 }),
   conv({ what: 'far side unread', input: [8, 8], kernel: [3, 3], stride: [4, 3], padding: [[0, 0], [1, 0]] }),
   conv({ what: 'a row', input: [1, 33], kernel: [1, 5], padding: [[0, 0], [2, 2]] }),
   // Three.
