@@ -85,8 +85,12 @@ async function createPlain(
   const pages = Math.max(2, Math.min(MOST_PAGES, Math.floor((options.maxBytes ?? Infinity) / PAGE)));
   const { module, memory, wasm } = await instantiate(await load(), pages, wanted > 1);
   const heap = new Heap(memory, pages * PAGE);
-  const threads =
-    wanted > 1 ? await Threads.start(module, memory, kernelNames(wasm), wanted - 1, tuning) : null;
+  let threads: Threads | null = null;
+  try {
+    if (wanted > 1) threads = await Threads.start(module, memory, kernelNames(wasm), wanted - 1, tuning);
+  } catch (error) {
+    notes.push(`'wasm' runs on one thread instead of ${wanted}: ${(error as Error).message}`);
+  }
   const split = (task: Task): void => {
     const { kernel, args, count } = task;
     if (count <= 0) return;

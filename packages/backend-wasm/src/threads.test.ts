@@ -71,10 +71,30 @@ test('where memory cannot be shared it runs on one thread, and says why', async 
   expect(backend.notes[0]).toMatch(/one thread instead of 4: SharedArrayBuffer .* cross-origin isolated/);
 });
 
+test('where a thread cannot start it runs on one, and says why', async () => {
+  const real = process.getBuiltinModule;
+  const broken = {
+    Worker: class {
+      constructor() {
+        throw new Error('no more threads for you');
+      }
+    },
+  };
+  vi.spyOn(process, 'getBuiltinModule').mockImplementation(((name: string) =>
+    name === 'node:worker_threads' ? broken : real(name)) as typeof real);
+  const backend = await createWasmBackend({ threads: 3 });
+  vi.restoreAllMocks();
+  expect(backend.threads).toBe(1);
+  expect(backend.notes).toEqual([
+    expect.stringMatching(/one thread instead of 3: .*no more threads for you/),
+  ]);
+  exponentials(backend);
+});
+
 test('a host without SIMD is refused with what to do', async () => {
   vi.stubGlobal('WebAssembly', { ...webAssembly(), validate: () => false });
   await expect(createWasmBackend()).rejects.toThrow(UnsupportedError);
-  await expect(createWasmBackend()).rejects.toThrow(/128-bit SIMD .* use @graftjs\/backend-cpu/);
+  await expect(createWasmBackend()).rejects.toThrow(/128-bit SIMD .*'cpu' runs everywhere/);
 });
 
 test('two backends work side by side, and one goes on when the other is disposed', async () => {

@@ -58,7 +58,7 @@ export class Threads {
           };
           const gone = (reason: string): void => {
             threads.#workers = threads.#workers.filter((other) => other !== thread);
-            reject(new GraftError(`'wasm' could not start thread ${i + 2} of ${count + 1}: ${reason}`));
+            reject(new GraftError(`thread ${i + 2} did not start: ${reason}`));
           };
           const thread = startThread(WORKER, ready, gone);
           thread.post({ module, memory, index: i + 1, spins, kernels });
