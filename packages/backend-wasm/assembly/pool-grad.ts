@@ -1,17 +1,18 @@
 import { storeUpTo } from './convert';
 import { element, int } from './walk';
 import {
+  BEFORE,
   CHANNEL,
   CHANNELS,
   COUNTS,
   DILATION,
-  firstWhole,
+  FIRST_WHOLE,
   FROM,
   high,
   IN,
   KERNEL,
   LAST,
-  lastWhole,
+  LAST_WHOLE,
   low,
   OUT,
   SAMPLE,
@@ -23,11 +24,8 @@ import { four } from './pool';
 
 /*
  * Gradients of pools. Windows overlap, so a part is what no other part's windows reach: a plane of one channel, or in
- * channels-last WIDTH channels of a sample. It is cleared first, and then the windows add to it in row-major order.
+ * channels-last `width` channels of a sample. It is cleared first, and then the windows add to it in row-major order.
  */
-
-/** `WIDTH` in src/pool.ts is the same. */
-const WIDTH = 16;
 
 /** Elements from tap to tap on an axis. */
 @inline
@@ -53,55 +51,91 @@ function wins(v: v128, best: v128): v128 {
   return v128.or(f32x4.gt(v, best), v128.and(f32x4.ne(v, v), f32x4.eq(best, best)));
 }
 
-/** Gives the gradient of a row of windows of one channel to their maxima; offsets are from where column 0's begins. */
+/** Gives the gradients of four neighbouring windows that lie inside the input whole to their maxima. */
+@inline
+function giveFour(stride: i32, t: usize, x: usize, g: usize, gx: usize, z0: i32, z1: i32, y0: i32, y1: i32): void {
+  const step = tapStep(t, 2);
+  const width = int(t, KERNEL + 2) * step;
+  let best = f32x4.splat(-Infinity);
+  let where = i32x4.splat(z0 * tapStep(t, 0) + y0 * tapStep(t, 1));
+  let nan = i32x4.splat(0);
+  for (let z = z0; z < z1; z++)
+    for (let r = y0; r < y1; r++) {
+      const row = z * tapStep(t, 0) + r * tapStep(t, 1);
+      for (let o = row; o < row + width; o += step) {
+        const v = four(element(x, o), stride);
+        const better = f32x4.gt(v, best);
+        nan = v128.or(nan, f32x4.ne(v, v));
+        best = f32x4.pmax(best, v);
+        where = v128.bitselect(i32x4.splat(o), where, better);
+      }
+    }
+  if (v128.any_true(nan)) {
+    for (let i = 0; i < 4; i++) {
+      const at = i * stride;
+      giveOne(t, element(x, at), element(g, i), element(gx, at), z0, z1, y0, y1, 0, int(t, KERNEL + 2));
+    }
+    return;
+  }
+  add(element(gx, i32x4.extract_lane(where, 0)), load<f32>(g));
+  add(element(gx, i32x4.extract_lane(where, 1) + stride), load<f32>(g, 4));
+  add(element(gx, i32x4.extract_lane(where, 2) + 2 * stride), load<f32>(g, 8));
+  add(element(gx, i32x4.extract_lane(where, 3) + 3 * stride), load<f32>(g, 12));
+}
+
+function giveOne(
+  t: usize,
+  x: usize,
+  g: usize,
+  gx: usize,
+  z0: i32,
+  z1: i32,
+  y0: i32,
+  y1: i32,
+  x0: i32,
+  x1: i32,
+): void {
+  if (x0 >= x1) return;
+  const step = tapStep(t, 2);
+  let best: f32 = -Infinity;
+  let where = z0 * tapStep(t, 0) + y0 * tapStep(t, 1) + x0 * step;
+  for (let z = z0; z < z1; z++)
+    for (let r = y0; r < y1; r++)
+      for (let k = x0, o = z * tapStep(t, 0) + r * tapStep(t, 1) + x0 * step; k < x1; k++, o += step) {
+        const v = load<f32>(element(x, o));
+        if (!(v > best || (v != v && best == best))) continue;
+        best = v;
+        where = o;
+      }
+  add(element(gx, where), load<f32>(g));
+}
+
+/** Gives the gradient of a row of windows of one channel to their maxima. */
 @inline
 function giveFirst(t: usize, x: usize, g: usize, gx: usize, z0: i32, z1: i32, y0: i32, y1: i32): void {
   const width = int(t, OUT + 2);
   const stride = int(t, STRIDE + 2);
-  const step = tapStep(t, 2);
-  const first = firstWhole(t);
-  const last = lastWhole(t, first);
-  const taps = int(t, KERNEL + 2);
+  const before = int(t, BEFORE + 2);
+  const first = int(t, FIRST_WHOLE);
+  const last = int(t, LAST_WHOLE);
   for (let ox = 0; ox < width; ) {
-    const start = startOf(t, 2, ox);
-    const x0 = low(t, 2, ox);
-    if (ox >= first && ox + 4 <= last) {
-      let best = f32x4.splat(-Infinity);
-      let where = i32x4.splat(z0 * tapStep(t, 0) + y0 * tapStep(t, 1));
-      for (let z = z0; z < z1; z++)
-        for (let r = y0; r < y1; r++)
-          for (let k = 0, o = z * tapStep(t, 0) + r * tapStep(t, 1); k < taps; k++, o += step) {
-            const v = four(element(x, start + o), stride);
-            const better = wins(v, best);
-            best = v128.bitselect(v, best, better);
-            where = v128.bitselect(i32x4.splat(o), where, better);
-          }
-      const to = element(gx, start);
-      const from = element(g, ox);
-      add(element(to, i32x4.extract_lane(where, 0)), load<f32>(from));
-      add(element(to, i32x4.extract_lane(where, 1) + stride), load<f32>(from, 4));
-      add(element(to, i32x4.extract_lane(where, 2) + 2 * stride), load<f32>(from, 8));
-      add(element(to, i32x4.extract_lane(where, 3) + 3 * stride), load<f32>(from, 12));
-      ox += 4;
+    const start = ox * stride - before;
+    const from = element(x, start);
+    const to = element(gx, start);
+    const s = element(g, ox);
+    if (ox < first || ox + 4 > last) {
+      giveOne(t, from, s, to, z0, z1, y0, y1, low(t, 2, ox), high(t, 2, ox));
+      ox++;
       continue;
     }
-    const x1 = high(t, 2, ox);
-    let best: f32 = -Infinity;
-    let where = z0 * tapStep(t, 0) + y0 * tapStep(t, 1) + x0 * step;
-    for (let z = z0; z < z1; z++)
-      for (let r = y0; r < y1; r++)
-        for (let k = x0, o = z * tapStep(t, 0) + r * tapStep(t, 1) + x0 * step; k < x1; k++, o += step) {
-          const v = load<f32>(element(x, start + o));
-          if (!(v > best || (v != v && best == best))) continue;
-          best = v;
-          where = o;
-        }
-    if (x0 < x1) add(element(gx, start + where), load<f32>(element(g, ox)));
-    ox++;
+    if (stride == 1) giveFour(1, t, from, s, to, z0, z1, y0, y1);
+    else if (stride == 2) giveFour(2, t, from, s, to, z0, z1, y0, y1);
+    else giveFour(stride, t, from, s, to, z0, z1, y0, y1);
+    ox += 4;
   }
 }
 
-/** The same for up to WIDTH channels side by side. */
+/** The same for `lanes` channels side by side. */
 @inline
 function giveLast(t: usize, x: usize, g: usize, gx: usize, lanes: i32, z0: i32, z1: i32, y0: i32, y1: i32): void {
   const width = int(t, OUT + 2);
@@ -134,21 +168,58 @@ function giveLast(t: usize, x: usize, g: usize, gx: usize, lanes: i32, z0: i32, 
   }
 }
 
-/** Gives each window's share to all its taps. */
+/** Gives each window's share to all its taps; four windows at a time where they lie inside the input whole. */
 @inline
 function spreadFirst(t: usize, g: usize, gx: usize, z0: i32, z1: i32, y0: i32, y1: i32, counts: i32, columnCounts: usize): void {
   const width = int(t, OUT + 2);
+  const stride = int(t, STRIDE + 2);
+  const before = int(t, BEFORE + 2);
+  const first = int(t, FIRST_WHOLE);
+  const last = int(t, LAST_WHOLE);
   const step = <usize>tapStep(t, 2) << 2;
-  for (let ox = 0; ox < width; ox++) {
+  const taps = int(t, KERNEL + 2);
+  const inVectors = stride == 1 || (stride == 2 && taps > 1 && step == 4);
+  for (let ox = 0; ox < width; ) {
+    const to = element(gx, ox * stride - before);
+    const count = <f32>(counts * int(columnCounts, ox));
+    if (inVectors && ox >= first && ox + 4 <= last) {
+      const share = f32x4.div(v128.load(element(g, ox)), f32x4.splat(count));
+      for (let z = z0; z < z1; z++)
+        for (let r = y0; r < y1; r++) {
+          const row = element(to, z * tapStep(t, 0) + r * tapStep(t, 1));
+          // From the last tap on, for an element that several windows share belongs to a later tap of the earlier window.
+          for (let k = taps - 1; k >= 0; k--) {
+            const s = row + <usize>k * step;
+            if (stride == 1) v128.store(s, f32x4.add(v128.load(s), share));
+            else addEverySecond(s, share, k > 0);
+          }
+        }
+      ox += 4;
+      continue;
+    }
     const x0 = low(t, 2, ox);
     const x1 = high(t, 2, ox);
-    const share: f32 = load<f32>(element(g, ox)) / <f32>(counts * int(columnCounts, ox));
-    const to = element(gx, startOf(t, 2, ox));
+    const share: f32 = load<f32>(element(g, ox)) / count;
     for (let z = z0; z < z1; z++)
       for (let r = y0; r < y1; r++) {
         let s = element(to, z * tapStep(t, 0) + r * tapStep(t, 1)) + <usize>x0 * step;
         for (let k = x0; k < x1; k++, s += step) add(s, share);
       }
+    ox++;
+  }
+}
+
+/** Adds to x[0], x[2], x[4], x[6], and +0 to those between, which no sum shows: x[1] to x[7], or `before`, x[−1] to x[5]. */
+@inline
+function addEverySecond(x: usize, v: v128, before: bool): void {
+  const zero = f32x4.splat(0);
+  if (before) {
+    x -= 4;
+    v128.store(x, f32x4.add(v128.load(x), i32x4.shuffle(zero, v, 0, 4, 1, 5)));
+    v128.store(x, f32x4.add(v128.load(x, 16), i32x4.shuffle(zero, v, 2, 6, 3, 7)), 16);
+  } else {
+    v128.store(x, f32x4.add(v128.load(x), i32x4.shuffle(v, zero, 0, 4, 1, 5)));
+    v128.store(x, f32x4.add(v128.load(x, 16), i32x4.shuffle(v, zero, 2, 6, 3, 7)), 16);
   }
 }
 
@@ -177,18 +248,18 @@ function spreadLast(t: usize, g: usize, gx: usize, lanes: i32, z0: i32, z1: i32,
 
 /** Part by part: clears it, and lets row after row of windows add to it. `isMax` is a compile-time constant. */
 @inline
-function gradient(isMax: bool, t: usize, x: usize, gy: usize, gx: usize, begin: i32, end: i32): void {
+function gradient(isMax: bool, t: usize, x: usize, gy: usize, gx: usize, width: i32, begin: i32, end: i32): void {
   const isLast = int(t, LAST);
   const depth = int(t, OUT);
   const height = int(t, OUT + 1);
   const channels = int(t, CHANNELS);
-  const across = isLast ? (channels + WIDTH - 1) / WIDTH : channels;
+  const across = isLast ? (channels + width - 1) / width : channels;
   const rowCounts = element(t, COUNTS + depth);
   const columnCounts = element(rowCounts, height);
   for (let part = begin; part < end; part++) {
     const n = part / across;
-    const c = (part % across) * (isLast ? WIDTH : 1);
-    const lanes = min(WIDTH, channels - c);
+    const c = (part % across) * (isLast ? width : 1);
+    const lanes = min(width, channels - c);
     const from = n * int(t, FROM + SAMPLE) + c * int(t, FROM + CHANNEL);
     const to = n * int(t, TO + SAMPLE) + c * int(t, TO + CHANNEL);
     clear(t, element(gx, from), <usize>lanes << 2);
@@ -216,9 +287,9 @@ function gradient(isMax: bool, t: usize, x: usize, gy: usize, gx: usize, begin: 
   }
 }
 
-export function maxPoolGrad(t: usize, x: usize, gy: usize, gx: usize, begin: i32, end: i32): void {
-  gradient(true, t, x, gy, gx, begin, end);
+export function maxPoolGrad(t: usize, x: usize, gy: usize, gx: usize, width: i32, begin: i32, end: i32): void {
+  gradient(true, t, x, gy, gx, width, begin, end);
 }
-export function avgPoolGrad(t: usize, gy: usize, gx: usize, begin: i32, end: i32): void {
-  gradient(false, t, gy, gy, gx, begin, end);
+export function avgPoolGrad(t: usize, gy: usize, gx: usize, width: i32, begin: i32, end: i32): void {
+  gradient(false, t, gy, gy, gx, width, begin, end);
 }

@@ -1,15 +1,16 @@
 import { storeUpTo } from './convert';
 import { element, int } from './walk';
 import {
+  BEFORE,
   CHANNEL,
   CHANNELS,
   COUNTS,
-  firstWhole,
+  FIRST_WHOLE,
   FROM,
   high,
   KERNEL,
   LAST,
-  lastWhole,
+  LAST_WHOLE,
   low,
   OUT,
   SAMPLE,
@@ -24,7 +25,7 @@ import {
 const MAX = 0;
 const AVERAGE = 1;
 
-/** Four elements `stride` apart. */
+/** Four elements `stride` apart; 1 and 2 are compile-time constants, so that the choice is not made here. */
 @inline
 export function four(x: usize, stride: i32): v128 {
   if (stride == 1) return v128.load(x);
@@ -74,21 +75,39 @@ function one(kind: i32, t: usize, x: usize, oz: i32, oy: i32, ox: i32, count: f3
   return kind == MAX ? sum : sum / count;
 }
 
+/** Results of four neighbouring windows that lie inside the input whole. */
+@inline
+function fourOf(kind: i32, stride: i32, t: usize, x: usize, z0: i32, z1: i32, y0: i32, y1: i32, count: f32): v128 {
+  const stepZ = tapStep(t, 0);
+  const stepY = tapStep(t, 1);
+  const stepX = tapStep(t, 2);
+  const width = <usize>int(t, KERNEL + 2) * stepX;
+  let sum = begin4(kind);
+  let nan = i32x4.splat(0);
+  for (let z = z0; z < z1; z++) {
+    const plane = x + <usize>z * stepZ;
+    for (let r = plane + <usize>y0 * stepY, last = plane + <usize>y1 * stepY; r < last; r += stepY)
+      for (let s = r, end = r + width; s < end; s += stepX) {
+        const v = four(s, stride);
+        sum = more(kind, sum, v);
+        nan = note(kind, nan, v);
+      }
+  }
+  return done(kind, sum, nan, count);
+}
+
 /** A row of results of one channel. */
 @inline
 function rowFirst(kind: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, counts: i32, columnCounts: usize): void {
   const width = int(t, OUT + 2);
-  const stride = int(t, STRIDE + 2) * int(t, FROM + 2);
-  const first = firstWhole(t);
-  const last = lastWhole(t, first);
+  const stride = int(t, STRIDE + 2);
+  const before = int(t, BEFORE + 2);
+  const first = int(t, FIRST_WHOLE);
+  const last = int(t, LAST_WHOLE);
   const z0 = low(t, 0, oz);
   const z1 = high(t, 0, oz);
   const y0 = low(t, 1, oy);
   const y1 = high(t, 1, oy);
-  const stepZ = tapStep(t, 0);
-  const stepY = tapStep(t, 1);
-  const stepX = tapStep(t, 2);
-  const taps = int(t, KERNEL + 2);
   const whole = last - first >= 4;
   for (let ox = 0; ox < width; ) {
     if (!whole || ox < first || ox >= last) {
@@ -98,22 +117,13 @@ function rowFirst(kind: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, cou
       continue;
     }
     // The last four of the whole windows may be computed again.
-    const at = min(ox, last - 4);
-    const from = element(x, startOf(t, 2, at) * int(t, FROM + 2));
-    let sum = begin4(kind);
-    let nan = i32x4.splat(0);
-    for (let z = z0; z < z1; z++)
-      for (let r = y0; r < y1; r++) {
-        let s = from + <usize>z * stepZ + <usize>r * stepY;
-        for (let k = 0; k < taps; k++, s += stepX) {
-          const v = four(s, stride);
-          sum = more(kind, sum, v);
-          nan = note(kind, nan, v);
-        }
-      }
-    const count: f32 = kind == MAX ? 1 : <f32>(counts * int(columnCounts, at));
-    v128.store(element(y, at), done(kind, sum, nan, count));
-    ox = at + 4;
+    ox = min(ox, last - 4);
+    const from = element(x, ox * stride - before);
+    const count: f32 = kind == MAX ? 1 : <f32>(counts * int(columnCounts, ox));
+    if (stride == 1) v128.store(element(y, ox), fourOf(kind, 1, t, from, z0, z1, y0, y1, count));
+    else if (stride == 2) v128.store(element(y, ox), fourOf(kind, 2, t, from, z0, z1, y0, y1, count));
+    else v128.store(element(y, ox), fourOf(kind, stride, t, from, z0, z1, y0, y1, count));
+    ox += 4;
   }
 }
 

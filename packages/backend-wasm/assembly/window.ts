@@ -17,8 +17,11 @@ export const FROM = 19;
 export const TO = 24;
 /** Channels are neighbours. */
 export const LAST = 29;
+/** The windows of a row that lie inside the input whole: the first, and one past the last. */
+export const FIRST_WHOLE = 30;
+export const LAST_WHOLE = 31;
 /** Three lists: what averages divide by, the product of one number per axis. */
-export const COUNTS = 30;
+export const COUNTS = 32;
 
 export const CHANNEL = 3;
 export const SAMPLE = 4;
@@ -45,18 +48,6 @@ export function high(t: usize, axis: i32, i: i32): i32 {
   const kernel = int(t, KERNEL + axis);
   if (room > (kernel - 1) * dilation) return kernel;
   return room <= 0 ? 0 : (room + dilation - 1) / dilation;
-}
-
-/** The windows on the last axis that lie inside the input whole: first and one past the last. */
-@inline
-export function firstWhole(t: usize): i32 {
-  const stride = int(t, STRIDE + 2);
-  return min((int(t, BEFORE + 2) + stride - 1) / stride, int(t, OUT + 2));
-}
-@inline
-export function lastWhole(t: usize, first: i32): i32 {
-  const room = int(t, IN + 2) - 1 - (int(t, KERNEL + 2) - 1) * int(t, DILATION + 2) + int(t, BEFORE + 2);
-  return room < 0 ? first : max(first, min(room / int(t, STRIDE + 2) + 1, int(t, OUT + 2)));
 }
 
 /** Bytes from tap to tap on an axis. */

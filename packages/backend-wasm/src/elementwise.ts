@@ -1,5 +1,4 @@
 import { sizeOf, type DType, type Kernels, type Operand, type Shape, type TensorSpec } from '@graftjs/core';
-import { broadcastStrides, collapse, widen } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
 import type { KernelName } from './module.ts';
@@ -106,21 +105,54 @@ interface Broadcast {
   readonly parts: number;
 }
 
+/*
+ * The walk in as few axes as `collapse` finds, planned without garbage: a training step runs thousands of small ops, for
+ * which planning is most of the time. The innermost axis comes first.
+ */
+const extents: number[] = [];
+const strides: readonly number[][] = [[], [], []];
+const own: number[] = [];
+
 function broadcast(scratch: Scratch, inputs: readonly Operand<WasmBuffer>[], shape: Shape): Broadcast {
-  const n = sizeOf(shape);
-  if (inputs.every((t) => sizeOf(t.spec.shape) === n)) {
-    // Nothing repeats: the most frequent case, and the shortest way to it.
-    const steps = inputs.flatMap(() => [0, 1]);
-    return { steps, plane: [1, n, 0, 0], parts: Math.ceil(n / PIECE) };
+  const operands = inputs.length;
+  let axes = 0;
+  for (let j = 0; j < operands; j++) own[j] = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const extent = shape[axis]!;
+    let merges = axes > 0;
+    for (let j = 0; j < operands; j++) {
+      const from = inputs[j]!.spec.shape;
+      const at = axis - shape.length + from.length;
+      const mine = at < 0 ? 1 : from[at]!;
+      const stride = mine === 1 ? 0 : own[j]!;
+      own[j]! *= mine;
+      const list = strides[j]!;
+      list[axes] = stride;
+      merges &&= stride === list[axes - 1]! * extents[axes - 1]!;
+    }
+    if (extent === 1) continue;
+    if (merges) extents[axes - 1]! *= extent;
+    else extents[axes++] = extent;
   }
-  const strides = inputs.map((t) => broadcastStrides(t.spec.shape, shape.length));
-  const walk = widen(collapse({ shape, strides }), 2);
-  const outer = walk.shape.length - 2;
-  const [rows, columns] = walk.shape.slice(-2) as [number, number];
-  const table = outer > 0 ? scratch.ints([walk.shape, ...walk.strides].flatMap((s) => s.slice(0, -2))) : 0;
-  return {
-    steps: walk.strides.flatMap((s) => s.slice(-2)),
-    plane: [rows, columns, outer, table],
-    parts: (n / Math.max(columns, 1)) * Math.ceil(columns / PIECE),
-  };
+  for (; axes < 2; axes++) {
+    extents[axes] = 1;
+    for (let j = 0; j < operands; j++) strides[j]![axes] = 0;
+  }
+  const steps: number[] = [];
+  for (let j = 0; j < operands; j++) steps.push(strides[j]![1]!, strides[j]![0]!);
+  const columns = extents[0]!;
+  let parts = Math.ceil(columns / PIECE);
+  for (let axis = 1; axis < axes; axis++) parts *= extents[axis]!;
+  return { steps, plane: [extents[1]!, columns, axes - 2, outerTable(scratch, operands, axes)], parts };
+}
+
+/** The extents of the outer axes, outermost first, and each operand's strides over them. */
+function outerTable(scratch: Scratch, operands: number, axes: number): number {
+  if (axes === 2) return 0;
+  const table: number[] = [];
+  for (let axis = axes - 1; axis >= 2; axis--) table.push(extents[axis]!);
+  for (let j = 0; j < operands; j++) {
+    for (let axis = axes - 1; axis >= 2; axis--) table.push(strides[j]![axis]!);
+  }
+  return scratch.ints(table);
 }

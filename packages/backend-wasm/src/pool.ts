@@ -6,7 +6,7 @@ import type { KernelName } from './module.ts';
 
 type PoolOp = 'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad';
 
-/** Channels of a part of a gradient in channels-last; as in assembly/pool-grad.ts. */
+/** Channels of a part of a gradient in channels-last: whole lines of the cache, unless samples are enough for all threads. */
 const WIDTH = 16;
 
 /** Nanoseconds per tap of a window. */
@@ -28,6 +28,14 @@ function counts(input: Activation, output: Activation, w: Window, includePad: bo
   });
 }
 
+/** The windows of a row that lie inside the input whole: the first, and one past the last. */
+function wholeWindows(input: Activation, output: Activation, w: Window): [number, number] {
+  const first = Math.min(Math.ceil(w.before[2] / w.stride[2]), output.extent[2]);
+  const room = input.extent[2] - 1 - (w.kernel[2] - 1) * w.dilation[2] + w.before[2];
+  const last = room < 0 ? first : Math.min(Math.floor(room / w.stride[2]) + 1, output.extent[2]);
+  return [first, Math.max(first, last)];
+}
+
 /** A pool as assembly/window.ts reads it. */
 function tableOf(input: Activation, output: Activation, w: Window, layout: Layout): number[] {
   const steps = (a: Activation): number[] => [...a.step, a.channelStep, a.batchStep];
@@ -42,6 +50,7 @@ function tableOf(input: Activation, output: Activation, w: Window, layout: Layou
     ...steps(input),
     ...steps(output),
     Number(layout === 'channels-last'),
+    ...wholeWindows(input, output, w),
   ];
 }
 
@@ -62,14 +71,15 @@ export function poolKernels(context: Context): Pick<Kernels<WasmBuffer>, PoolOp>
     const { batch, channels } = input;
     const last = attrs.layout === 'channels-last';
     const [d, h] = output.extent;
-    context.split({
-      kernel,
-      args: [table, ...operands],
-      count: kernel.endsWith('Grad')
-        ? batch * (last ? Math.ceil(channels / WIDTH) : channels)
-        : batch * (last ? 1 : channels) * d * h,
-      cost: COST * sizeOf(y) * product(w.kernel),
-    });
+    const cost = COST * sizeOf(y) * product(w.kernel);
+    if (kernel === 'maxPool' || kernel === 'avgPool') {
+      const count = batch * (last ? 1 : channels) * d * h;
+      context.split({ kernel, args: [table, ...operands], count, cost });
+    } else {
+      const width = !last ? 1 : batch >= 2 * context.threads ? channels : WIDTH;
+      const count = batch * Math.ceil(channels / width);
+      context.split({ kernel, args: [table, ...operands, width], count, cost });
+    }
   };
 
   return {
