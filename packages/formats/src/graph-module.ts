@@ -29,6 +29,7 @@ export interface GraphModuleOptions {
 export class GraphModule extends Module {
   readonly graph: Graph;
   readonly #slots = new Map<string, Parameter | StateBuffer>();
+  readonly #activated: ReadonlyMap<string, GraphNode>;
 
   /**
    * Without `weights` all are zero, to be filled by `loadStateDict`.
@@ -37,6 +38,7 @@ export class GraphModule extends Module {
   constructor(graph: Graph, weights?: ReadonlyMap<string, GraphValues>, options: GraphModuleOptions = {}) {
     super();
     this.graph = graph;
+    this.#activated = activatedConvolutions(graph);
     const backend = options.backend ?? getDefaultBackend();
     for (const [name, { shape, trainable }] of Object.entries(graph.tensors)) {
       const data = weights ? weights.get(name)?.data : new Float32Array(sizeOf(shape));
@@ -77,10 +79,32 @@ export class GraphModule extends Module {
       }
       const valueOf = (input: string | number): TensorLike =>
         typeof input === 'number' ? input : (values.get(input) ?? this.#slots.get(input)!.value);
-      for (const node of this.graph.nodes) values.set(node.name, execute(node, node.inputs.map(valueOf)));
+      for (const node of this.graph.nodes) {
+        if (values.has(node.name)) continue;
+        const after = wanted.includes(node.name) ? undefined : this.#activated.get(node.name);
+        const whole = after ? { ...node, attrs: { ...node.attrs, activation: after.op } } : node;
+        values.set((after ?? node).name, execute(whole, node.inputs.map(valueOf)));
+      }
       return new Map(wanted.map((name) => [name, valueOf(name) as Tensor]));
     });
   }
+}
+
+/** Convolutions that only a relu or relu6 reads, and that node: the two are one pass over the data (`convAffine`). */
+function activatedConvolutions({ nodes, outputs }: Graph): Map<string, GraphNode> {
+  const users = new Map<string, GraphNode[]>();
+  for (const node of nodes) {
+    for (const input of node.inputs) {
+      if (typeof input === 'string') users.set(input, [...(users.get(input) ?? []), node]);
+    }
+  }
+  const found = new Map<string, GraphNode>();
+  for (const { name, op } of nodes) {
+    const [user, another] = users.get(name) ?? [];
+    if (op !== 'conv' || !user || another || outputs.includes(name)) continue;
+    if (user.op === 'relu' || user.op === 'relu6') found.set(name, user);
+  }
+  return found;
 }
 
 function execute(node: GraphNode, inputs: readonly TensorLike[]): Tensor {

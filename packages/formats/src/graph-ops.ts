@@ -47,10 +47,15 @@ const reduction =
  * are JSON; layouts, paddings and axes are said as in core.
  */
 export const graphOps: Readonly<Record<string, GraphOp>> = {
-  /** x, w `[out, in / groups, ...kernel]`, optional bias `[out]`. */
+  /** x, w `[out, in / groups, ...kernel]`, optional bias `[out]`. `activation`: what `GraphModule` joins to it. */
   conv(x, a) {
-    const options = { ...window(a), dilation: numbers(a, 'dilation'), groups: number(a, 'groups', 1) };
-    return core.convBias(t(x, 0), t(x, 1), x.length > 2 ? t(x, 2) : null, options);
+    return core.convAffine(t(x, 0), t(x, 1), {
+      ...window(a),
+      dilation: numbers(a, 'dilation'),
+      groups: number(a, 'groups', 1),
+      shift: x.length > 2 ? t(x, 2) : null,
+      activation: a['activation'] === 'relu' || a['activation'] === 'relu6' ? a['activation'] : 'none',
+    });
   },
   /** x `[..., in]`, w `[out, in]`, optional bias `[out]`. */
   linear: (x) => core.linear(t(x, 0), t(x, 1), x.length > 2 ? t(x, 2) : null),
