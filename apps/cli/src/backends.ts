@@ -1,5 +1,5 @@
 import type { Backend } from '@graftjs/core';
-import { wasmFeatures } from './wasm-features.ts';
+import { REVECTORIZES, wasmFeatures } from './wasm-features.ts';
 
 /** A backend; those that have more than one thread say how many work. */
 export interface ThreadedBackend extends Backend {
@@ -41,7 +41,7 @@ export const BACKENDS: readonly BackendEntry[] = [
     features: wasmFeatures,
     create: async (threads) => {
       const { createWasmBackend } = await import('@graftjs/backend-wasm');
-      return createWasmBackend(threads === null ? {} : { threads });
+      return createWasmBackend({ ...(threads === null ? {} : { threads }), revectorize: REVECTORIZES });
     },
   },
   {
