@@ -1,3 +1,5 @@
+import { storeTransposed } from './pack';
+
 /*
  * The matrix product behind every dense kernel: C[i, j] = Σₖ A[i, k] · B[k, j], k ascending, one accumulator per output,
  * each product and each sum rounded to float32. Operands are packed into panels first, in the order in which the inner
@@ -5,12 +7,13 @@
  * stay in registers; larger tiles, fused or unrolled ones were slower in V8.
  */
 
-const ROWS = 4;
-const COLUMNS = 8;
+export const ROWS = 4;
+export const COLUMNS = 8;
 
 /** What happens to an output: begin at +0; go on from its value; begin at +0 and add the result to its value. */
-const CONTINUE = 1;
-const ADD = 2;
+export const ZERO = 0;
+export const CONTINUE = 1;
+export const ADD = 2;
 
 @inline
 function int(table: usize, i: i32): i32 {
@@ -19,7 +22,7 @@ function int(table: usize, i: i32): i32 {
 
 /**
  * Multiplies m packed rows by n packed columns. Output (i, j) is element rows[i] + columns[j] of c. `edge` is room for
- * a tile whose columns are not neighbours, or that hangs over the edge.
+ * a tile that hangs over the edge, or where neither four rows nor eight columns are neighbours.
  */
 export function multiply(
   a: usize,
@@ -33,27 +36,54 @@ export function multiply(
   start: i32,
   edge: usize,
 ): void {
-  const aPanel = <usize>k << 4;
-  const bPanel = <usize>k << 5;
+  multiplySegments(a, m, b, n, k, 1, c, rows, columns, start, edge);
+}
+
+/** The depth falls into `segments` of k each; with ADD, each is summed up on its own and then added to the output. */
+export function multiplySegments(
+  a: usize,
+  m: i32,
+  b: usize,
+  n: i32,
+  k: i32,
+  segments: i32,
+  c: usize,
+  rows: usize,
+  columns: usize,
+  start: i32,
+  edge: usize,
+): void {
+  const aSegment = <usize>k << 4;
+  const bSegment = <usize>k << 5;
+  const bPanel = bSegment * segments;
   for (let j = 0; j < n; j += COLUMNS, b += bPanel) {
+    const width = min(COLUMNS, n - j);
     const first = int(columns, j);
-    const whole = j + COLUMNS <= n && int(columns, j + COLUMNS - 1) - first == COLUMNS - 1;
+    const whole = width == COLUMNS && int(columns, j + COLUMNS - 1) - first == COLUMNS - 1;
     const to = c + (<usize>first << 2);
     let pa = a;
-    for (let i = 0; i < m; i += ROWS, pa += aPanel) {
-      if (whole && i + ROWS <= m) {
+    for (let i = 0; i < m; i += ROWS) {
+      const height = min(ROWS, m - i);
+      if (whole && height == ROWS) {
         const r0 = to + (<usize>int(rows, i) << 2);
         const r1 = to + (<usize>int(rows, i + 1) << 2);
         const r2 = to + (<usize>int(rows, i + 2) << 2);
         const r3 = to + (<usize>int(rows, i + 3) << 2);
-        tile(pa, b, k, r0, r1, r2, r3, start);
-      } else {
-        const height = min(ROWS, m - i);
-        const width = min(COLUMNS, n - j);
-        if (start) moveTile(c, rows, i, height, columns, j, width, edge, true);
-        tile(pa, b, k, edge, edge + 32, edge + 64, edge + 96, start);
-        moveTile(c, rows, i, height, columns, j, width, edge, false);
+        for (let s = 0, pb = b; s < segments; s++, pa += aSegment, pb += bSegment)
+          tile(pa, pb, k, r0, r1, r2, r3, 0, start);
+        continue;
       }
+      if (start == ZERO && width == COLUMNS && height == ROWS && int(rows, i + 3) - int(rows, i) == 3) {
+        tile(pa, b, k, c + (<usize>int(rows, i) << 2), 0, 0, 0, columns + (<usize>j << 2), ZERO);
+        pa += aSegment;
+        continue;
+      }
+      if (start != ZERO) moveTile(c, rows, i, height, columns, j, width, edge, true);
+      for (let s = 0, pb = b; s < segments; s++, pa += aSegment, pb += bSegment) {
+        if (width <= 4) halfTile(pa, pb, k, edge, start);
+        else tile(pa, pb, k, edge, edge + 32, edge + 64, edge + 96, 0, start);
+      }
+      moveTile(c, rows, i, height, columns, j, width, edge, false);
     }
   }
 }
@@ -82,9 +112,21 @@ function moveTile(
   }
 }
 
-/** 4 × 8 outputs, eight neighbours from each of r0 to r3 on. */
-@inline
-function tile(a: usize, b: usize, k: i32, r0: usize, r1: usize, r2: usize, r3: usize, start: i32): void {
+/**
+ * 4 × 8 outputs: eight neighbours from each of r0 to r3 on; or, where `columns` are given, four neighbours at each of
+ * eight columns of r0.
+ */
+function tile(
+  a: usize,
+  b: usize,
+  k: i32,
+  r0: usize,
+  r1: usize,
+  r2: usize,
+  r3: usize,
+  columns: usize,
+  start: i32,
+): void {
   let c00 = f32x4.splat(0);
   let c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0);
@@ -119,6 +161,11 @@ function tile(a: usize, b: usize, k: i32, r0: usize, r1: usize, r2: usize, r3: u
     c30 = f32x4.add(c30, f32x4.mul(a3, b0));
     c31 = f32x4.add(c31, f32x4.mul(a3, b1));
   }
+  if (columns) {
+    storeColumns(r0, columns, c00, c10, c20, c30);
+    storeColumns(r0, columns + 16, c01, c11, c21, c31);
+    return;
+  }
   if (start == ADD) {
     c00 = f32x4.add(v128.load(r0), c00);
     c01 = f32x4.add(v128.load(r0, 16), c01);
@@ -137,4 +184,48 @@ function tile(a: usize, b: usize, k: i32, r0: usize, r1: usize, r2: usize, r3: u
   v128.store(r2, c21, 16);
   v128.store(r3, c30);
   v128.store(r3, c31, 16);
+}
+
+/** The left four of the eight columns only, in a tile at `edge`. */
+function halfTile(a: usize, b: usize, k: i32, edge: usize, start: i32): void {
+  let c0 = f32x4.splat(0);
+  let c1 = f32x4.splat(0);
+  let c2 = f32x4.splat(0);
+  let c3 = f32x4.splat(0);
+  if (start == CONTINUE) {
+    c0 = v128.load(edge);
+    c1 = v128.load(edge, 32);
+    c2 = v128.load(edge, 64);
+    c3 = v128.load(edge, 96);
+  }
+  for (const end = a + (<usize>k << 4); a != end; a += 16, b += 32) {
+    const b0 = v128.load(b);
+    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a), b0));
+    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a, 4), b0));
+    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a, 8), b0));
+    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a, 12), b0));
+  }
+  if (start == ADD) {
+    c0 = f32x4.add(v128.load(edge), c0);
+    c1 = f32x4.add(v128.load(edge, 32), c1);
+    c2 = f32x4.add(v128.load(edge, 64), c2);
+    c3 = f32x4.add(v128.load(edge, 96), c3);
+  }
+  v128.store(edge, c0);
+  v128.store(edge, c1, 32);
+  v128.store(edge, c2, 64);
+  v128.store(edge, c3, 96);
+}
+
+/** Stores four rows of four columns, column by column, each at its place. */
+@inline
+function storeColumns(to: usize, columns: usize, r0: v128, r1: v128, r2: v128, r3: v128): void {
+  const low01 = i32x4.shuffle(r0, r1, 0, 4, 1, 5);
+  const low23 = i32x4.shuffle(r2, r3, 0, 4, 1, 5);
+  const high01 = i32x4.shuffle(r0, r1, 2, 6, 3, 7);
+  const high23 = i32x4.shuffle(r2, r3, 2, 6, 3, 7);
+  v128.store(to + (<usize>int(columns, 0) << 2), i64x2.shuffle(low01, low23, 0, 2));
+  v128.store(to + (<usize>int(columns, 1) << 2), i64x2.shuffle(low01, low23, 1, 3));
+  v128.store(to + (<usize>int(columns, 2) << 2), i64x2.shuffle(high01, high23, 0, 2));
+  v128.store(to + (<usize>int(columns, 3) << 2), i64x2.shuffle(high01, high23, 1, 3));
 }

@@ -1,3 +1,4 @@
+export * from './conv';
 export * from './convert';
 export * from './direct';
 export * from './elementwise';

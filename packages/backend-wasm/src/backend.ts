@@ -1,4 +1,5 @@
 import { GraftError, sizeOf, StateError, type Backend, type Kernels } from '@graftjs/core';
+import { Cache } from './cache.ts';
 import type { Context, Task } from './context.ts';
 import { convKernels } from './conv.ts';
 import { convert } from './convert.ts';
@@ -91,13 +92,15 @@ async function createPlain(
   } catch (error) {
     notes.push(`'wasm' runs on one thread instead of ${wanted}: ${(error as Error).message}`);
   }
+  const cache = new Cache(heap);
+  heap.onShortage = () => cache.forgetAll();
   const split = (task: Task): void => {
     const { kernel, args, count } = task;
     if (count <= 0) return;
     const call = (begin: number, end: number): void => void wasm[kernel](...args, begin, end);
     if (!threads?.run(task, call)) call(0, count);
   };
-  const kernels = createKernels({ wasm, heap, threads: wanted, split });
+  const kernels = createKernels({ wasm, heap, cache, threads: wanted, split });
   let disposed = false;
   const alive = (): void => {
     if (disposed)
@@ -124,7 +127,10 @@ async function createPlain(
       alive();
       return heap.view(dtype, ptr, sizeOf(shape)).slice();
     },
-    release: (buffer) => heap.free(buffer),
+    release(buffer) {
+      cache.forget(buffer);
+      heap.free(buffer);
+    },
     flush: async () => {},
     async dispose() {
       disposed = true;
@@ -134,7 +140,10 @@ async function createPlain(
       alive();
       return kernels[op](inputs, attrs, outputs);
     },
-    memory: () => heap.usage,
+    memory() {
+      const { inUse, pooled } = heap.usage;
+      return { inUse: inUse - cache.bytes, pooled: pooled + cache.bytes };
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { sizeOf, type TensorSpec } from '@graftjs/core';
+import type { Cache } from './cache.ts';
 import { BYTES, Scratch, type Heap, type WasmBuffer } from './memory.ts';
 import type { KernelName, Wasm } from './module.ts';
 
@@ -7,6 +8,8 @@ export interface Context {
   /** Calls a function on this thread, at once. */
   readonly wasm: Wasm;
   readonly heap: Heap;
+  /** What is kept between calls. */
+  readonly cache: Cache;
   /** How many threads may run a task, this one included. Scratch room is wanted for each (`own` in assembly/thread.ts). */
   readonly threads: number;
   /** Carries out a task on as many threads as it is worth; returns when it is done. */

@@ -5,9 +5,6 @@ export const ROWS = 4;
 export const COLUMNS = 8;
 export const EDGE: number = ROWS * COLUMNS;
 
-/** What happens to an output: begin at +0; go on from its value; begin at +0 and add the result to its value. */
-export const START = { zero: 0, continue: 1, add: 2 } as const;
-
 /** Lanes in whole panels. */
 export function panels(lanes: number, width: number): number {
   return Math.ceil(lanes / width) * width;

@@ -26,6 +26,8 @@ export class Heap {
   readonly #limit: number;
   /** Free blocks by class. */
   readonly #free = new Map<number, number[]>();
+  /** Called when the memory cannot grow any more: frees what is not needed. */
+  onShortage: () => void = () => {};
   #top = PAGE;
   #inUse = 0;
   #pooled = 0;
@@ -54,6 +56,9 @@ export class Heap {
     }
     const block = this.#largerBlock(bytes);
     if (block) return block;
+    this.onShortage();
+    const freed = this.#largerBlock(bytes);
+    if (freed) return freed;
     throw new OutOfMemoryError(
       `no room for ${size} bytes on 'wasm': ${this.#inUse} are in use and ${this.#pooled} kept for reuse, of at most ${this.#limit}: use smaller batches or pictures, or dispose tensors sooner (scope)`,
     );

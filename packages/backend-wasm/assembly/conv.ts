@@ -1,0 +1,301 @@
+import { ADD, CONTINUE, COLUMNS, multiplySegments, ROWS, ZERO } from './gemm';
+import { packPatches, packRows, storeTransposed } from './pack';
+import { own } from './thread';
+
+/*
+ * Dense convolutions as matrix products. A term of a sum lies at `position's offset + depth's offset` of its operand:
+ * where taps fall into the padding, `padRows` has made a copy with real zeros first. src/conv-plan.ts writes the tables.
+ */
+
+/** Positions of a grid, row-major, sample by sample: where each reads and where its result goes, in elements. */
+@unmanaged
+class Grid {
+  depth: i32;
+  height: i32;
+  width: i32;
+  sourceZ: i32;
+  sourceY: i32;
+  sourceX: i32;
+  sourceBatch: i32;
+  resultStart: i32;
+  resultZ: i32;
+  resultY: i32;
+  resultX: i32;
+  resultBatch: i32;
+}
+
+@inline
+function element(x: usize, i: i32): usize {
+  return x + (<usize>i << 2);
+}
+
+/** Offsets of m positions from `first` on; both tables are filled up to a multiple of eight. */
+function locate(g: Grid, first: i32, m: i32, sources: usize, results: usize): void {
+  let x = first % g.width;
+  let rest = first / g.width;
+  let y = rest % g.height;
+  rest /= g.height;
+  let z = rest % g.depth;
+  let n = rest / g.depth;
+  for (let i = 0; i < m; ) {
+    // To the end of a row at a time.
+    const run = min(g.width - x, m - i);
+    let source = n * g.sourceBatch + z * g.sourceZ + y * g.sourceY + x * g.sourceX;
+    let result = n * g.resultBatch + g.resultStart + z * g.resultZ + y * g.resultY + x * g.resultX;
+    for (let q = 0; q < run; q++, sources += 4, results += 4) {
+      store<i32>(sources, source);
+      store<i32>(results, result);
+      source += g.sourceX;
+      result += g.resultX;
+    }
+    i += run;
+    x = 0;
+    if (++y < g.height) continue;
+    y = 0;
+    if (++z < g.depth) continue;
+    z = 0;
+    n++;
+  }
+  // Neighbours may be read past the last, a step further could lie outside of the memory.
+  const step = g.sourceX == 1 ? 1 : 0;
+  for (let i = m; i & 7; i++, sources += 4, results += 4) {
+    store<i32>(sources, load<i32>(sources - 4) + step);
+    store<i32>(results, load<i32>(results - 4));
+  }
+}
+
+/** A source tensor and its copy: channels last, with zeros around. */
+@unmanaged
+class Padding {
+  channels: i32;
+  depth: i32;
+  height: i32;
+  width: i32;
+  /** Zeros before, and extents of the copy. */
+  beforeZ: i32;
+  beforeY: i32;
+  beforeX: i32;
+  toDepth: i32;
+  toHeight: i32;
+  toWidth: i32;
+  batchStep: i32;
+  channelStep: i32;
+  stepZ: i32;
+  stepY: i32;
+  stepX: i32;
+}
+
+/** Parts are rows of the copy. */
+export function padRows(p: Padding, x: usize, copy: usize, begin: i32, end: i32): void {
+  const size = p.toWidth * p.channels;
+  for (let row = begin; row < end; row++) {
+    const y = (row % p.toHeight) - p.beforeY;
+    const rest = row / p.toHeight;
+    const z = (rest % p.toDepth) - p.beforeZ;
+    const to = element(copy, row * size);
+    const stop = element(to, size);
+    if (y < 0 || y >= p.height || z < 0 || z >= p.depth) {
+      memory.fill(to, 0, stop - to);
+      continue;
+    }
+    // The copy may end before the source does.
+    const count = min(p.width, p.toWidth - p.beforeX);
+    const from = element(x, (rest / p.toDepth) * p.batchStep + z * p.stepZ + y * p.stepY);
+    const at = element(to, p.beforeX * p.channels);
+    const after = element(at, count * p.channels);
+    memory.fill(to, 0, at - to);
+    if (p.channelStep == 1) memory.copy(at, from, after - at);
+    else interleave(from, p.channelStep, p.channels, count, at);
+    memory.fill(after, 0, stop - after);
+  }
+}
+
+/** Writes `count` positions, channels side by side, from planes `channelStep` apart. */
+function interleave(x: usize, channelStep: i32, channels: i32, count: i32, to: usize): void {
+  const plane = <usize>channelStep << 2;
+  const stride = <usize>channels << 2;
+  let c = 0;
+  for (; c + 4 <= channels; c += 4) {
+    let s = element(x, c * channelStep);
+    let t = element(to, c);
+    let i = 0;
+    for (; i + 4 <= count; i += 4, s += 16, t += stride << 2) {
+      const r0 = v128.load(s);
+      const r1 = v128.load(s + plane);
+      const r2 = v128.load(s + plane * 2);
+      storeTransposed(t, stride, r0, r1, r2, v128.load(s + plane * 3));
+    }
+    for (; i < count; i++, s += 4, t += stride) {
+      store<f32>(t, load<f32>(s));
+      store<f32>(t, load<f32>(s + plane), 4);
+      store<f32>(t, load<f32>(s + plane * 2), 8);
+      store<f32>(t, load<f32>(s + plane * 3), 12);
+    }
+  }
+  for (; c < channels; c++) {
+    let s = element(x, c * channelStep);
+    let t = element(to, c);
+    for (let i = 0; i < count; i++, s += 4, t += stride) store<f32>(t, load<f32>(s));
+  }
+}
+
+/** A product of patches and weights, per group: `size` result channels, depth `k`. The tables follow one another. */
+@unmanaged
+class Product {
+  groups: i32;
+  size: i32;
+  k: i32;
+  /** Positions of a block, and how many pieces the result channels of a group fall into, each of `chunk`. */
+  block: i32;
+  chunks: i32;
+  chunk: i32;
+  /** From group to group, in elements of the source, the weights and the result. */
+  sourceGroup: i32;
+  weightGroup: i32;
+  resultGroup: i32;
+  /** From one result channel's weights to the next one's, and from result channel to result channel. */
+  weightLane: i32;
+  /** Where the terms' factors are: offsets in the source, in the weights; where result channels are. */
+  sourceDepth: usize;
+  weightDepth: usize;
+  rows: usize;
+  scratchBytes: i32;
+  grid: Grid;
+}
+
+/** Parts are panels of four result channels, group by group. */
+export function packWeights(p: Product, w: usize, to: usize, begin: i32, end: i32): void {
+  const panels = (p.size + ROWS - 1) / ROWS;
+  for (let i = begin; i < end; i++) {
+    const first = (i % panels) * ROWS;
+    const from = element(w, (i / panels) * p.weightGroup + first * p.weightLane);
+    packRows(from, p.weightLane, min(ROWS, p.size - first), p.weightDepth, p.k, element(to, i * ROWS * p.k));
+  }
+}
+
+/** Parts are chunks of result channels, group by group, block of positions by block of positions. */
+export function multiplyPatches(
+  p: Product,
+  x: usize,
+  weights: usize,
+  y: usize,
+  positions: i32,
+  scratch: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const edge = own(scratch, p.scratchBytes);
+  const sources = edge + 128;
+  const results = sources + (<usize>p.block << 2);
+  const patches = results + (<usize>p.block << 2);
+  const panels = (p.size + ROWS - 1) / ROWS;
+  let block = -1;
+  let packed = -1;
+  for (let part = begin; part < end; part++) {
+    const product = part / p.chunks;
+    const group = product % p.groups;
+    const first = (product / p.groups) * p.block;
+    const m = min(p.block, positions - first);
+    if (first != block) locate(p.grid, first, m, sources, results);
+    block = first;
+    if (product != packed)
+      packPatches(element(x, group * p.sourceGroup), sources, m, p.sourceDepth, p.k, patches);
+    packed = product;
+    const channel = (part % p.chunks) * p.chunk;
+    const count = min(p.chunk, p.size - channel);
+    const a = element(weights, (group * panels * ROWS + channel) * p.k);
+    const c = element(y, group * p.resultGroup);
+    multiplySegments(a, count, patches, m, p.k, 1, c, element(p.rows, channel), results, ZERO, edge);
+  }
+}
+
+/** A weight gradient: per group, `size` output channels by `lanes` of tap and input channel. */
+@unmanaged
+class WeightProduct {
+  groups: i32;
+  size: i32;
+  lanes: i32;
+  channels: i32;
+  /** How many pieces the lanes fall into, each of `chunk`. */
+  chunks: i32;
+  chunk: i32;
+  /** Positions of a sample, and of a piece: of a sample at most, or several whole ones. */
+  positions: i32;
+  piece: i32;
+  sourceGroup: i32;
+  resultGroup: i32;
+  resultLane: i32;
+  /** Where the lanes read in the source; 0, lanes, 2 · lanes, …; 0, 1, 2, …. */
+  sourceLanes: usize;
+  rows: usize;
+  columns: usize;
+  scratchBytes: i32;
+  grid: Grid;
+}
+
+/**
+ * Adds the gradient of some samples to `total`, where lanes are tap by tap. The sum over a sample with several pieces
+ * goes by way of `partial`. Parts are chunks of lanes, group by group.
+ */
+export function multiplyPositions(
+  p: WeightProduct,
+  x: usize,
+  gy: usize,
+  total: usize,
+  partial: usize,
+  samples: i32,
+  scratch: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const edge = own(scratch, p.scratchBytes);
+  const sources = edge + 128;
+  const results = sources + (<usize>(p.piece + 8) << 2);
+  const a = results + (<usize>(p.piece + 8) << 2);
+  const b = a + (<usize>(((p.size + ROWS - 1) & -ROWS) * p.piece) << 2);
+  const all = samples * p.positions;
+  for (let first = 0; first < all; ) {
+    // Several whole samples, or a piece of one.
+    const within = first % p.positions;
+    const whole = p.piece >= p.positions;
+    const count = min(p.piece, (whole ? all : first - within + p.positions) - first);
+    const k = whole ? p.positions : count;
+    const segments = whole ? count / k : 1;
+    locate(p.grid, first, count, sources, results);
+    let packed = -1;
+    for (let part = begin; part < end; part++) {
+      const group = part / p.chunks;
+      const lane = (part % p.chunks) * p.chunk;
+      const n = min(p.chunk, p.lanes - lane);
+      if (group != packed)
+        packRows(element(gy, group * p.resultGroup), p.resultLane, p.size, results, count, a);
+      packed = group;
+      packPatches(element(x, group * p.sourceGroup), element(p.sourceLanes, lane), n, sources, count, b);
+      const at = group * p.size * p.lanes;
+      const to = element(whole ? total : partial, at);
+      const start = whole ? ADD : within ? CONTINUE : ZERO;
+      multiplySegments(a, p.size, b, n, k, segments, to, p.rows, element(p.columns, lane), start, edge);
+      if (!whole && within + count == p.positions) addLanes(p, element(partial, at), lane, n, element(total, at));
+    }
+    first += count;
+  }
+}
+
+function addLanes(p: WeightProduct, from: usize, lane: i32, n: i32, to: usize): void {
+  for (let row = 0; row < p.size; row++) {
+    let s = element(from, row * p.lanes + lane);
+    let t = element(to, row * p.lanes + lane);
+    for (let i = 0; i < n; i++, s += 4, t += 4) store<f32>(t, load<f32>(t) + load<f32>(s));
+  }
+}
+
+/** From `total`, where channels are neighbours, to the weights' order, where taps are. Parts are output channels. */
+export function placeWeights(total: usize, channels: i32, taps: i32, to: usize, begin: i32, end: i32): void {
+  const size = channels * taps;
+  for (let row = begin; row < end; row++) {
+    for (let t = 0, s = element(total, row * size); t < taps; t++) {
+      for (let c = 0, e = element(to, row * size + t); c < channels; c++, s += 4, e += <usize>taps << 2)
+        store<f32>(e, load<f32>(s));
+    }
+  }
+}
