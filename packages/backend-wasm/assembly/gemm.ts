@@ -15,6 +15,11 @@ export const ZERO = 0;
 export const CONTINUE = 1;
 export const ADD = 2;
 
+/** Where a tile goes: eight columns are neighbours; four rows are; or neither, so by way of `edge`. */
+const DIRECT = 0;
+const ACROSS = 1;
+const EDGE = 2;
+
 @inline
 function int(table: usize, i: i32): i32 {
   return load<i32>(table + (<usize>i << 2));
@@ -56,34 +61,24 @@ export function multiplySegments(
   const aSegment = <usize>k << 4;
   const bSegment = <usize>k << 5;
   const bPanel = bSegment * segments;
-  for (let j = 0; j < n; j += COLUMNS, b += bPanel) {
+  for (let j = 0; j < n; j += COLUMNS, b += bPanel, columns += COLUMNS * 4) {
     const width = min(COLUMNS, n - j);
-    const first = int(columns, j);
-    const whole = width == COLUMNS && int(columns, j + COLUMNS - 1) - first == COLUMNS - 1;
-    const to = c + (<usize>first << 2);
+    const direct = width == COLUMNS && int(columns, COLUMNS - 1) - int(columns, 0) == COLUMNS - 1;
     let pa = a;
     for (let i = 0; i < m; i += ROWS) {
       const height = min(ROWS, m - i);
-      if (whole && height == ROWS) {
-        const r0 = to + (<usize>int(rows, i) << 2);
-        const r1 = to + (<usize>int(rows, i + 1) << 2);
-        const r2 = to + (<usize>int(rows, i + 2) << 2);
-        const r3 = to + (<usize>int(rows, i + 3) << 2);
-        for (let s = 0, pb = b; s < segments; s++, pa += aSegment, pb += bSegment)
-          tile(pa, pb, k, r0, r1, r2, r3, 0, start);
-        continue;
+      const row = rows + (<usize>i << 2);
+      let place = EDGE;
+      if (height == ROWS) {
+        if (direct) place = DIRECT;
+        else if (width == COLUMNS && start == ZERO && int(row, 3) - int(row, 0) == 3) place = ACROSS;
       }
-      if (start == ZERO && width == COLUMNS && height == ROWS && int(rows, i + 3) - int(rows, i) == 3) {
-        tile(pa, b, k, c + (<usize>int(rows, i) << 2), 0, 0, 0, columns + (<usize>j << 2), ZERO);
-        pa += aSegment;
-        continue;
-      }
-      if (start != ZERO) moveTile(c, rows, i, height, columns, j, width, edge, true);
+      if (place == EDGE && start != ZERO) moveTile(c, row, height, columns, width, edge, true);
       for (let s = 0, pb = b; s < segments; s++, pa += aSegment, pb += bSegment) {
         if (width <= 4) halfTile(pa, pb, k, edge, start);
-        else tile(pa, pb, k, edge, edge + 32, edge + 64, edge + 96, 0, start);
+        else tile(pa, pb, k, place == EDGE ? edge : c, row, columns, place, start);
       }
-      moveTile(c, rows, i, height, columns, j, width, edge, false);
+      if (place == EDGE) moveTile(c, row, height, columns, width, edge, false);
     }
   }
 }
@@ -92,19 +87,17 @@ export function multiplySegments(
 function moveTile(
   c: usize,
   rows: usize,
-  i: i32,
   height: i32,
   columns: usize,
-  j: i32,
   width: i32,
   edge: usize,
   there: bool,
 ): void {
   for (let r = 0; r < height; r++) {
-    const row = c + (<usize>int(rows, i + r) << 2);
+    const row = c + (<usize>int(rows, r) << 2);
     const side = edge + (<usize>r << 5);
     for (let q = 0; q < width; q++) {
-      const at = row + (<usize>int(columns, j + q) << 2);
+      const at = row + (<usize>int(columns, q) << 2);
       const e = side + (<usize>q << 2);
       if (there) store<f32>(e, load<f32>(at));
       else store<f32>(at, load<f32>(e));
@@ -112,19 +105,22 @@ function moveTile(
   }
 }
 
-/**
- * 4 × 8 outputs: eight neighbours from each of r0 to r3 on; or, where `columns` are given, four neighbours at each of
- * eight columns of r0.
- */
+/** Where row i of a tile begins. The addresses are found anew where they are needed: in the loop, registers are scarce. */
+@inline
+function rowOf(to: usize, rows: usize, columns: usize, place: i32, i: i32): usize {
+  return place == EDGE ? to + (i << 5) : to + (<usize>(int(rows, i) + int(columns, 0)) << 2);
+}
+
+/** 4 × 8 outputs. */
+@inline
 function tile(
   a: usize,
   b: usize,
   k: i32,
-  r0: usize,
-  r1: usize,
-  r2: usize,
-  r3: usize,
+  to: usize,
+  rows: usize,
   columns: usize,
+  place: i32,
   start: i32,
 ): void {
   let c00 = f32x4.splat(0);
@@ -136,6 +132,10 @@ function tile(
   let c30 = f32x4.splat(0);
   let c31 = f32x4.splat(0);
   if (start == CONTINUE) {
+    const r0 = rowOf(to, rows, columns, place, 0);
+    const r1 = rowOf(to, rows, columns, place, 1);
+    const r2 = rowOf(to, rows, columns, place, 2);
+    const r3 = rowOf(to, rows, columns, place, 3);
     c00 = v128.load(r0);
     c01 = v128.load(r0, 16);
     c10 = v128.load(r1);
@@ -161,11 +161,16 @@ function tile(
     c30 = f32x4.add(c30, f32x4.mul(a3, b0));
     c31 = f32x4.add(c31, f32x4.mul(a3, b1));
   }
-  if (columns) {
-    storeColumns(r0, columns, c00, c10, c20, c30);
-    storeColumns(r0, columns + 16, c01, c11, c21, c31);
+  if (place == ACROSS) {
+    const column = to + (<usize>int(rows, 0) << 2);
+    storeColumns(column, columns, c00, c10, c20, c30);
+    storeColumns(column, columns + 16, c01, c11, c21, c31);
     return;
   }
+  const r0 = rowOf(to, rows, columns, place, 0);
+  const r1 = rowOf(to, rows, columns, place, 1);
+  const r2 = rowOf(to, rows, columns, place, 2);
+  const r3 = rowOf(to, rows, columns, place, 3);
   if (start == ADD) {
     c00 = f32x4.add(v128.load(r0), c00);
     c01 = f32x4.add(v128.load(r0, 16), c01);

@@ -18,6 +18,11 @@ interface Case {
 const k = (n: number, rank = 2): number[] => new Array<number>(rank).fill(n);
 const cases: Case[] = [
   { name: '3×3 64→64 at 56×56', batch: 1, channels: 64, size: k(56), out: 64, kernel: k(3) },
+  { name: '3×3 256→256 at 14×14', batch: 1, channels: 256, size: k(14), out: 256, kernel: k(3) },
+  { name: '3×3 32→32 at 32×32', batch: 16, channels: 32, size: k(32), out: 32, kernel: k(3) },
+  { name: '1×1 144→24 at 56×56', batch: 1, channels: 144, size: k(56), out: 24, kernel: k(1) },
+  { name: '1×1 160→960 at 7×7', batch: 1, channels: 160, size: k(7), out: 960, kernel: k(1) },
+  { name: '7×7 3→64 /2 at 224×224', batch: 1, channels: 3, size: k(224), out: 64, kernel: k(7), stride: 2 },
   { name: '3×3 128→128 at 14×14', batch: 4, channels: 128, size: k(14), out: 128, kernel: k(3) },
   { name: '3×3 64→128 /2 at 28×28', batch: 4, channels: 64, size: k(28), out: 128, kernel: k(3), stride: 2 },
   { name: '3×3 3→32 /2 at 96×96', batch: 4, channels: 3, size: k(96), out: 32, kernel: k(3), stride: 2 },

@@ -34,7 +34,8 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       const p = problem(x!.spec.shape, y!.shape, w!.spec.shape.slice(2), attrs);
       const [from, weights] = [x!.buffer.ptr, w!.buffer.ptr];
       return produce(context, y!, (to, scratch) => {
-        if (isPadded(p) && !weightsFinite(w!)) wasm.convDirect(scratch.ints(problemTable(p)), from, weights, to);
+        if (isPadded(p) && !weightsFinite(w!))
+          wasm.convDirect(scratch.ints(problemTable(p)), from, weights, to);
         else if (isDepthwise(p)) convDepthwise(context, scratch, p, from, weights, to);
         else {
           const plan = cache.plan(`conv ${keyOf(p)}`, () => forwardPlan(heap, p));
