@@ -42,7 +42,7 @@ export function matmul(
   const lanes = byRows ? ROWS : COLUMNS;
   const extent = byRows ? m : n;
   const panels = (extent + lanes - 1) / lanes;
-  for (let part = begin; part < end; ) {
+  for (let part = begin; part < end;) {
     const sample = part / panels;
     const first = (part % panels) * lanes;
     const last = min(first + (end - part) * lanes, extent);
@@ -52,10 +52,38 @@ export function matmul(
     const to = element(y, sample * m * n);
     if (byRows) {
       const c = element(to, first * rowStep);
-      product(element(s, first * aStep), aStep, aDepthStep, last - first, t, bStep, bDepthStep, n, k, c, rowStep, columnStep, own(room, ROOM));
+      product(
+        element(s, first * aStep),
+        aStep,
+        aDepthStep,
+        last - first,
+        t,
+        bStep,
+        bDepthStep,
+        n,
+        k,
+        c,
+        rowStep,
+        columnStep,
+        own(room, ROOM),
+      );
     } else {
       const c = element(to, first * columnStep);
-      product(s, aStep, aDepthStep, m, element(t, first * bStep), bStep, bDepthStep, last - first, k, c, rowStep, columnStep, own(room, ROOM));
+      product(
+        s,
+        aStep,
+        aDepthStep,
+        m,
+        element(t, first * bStep),
+        bStep,
+        bDepthStep,
+        last - first,
+        k,
+        c,
+        rowStep,
+        columnStep,
+        own(room, ROOM),
+      );
     }
   }
 }

@@ -69,6 +69,8 @@ export function positionProducts(
       kernel: 'multiplyPositions',
       args: [table, source, gy + 4 * first * plan.resultBatchStep, total, partial, samples, room],
       count: parts,
+      // Each piece packs the other operand for itself.
+      grain: Math.ceil(parts / (2 * context.threads)),
       cost: ((flops / batch) * samples) / SPEED,
     }),
   );

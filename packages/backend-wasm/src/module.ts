@@ -36,9 +36,6 @@ export type KernelName =
   | `max${'Rows' | 'Lanes' | 'Blocks'}_${Element}`
   | `argmax_${Element}`
   | 'matmul'
-  | 'multiply'
-  | 'packRows'
-  | 'packColumns'
   | 'padRows'
   | 'packWeights'
   | 'multiplyPatches'
