@@ -1,5 +1,6 @@
 export * from './conv';
 export * from './convert';
+export { depthwise, depthwiseWeightGrad } from './depthwise';
 export * from './direct';
 export * from './elementwise';
 export * from './gemm';

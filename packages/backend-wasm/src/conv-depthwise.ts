@@ -1,11 +1,21 @@
 import { type ConvProblem, forwardGrid, type Grid, inputGradGrids, product } from '@graftjs/core/planning';
 import type { Context } from './context.ts';
-import { boxOf, boxOffsets, LANES, laneStarts, placePositions, tapOffsets } from './lanes.ts';
 import type { Scratch } from './memory.ts';
+import {
+  blocks,
+  type Lanes,
+  LANES,
+  PIXEL,
+  plainSource,
+  planStrips,
+  reaching,
+  type Strips,
+  stripPixels,
+} from './strip.ts';
 
 /*
- * Convolutions whose groups have one input channel. There is no product of matrices in them, but the same idea helps:
- * operands are packed (four channels side by side), and the sums stay in registers.
+ * Convolutions whose groups have one input channel. There is no product of matrices in them: each channel is a sum of
+ * shifted rows, eight channels side by side; see assembly/depthwise.ts.
  */
 
 export function convDepthwise(
@@ -16,9 +26,8 @@ export function convDepthwise(
   w: number,
   y: number,
 ): void {
-  const multiplier = p.output.channels / p.groups;
-  const source = (o: number): number => Math.floor(o / multiplier);
-  weightedSums(context, scratch, [forwardGrid(p)], 1, source, (o) => o, x, w, y, p);
+  const share = p.output.channels / p.groups;
+  weightedSums(context, scratch, p, [forwardGrid(p)], { sources: 1, share }, x, w, y);
 }
 
 export function convInputGradDepthwise(
@@ -29,71 +38,45 @@ export function convInputGradDepthwise(
   w: number,
   gx: number,
 ): void {
-  const multiplier = p.output.channels / p.groups;
-  const source = (c: number, q: number): number => c * multiplier + q;
-  weightedSums(context, scratch, inputGradGrids(p), multiplier, source, source, gy, w, gx, p);
+  const sources = p.output.channels / p.groups;
+  weightedSums(context, scratch, p, inputGradGrids(p), { sources, share: 1 }, gy, w, gx);
 }
 
 /**
- * Result channel r adds, tap by tap and inside a tap over q < `sources`, source channel `source(r, q)` times the tap's
- * weight of output channel `kernel(r, q)`.
+ * Result channel r adds, tap by tap and inside a tap over q < `sources`, source channel (r · sources + q) / share times the
+ * tap's weight of output channel r · sources + q.
  */
 function weightedSums(
   context: Context,
   scratch: Scratch,
+  p: ConvProblem,
   grids: readonly Grid[],
-  sources: number,
-  source: (r: number, q: number) => number,
-  kernel: (r: number, q: number) => number,
+  { sources, share }: Omit<Lanes, 'count'>,
   x: number,
   w: number,
   y: number,
-  p: ConvProblem,
 ): void {
-  const { wasm, heap } = context;
+  const { wasm } = context;
   if (grids.length === 0) return;
   const { from, to } = grids[0]!;
-  const kernelTaps = product(p.window.kernel);
-  const box = boxOf(grids);
-  const points = product(box.extent);
-  const size = points * LANES;
-  const offsets = boxOffsets(context, scratch, from, box);
-  const packed = scratch.words(sources * size);
-  const plans = grids.map((grid) => ({
-    ...placePositions(context, scratch, grid, box),
-    taps: grid.tapIndex,
-    termCount: grid.taps.length * sources,
-    terms: scratch.ints(
-      tapOffsets(grid, box).flatMap((at) => Array.from({ length: sources }, (_, q) => q * size + at)),
-    ),
-    weights: scratch.words(grid.taps.length * sources * LANES),
-  }));
-  const weightCount = product(p.window.kernel) * p.output.channels;
-  for (let r = 0; r < to.channels; r += LANES) {
-    const lanes = Math.min(LANES, to.channels - r);
-    for (const { weights, termCount, taps } of plans) {
-      const all = heap.float32(w, weightCount);
-      const list = heap.float32(weights, termCount * LANES);
-      let t = 0;
-      for (const tap of taps) {
-        for (let q = 0; q < sources; q++) {
-          for (let lane = 0; lane < LANES; lane++) {
-            list[t++] = lane < lanes ? all[kernel(r + lane, q) * kernelTaps + tap]! : 0;
-          }
-        }
-      }
-    }
-    for (let n = 0; n < from.batch; n++) {
-      for (let q = 0; q < sources; q++) {
-        const starts = laneStarts(from, n, (lane) => source(r + lane, q));
-        wasm.packLanes(x, ...starts, offsets, points, packed + 4 * q * size, 0);
-      }
-      const start = y + 4 * (n * to.batchStep + r * to.channelStep);
-      for (const { bases, rows, count, terms, termCount, weights } of plans) {
-        wasm.sumTerms(packed, bases, count, terms, termCount, weights, start, rows, to.channelStep, lanes);
-      }
-    }
-  }
+  const used = grids.map(reaching);
+  const strips = planStrips(scratch, used, { count: to.channels, sources, share });
+  const taps = product(p.window.kernel);
+  const each = Array.from({ length: sources }, (_, q) => q);
+  const terms = used.flatMap((g) =>
+    g.taps.flatMap((tap) => each.map((q) => q * strips.copyBytes + strips.tapOffset(tap))),
+  );
+  const order = used.flatMap((g) => g.tapIndex.flatMap((tap) => each.map((q) => q * taps + tap)));
+  const weights = scratch.words(blocks(to.channels) * LANES * terms.length);
+  wasm.packColumns(w, sources * taps, to.channels, scratch.ints(order), terms.length, weights);
+  // Four positions are computed at a time, so up to three more than there are.
+  const results = PIXEL * (stripPixels(grids[0]!, strips.size) + 4 * grids[0]!.toStep[2]);
+  const bytes = sources * strips.copyBytes + results;
+  const plan = planTable(scratch, used, strips, terms, sources, bytes);
+  const room = scratch.words((context.threads * bytes) / 4);
+  const count = from.batch * strips.count * blocks(to.channels);
+  const cost = 0.1 * terms.length * from.batch * product(grids[0]!.count) * to.channels;
+  context.split({ kernel: 'depthwise', args: [plan, x, weights, y, room], count, cost });
 }
 
 export function convWeightGradDepthwise(
@@ -106,26 +89,41 @@ export function convWeightGradDepthwise(
 ): void {
   const { wasm } = context;
   const { input, output } = p;
-  const multiplier = output.channels / p.groups;
-  const grid = forwardGrid(p);
-  const box = boxOf([grid]);
-  const points = product(box.extent);
-  const { bases, rows, count } = placePositions(context, scratch, grid, box);
-  const offsets = boxOffsets(context, scratch, input, box);
-  const taps = grid.taps.length;
-  const terms = scratch.ints(tapOffsets(grid, box));
-  const packedX = scratch.words(points * LANES);
-  const packedGy = scratch.words(count * LANES);
-  wasm.fill32(gw, output.channels * taps, 0);
-  for (let o = 0; o < output.channels; o += LANES) {
-    const lanes = Math.min(LANES, output.channels - o);
-    for (let n = 0; n < input.batch; n++) {
-      const sources = laneStarts(input, n, (lane) => Math.floor((o + lane) / multiplier));
-      wasm.packLanes(x, ...sources, offsets, points, packedX, 0);
-      const gradients = laneStarts(output, n, (lane) => o + lane);
-      wasm.packLanes(gy, ...gradients, rows, count, packedGy, 0);
-      // A weight's partial sum of this sample, added to its total.
-      wasm.dotProducts(packedX, bases, count, terms, taps, packedGy, gw + 4 * o * taps, lanes);
-    }
-  }
+  const grid = reaching(forwardGrid(p));
+  const lanes = { count: output.channels, sources: 1, share: output.channels / p.groups };
+  const strips = planStrips(scratch, [grid], lanes);
+  const terms = grid.taps.map((tap) => strips.tapOffset(tap));
+  const pixels = stripPixels(grid, strips.size);
+  const bytes = strips.copyBytes + PIXEL * (pixels + 4);
+  const plan = planTable(scratch, [grid], strips, terms, 1, bytes);
+  const gradient = plainSource(scratch, output, pixels);
+  const count = blocks(output.channels);
+  const sums = scratch.words(2 * LANES * count * terms.length);
+  const order = scratch.ints(grid.tapIndex);
+  const kernel = product(p.window.kernel);
+  wasm.fill32(gw, output.channels * kernel, 0);
+  const room = scratch.words((context.threads * bytes) / 4);
+  const args = [plan, gradient, x, gy, sums, order, kernel, gw, input.batch, room];
+  const cost = 0.1 * terms.length * input.batch * product(grid.count) * output.channels;
+  context.split({ kernel: 'depthwiseWeightGrad', args, count, cost });
+}
+
+/** Pointer to the `Plan` of assembly/depthwise.ts; per tap there are `sources` terms. */
+function planTable(
+  scratch: Scratch,
+  grids: readonly Grid[],
+  strips: Strips,
+  terms: readonly number[],
+  sources: number,
+  bytes: number,
+): number {
+  const { to, toStep } = grids[0]!;
+  let term = 0;
+  const classes = grids.flatMap(({ count, taps }) => [count[2], term, (term += sources * taps.length)]);
+  return scratch.ints([
+    strips.table,
+    ...[to.channels, ...to.extent, to.batchStep, to.channelStep, to.step[2]],
+    ...toStep.map((step, axis) => Math.min(step, to.extent[axis]!)),
+    ...[scratch.ints(classes), scratch.ints(terms), terms.length, bytes],
+  ]);
 }

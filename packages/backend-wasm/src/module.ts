@@ -52,6 +52,8 @@ export type KernelName =
   | 'avgPool'
   | 'avgPoolGrad'
   | 'setThread'
+  | 'depthwise'
+  | 'depthwiseWeightGrad'
   | 'convDirect'
   | 'convInputGradDirect'
   | 'convWeightGradDirect';
