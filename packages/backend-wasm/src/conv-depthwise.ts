@@ -69,8 +69,8 @@ function weightedSums(
   const order = used.flatMap((g) => g.tapIndex.flatMap((tap) => each.map((q) => q * taps + tap)));
   const weights = scratch.words(blocks(to.channels) * LANES * terms.length);
   wasm.packColumns(w, sources * taps, to.channels, scratch.ints(order), terms.length, weights);
-  // Four positions are computed at a time, so up to three more than there are.
-  const results = PIXEL * (stripPixels(grids[0]!, strips.size) + 4 * grids[0]!.toStep[2]);
+  // Three positions are computed at a time, so up to two more than there are.
+  const results = PIXEL * (stripPixels(grids[0]!, strips.size) + 3 * grids[0]!.toStep[2]);
   const bytes = sources * strips.copyBytes + results;
   const plan = planTable(scratch, used, strips, terms, sources, bytes);
   const room = scratch.words((context.threads * bytes) / 4);
