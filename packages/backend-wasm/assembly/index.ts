@@ -4,8 +4,6 @@ export { depthwise, depthwiseWeightGrad } from './depthwise';
 export * from './direct';
 export * from './elementwise';
 export * from './gemm';
-export * from './grid';
-export * from './lanes';
 export * from './matmul';
 export * from './movement';
 export * from './pack';

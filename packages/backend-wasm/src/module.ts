@@ -2,7 +2,7 @@ import type { CompareKind, UnaryKind } from '@graftjs/core';
 import { GraftError, UnsupportedError } from '@graftjs/core';
 import { webAssembly, type WasmMemory, type WasmModule } from './host.ts';
 
-/** All arguments are pointers or 32-bit integers, but for `packLanes`, whose last is a float. */
+/** All arguments are pointers or 32-bit integers. */
 type Fn = (...args: number[]) => number;
 
 type FloatUnary = Exclude<UnaryKind, 'not'>;
@@ -41,12 +41,6 @@ export type KernelName =
   | 'multiplyPatches'
   | 'multiplyPositions'
   | 'placeWeights'
-  | 'ramp'
-  | 'box'
-  | 'packLanes'
-  | 'unpackLanes'
-  | 'sumTerms'
-  | 'dotProducts'
   | 'maxPool'
   | 'maxPoolGrad'
   | 'avgPool'
