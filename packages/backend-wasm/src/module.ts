@@ -37,6 +37,7 @@ export type KernelName =
   | `argmax_${Element}`
   | 'matmul'
   | 'padRows'
+  | 'packColumns'
   | 'packWeights'
   | 'multiplyPatches'
   | 'multiplyPositions'
