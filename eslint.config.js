@@ -47,7 +47,9 @@ export default defineConfig(
     // The rules that need types: a promise nobody waits for hides a failed kernel.
     name: 'no lost promises',
     files: ['{packages,apps}/*/{src,test,demo}/**/*.ts', 'benchmarks/src/**/*.ts'],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { project: './tsconfig.lint.json', tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-floating-promises': 'error',

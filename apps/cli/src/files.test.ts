@@ -1,9 +1,13 @@
 import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import type * as FsPromises from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { beside, checkWritable, writeAtomic } from './files.ts';
 import { graft, pictureFolder, temporaryFolder, tinyBase } from './testing.ts';
+
+// Test files share their modules. Those that see this file's disk are loaded for it alone.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => void vi.resetModules());
 
 /** Files whose name matches get this many bytes before the disk is full. */
 let full: { name: RegExp; after: number } | null = null;
