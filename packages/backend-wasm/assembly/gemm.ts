@@ -1,3 +1,4 @@
+import { madd } from './madd';
 import { storeTransposed } from './pack';
 
 /*
@@ -149,17 +150,17 @@ function tile(
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
     const a0 = v128.load32_splat(a);
-    c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-    c01 = f32x4.add(c01, f32x4.mul(a0, b1));
+    c00 = madd(c00, a0, b0);
+    c01 = madd(c01, a0, b1);
     const a1 = v128.load32_splat(a, 4);
-    c10 = f32x4.add(c10, f32x4.mul(a1, b0));
-    c11 = f32x4.add(c11, f32x4.mul(a1, b1));
+    c10 = madd(c10, a1, b0);
+    c11 = madd(c11, a1, b1);
     const a2 = v128.load32_splat(a, 8);
-    c20 = f32x4.add(c20, f32x4.mul(a2, b0));
-    c21 = f32x4.add(c21, f32x4.mul(a2, b1));
+    c20 = madd(c20, a2, b0);
+    c21 = madd(c21, a2, b1);
     const a3 = v128.load32_splat(a, 12);
-    c30 = f32x4.add(c30, f32x4.mul(a3, b0));
-    c31 = f32x4.add(c31, f32x4.mul(a3, b1));
+    c30 = madd(c30, a3, b0);
+    c31 = madd(c31, a3, b1);
   }
   if (place == ACROSS) {
     const column = to + (<usize>int(rows, 0) << 2);

@@ -1,6 +1,7 @@
 /**
  * Compiles `assembly/` with AssemblyScript and writes the module to `src/kernels.wasm` and, deflated and as
- * base64, to `src/kernels.generated.ts`. Runs after every install and as part of the build; the same sources always give the same bytes. `--text` prints the module's
+ * base64, to `src/kernels.generated.ts`; and a second time with relaxed SIMD. Runs after every install and as part of the
+ * build; the same sources always give the same bytes. `--text` prints the module's
  * text form, for reading what the compiler made of a loop.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -9,37 +10,45 @@ import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const files = new Map();
+const relaxed = ['--enable', 'relaxed-simd'];
 
-const { error, stderr } = await asc.main(
-  [
-    'assembly/index.ts',
-    ...['--outFile', 'kernels.wasm', '--textFile', 'kernels.wat'],
-    ...['--runtime', 'stub', '--noAssert', '--use', 'abort='],
-    ...['--importMemory', '--sharedMemory', '--initialMemory', '2', '--maximumMemory', '65536'],
-    ...['--enable', 'simd', '--enable', 'threads', '--disableWarning', 'AS112', '-O3'],
-  ],
-  {
-    readFile: (name, base) =>
-      readFile(new URL(name, new URL(`${base}/`, new URL('..', import.meta.url))), 'utf8').catch(() => null),
-    writeFile: (name, data) => void files.set(name, data),
-    listFiles: () => [],
-  },
-);
-if (error) {
-  console.error(stderr.toString());
-  console.error(`${root}assembly: ${error.message}`);
-  process.exit(1);
-}
-if (process.argv.includes('--text')) console.log(files.get('kernels.wat'));
+await build('kernels', []);
+// Fused multiply-add where the processor has it: see assembly/madd.ts.
+await build('kernels-relaxed', relaxed);
 
-const wasm = files.get('kernels.wasm');
-const script = `// Written by scripts/build-wasm.mjs from assembly/: ${wasm.length} bytes of WebAssembly.
+async function build(name, features) {
+  const files = new Map();
+  const { error, stderr } = await asc.main(
+    [
+      'assembly/index.ts',
+      ...['--outFile', 'kernels.wasm', '--textFile', 'kernels.wat'],
+      ...['--runtime', 'stub', '--noAssert', '--use', 'abort='],
+      ...['--importMemory', '--sharedMemory', '--initialMemory', '2', '--maximumMemory', '65536'],
+      ...['--enable', 'simd', '--enable', 'threads', ...features, '--disableWarning', 'AS112', '-O3'],
+    ],
+    {
+      readFile: (file, base) =>
+        readFile(new URL(file, new URL(`${base}/`, new URL('..', import.meta.url))), 'utf8').catch(
+          () => null,
+        ),
+      writeFile: (file, data) => void files.set(file, data),
+      listFiles: () => [],
+    },
+  );
+  if (error) {
+    console.error(stderr.toString());
+    console.error(`${root}assembly: ${error.message}`);
+    process.exit(1);
+  }
+  if (process.argv.includes('--text') && !features.length) console.log(files.get('kernels.wat'));
+  const wasm = files.get('kernels.wasm');
+  const script = `// Written by scripts/build-wasm.mjs from assembly/: ${wasm.length} bytes of WebAssembly, deflated.
 export const KERNELS: string =
   '${deflateRawSync(wasm, { level: 9 }).toString('base64')}';
 `;
-await put('kernels.wasm', wasm);
-await put('kernels.generated.ts', script);
+  await put(`${name}.wasm`, wasm);
+  await put(`${name}.generated.ts`, script);
+}
 
 /** Writes a file of `src/` if it is not the same already; whole or not at all, for tests may be reading it. */
 async function put(name, content) {

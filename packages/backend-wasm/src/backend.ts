@@ -7,7 +7,7 @@ import { elementwiseKernels } from './elementwise.ts';
 import { processors, whyNoThreads } from './host.ts';
 import { matmulKernels } from './matmul.ts';
 import { BYTES, Heap, type WasmBuffer } from './memory.ts';
-import { instantiate, kernelNames, PAGE } from './module.ts';
+import { canRelax, instantiate, kernelNames, PAGE } from './module.ts';
 import { movementKernels } from './movement.ts';
 import { poolKernels } from './pool.ts';
 import { reduceKernels } from './reduce.ts';
@@ -25,6 +25,12 @@ export interface WasmBackendOptions {
    * start (a tenth of a second or two) shows the same bits as without. Default false.
    */
   readonly revectorize?: boolean;
+  /**
+   * Lets products and sums of convolutions and matrix products be fused where the processor has an instruction for it
+   * (Node 22 and newer, or Node 20 by an experimental flag that is set then). Results are at least as near to the exact
+   * ones, but differ from other backends' and processors' in the last bits. Default false.
+   */
+  readonly relaxedSimd?: boolean;
 }
 
 export interface WasmBackend extends Backend<WasmBuffer> {
@@ -50,8 +56,8 @@ function createKernels(context: Context): Kernels<WasmBuffer> {
   };
 }
 
-/** Gives the bytes of the compiled kernels. */
-export type LoadKernels = () => Promise<Uint8Array>;
+/** Gives the bytes of the compiled kernels, in one of their two builds. */
+export type LoadKernels = (build: 'kernels' | 'kernels-relaxed') => Promise<Uint8Array>;
 
 /** The backend, over kernels from wherever the entry takes them. */
 export async function createBackend(
@@ -63,9 +69,9 @@ export async function createBackend(
   const reason = whyNotRevectorized();
   const plain = (note: string): Promise<WasmBackend> => createPlain(options, load, tuning, [note]);
   if (reason !== null) return plain(`'wasm' runs without revectorizing: ${reason}`);
-  const reference = await createPlain({ threads: 1 }, load, {});
+  const reference = await createPlain({ ...options, threads: 1 }, load, {});
   turnRevectorizer(true);
-  const backend = await createPlain(options, async () => tagged(await load()), tuning);
+  const backend = await createPlain(options, async (build) => tagged(await load(build)), tuning);
   const same = sameBits(reference, backend);
   await reference.dispose();
   if (same) return backend;
@@ -84,7 +90,13 @@ async function createPlain(
 ): Promise<WasmBackend> {
   const wanted = wantedThreads(options.threads, notes);
   const pages = Math.max(2, Math.min(MOST_PAGES, Math.floor((options.maxBytes ?? Infinity) / PAGE)));
-  const { module, memory, wasm } = await instantiate(await load(), pages, wanted > 1);
+  const relaxed = options.relaxedSimd === true && canRelax(await load('kernels-relaxed'));
+  if (options.relaxedSimd && !relaxed)
+    notes.push(
+      "'wasm' runs without relaxed SIMD, which this host does not have: Node 22 and new browsers do",
+    );
+  const kernelBytes = await load(relaxed ? 'kernels-relaxed' : 'kernels');
+  const { module, memory, wasm } = await instantiate(kernelBytes, pages, wanted > 1);
   const heap = new Heap(memory, pages * PAGE);
   let threads: Threads | null = null;
   try {

@@ -64,6 +64,11 @@ interface Globals {
 
 const host = globalThis as unknown as Globals;
 
+/** Of `node:v8`. */
+export interface V8 {
+  setFlagsFromString(flag: string): void;
+}
+
 /** One of Node's own modules; undefined elsewhere. */
 export function builtin<T>(name: string): T | undefined {
   return host.process?.versions?.node ? (host.process.getBuiltinModule?.(name) as T | undefined) : undefined;

@@ -3,6 +3,12 @@ import { readFile } from './host.ts';
 
 export type { WasmBackend, WasmBackendOptions } from './backend.ts';
 
+// Each written out, for bundlers look for exactly this.
+const FILES = {
+  kernels: new URL('./kernels.wasm', import.meta.url),
+  'kernels-relaxed': new URL('./kernels-relaxed.wasm', import.meta.url),
+} as const;
+
 /**
  * WebAssembly SIMD with the bits of `primitives.ts` of core, on as many threads as there are processors. Work is done
  * when `run` returns, so `readSync` is there. Each backend has a memory and threads of its own, which do not keep a
@@ -11,5 +17,5 @@ export type { WasmBackend, WasmBackendOptions } from './backend.ts';
  * @throws UnsupportedError where the host has no WebAssembly with SIMD
  */
 export function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
-  return createBackend(options, () => readFile(new URL('./kernels.wasm', import.meta.url)));
+  return createBackend(options, (build) => readFile(FILES[build]));
 }

@@ -9,5 +9,8 @@ export type { WasmBackend, WasmBackendOptions } from './backend.ts';
  * or fetched.
  */
 export function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
-  return createBackend(options, () => inflate(Uint8Array.from(atob(KERNELS), (c) => c.charCodeAt(0))));
+  return createBackend(options, async (build) => {
+    const kernels = build === 'kernels' ? KERNELS : (await import('./kernels-relaxed.generated.ts')).KERNELS;
+    return inflate(Uint8Array.from(atob(kernels), (c) => c.charCodeAt(0)));
+  });
 }

@@ -1,6 +1,6 @@
 import type { CompareKind, UnaryKind } from '@graftjs/core';
 import { GraftError, UnsupportedError } from '@graftjs/core';
-import { webAssembly, type WasmMemory, type WasmModule } from './host.ts';
+import { builtin, webAssembly, type V8, type WasmMemory, type WasmModule } from './host.ts';
 
 /** All arguments are pointers or 32-bit integers. */
 type Fn = (...args: number[]) => number;
@@ -86,6 +86,14 @@ export async function instantiate(kernels: Uint8Array, maximum: number, shared: 
   const memory = new host.Memory({ initial: 2, maximum, shared });
   const { exports } = new host.Instance(module, { env: { memory } });
   return { module, memory, wasm: exports as Wasm };
+}
+
+/** Whether the host takes the build with relaxed SIMD; Node 20 does after it is told to. */
+export function canRelax(kernels: Uint8Array): boolean {
+  const host = webAssembly();
+  if (host?.validate(kernels)) return true;
+  builtin<V8>('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
+  return host?.validate(kernels) ?? false;
 }
 
 /**

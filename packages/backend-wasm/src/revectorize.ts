@@ -1,5 +1,5 @@
 import { sizeOf, type Backend, type OpAttrs, type OpName, type Shape, type TensorSpec } from '@graftjs/core';
-import { builtin } from './host.ts';
+import { builtin, type V8 } from './host.ts';
 import type { WasmBuffer } from './memory.ts';
 
 /*
@@ -13,7 +13,7 @@ const FIRST_MAJOR = 13;
 
 /** Why it cannot be turned on here, or null if it can. */
 export function whyNotRevectorized(): string | null {
-  const v8 = builtin<{ setFlagsFromString(flag: string): void }>('node:v8');
+  const v8 = builtin<V8>('node:v8');
   const version = builtin<{ versions: { v8: string } }>('node:process')?.versions.v8;
   if (!v8 || !version) return 'only Node lets V8’s revectorizer be turned on by a script';
   if (Number.parseInt(version) < FIRST_MAJOR) return 'V8’s revectorizer is fast from Node 24 on';
@@ -21,7 +21,7 @@ export function whyNotRevectorized(): string | null {
 }
 
 export function turnRevectorizer(on: boolean): void {
-  const v8 = builtin<{ setFlagsFromString(flag: string): void }>('node:v8')!;
+  const v8 = builtin<V8>('node:v8')!;
   v8.setFlagsFromString(`--${on ? '' : 'no-'}experimental-wasm-revectorize`);
 }
 

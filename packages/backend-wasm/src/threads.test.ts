@@ -22,6 +22,12 @@ function exponentials(backend: WasmBackend): string {
   return createHash('sha256').update(values).digest('hex');
 }
 
+/** The host's WebAssembly, with an opinion of its own on what is valid. (Its functions are not enumerable.) */
+function hostThat(validate: () => boolean): object {
+  const { compile, Memory, Instance } = webAssembly()!;
+  return { compile, Memory, Instance, validate };
+}
+
 /** Threads, and the words over which they get their work. */
 async function pool(count: number, patience?: number) {
   const kernels = await readFile(new URL('./kernels.wasm', import.meta.url));
@@ -92,7 +98,10 @@ test('where a thread cannot start it runs on one, and says why', async () => {
 });
 
 test('a host without SIMD is refused with what to do', async () => {
-  vi.stubGlobal('WebAssembly', { ...webAssembly(), validate: () => false });
+  vi.stubGlobal(
+    'WebAssembly',
+    hostThat(() => false),
+  );
   await expect(createWasmBackend()).rejects.toThrow(UnsupportedError);
   await expect(createWasmBackend()).rejects.toThrow(/128-bit SIMD .*'cpu' runs everywhere/);
 });
@@ -177,4 +186,39 @@ test('a V8 whose revectorizer is slow goes without it, and says so', async () =>
   expect(backend.notes).toEqual(
     slow ? [expect.stringMatching(/without revectorizing: .* from Node 24 on/)] : [],
   );
+});
+
+test('relaxed SIMD: nearly the same numbers, from both entries, whatever the threads', async () => {
+  const inline = await import('./inline.ts');
+  const shape = { dtype: 'float32', shape: [200, 200] } as const;
+  const values = Float32Array.from({ length: 40_000 }, (_, i) => Math.sin(i) / 3);
+  const square = async (make: () => Promise<WasmBackend>): Promise<Float32Array> => {
+    const backend = await make();
+    expect(backend.notes).toEqual([]);
+    const x = { buffer: backend.upload(values, shape), spec: shape };
+    const [y] = backend.run('matmul', [x, x], { transposeA: false, transposeB: false }, [shape]);
+    const result = backend.readSync!(y!, shape) as Float32Array;
+    await backend.dispose();
+    return result;
+  };
+  const plain = await square(() => createWasmBackend({ threads: 1 }));
+  const relaxed = await square(() => createWasmBackend({ threads: 1, relaxedSimd: true }));
+  const other = await square(() => inline.createWasmBackend({ threads: 3, relaxedSimd: true }));
+  expect(Buffer.from(other.buffer).equals(Buffer.from(relaxed.buffer))).toBe(true);
+  // 200 products of at most 1/9, each rounding at most 2⁻²⁴ of a sum that stays below 200/9.
+  const bound = 2 * 200 * (200 / 9) * 2 ** -24;
+  expect(relaxed.every((v, i) => Math.abs(v - plain[i]!) <= bound)).toBe(true);
+});
+
+test('a host without relaxed SIMD runs the other kernels, and says so', async () => {
+  let calls = 0;
+  // Refuses the relaxed build, before and after the flag, and takes the plain one.
+  vi.stubGlobal(
+    'WebAssembly',
+    hostThat(() => ++calls > 2),
+  );
+  const backend = await createWasmBackend({ threads: 1, relaxedSimd: true });
+  vi.unstubAllGlobals();
+  expect(backend.notes).toEqual([expect.stringMatching(/without relaxed SIMD/)]);
+  exponentials(backend);
 });
