@@ -15,7 +15,7 @@ export { decomposedKernels, fusedBy, withFused } from './fused.ts';
 export { checkGradient, type DifferenceOutcome } from './finite-differences.ts';
 export { goldenAsCases, type GoldenAsCase } from './golden-cases.ts';
 export * from './golden.ts';
-export { interpose, type Call } from './interpose.ts';
+export { counting, interpose, type Call } from './interpose.ts';
 export * from './oracle/index.ts';
 export { checkProperty, properties, type Property } from './properties.ts';
 export { measure, type Measurement, type MeasureOptions } from './measure.ts';

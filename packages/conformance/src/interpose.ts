@@ -1,4 +1,12 @@
-import type { Backend, OpAttrs, OpName, Operand, TensorSpec } from '@graftjs/core';
+import {
+  primitives,
+  type Backend,
+  type OpAttrs,
+  type OpDefinition,
+  type OpName,
+  type Operand,
+  type TensorSpec,
+} from '@graftjs/core';
 
 /** One primitive on its way to a backend. */
 export interface Call<B> {
@@ -22,4 +30,16 @@ export function interpose<B>(
     run: (op: OpName, inputs: Call<B>['inputs'], attrs: Call<B>['attrs'], outputs: Call<B>['outputs']) =>
       around({ op, inputs, attrs, outputs }, next),
   });
+}
+
+/** A backend like another that adds up the multiplications and additions of what runs on it, by the ops' `flops`. */
+export function counting<B>(backend: Backend<B>): { backend: Backend<B>; flops: () => number } {
+  let flops = 0;
+  const counted = interpose(backend, (call, next) => {
+    const op = primitives[call.op] as OpDefinition<OpName>;
+    const specs = call.inputs.map(({ spec }) => spec);
+    flops += op.flops(specs, call.attrs, call.outputs[0]);
+    return next(call);
+  });
+  return { backend: counted, flops: () => flops };
 }

@@ -1,6 +1,6 @@
-import { primitives, scope, type Backend, type OpDefinition, type OpName, type Tensor } from '@graftjs/core';
+import { scope, type Backend, type Tensor } from '@graftjs/core';
 import { dataOf, upload, type Case } from './cases/case.ts';
-import { interpose } from './interpose.ts';
+import { counting } from './interpose.ts';
 
 /** Mode `perf`: how fast a backend is at a case. */
 export interface Measurement {
@@ -24,19 +24,14 @@ export async function measure(
   backend: Backend,
   { seconds = 0.3 }: MeasureOptions = {},
 ): Promise<Measurement> {
-  let flops = 0;
-  const counted = interpose(backend, (call, next) => {
-    const op = primitives[call.op] as OpDefinition<OpName>;
-    const specs = call.inputs.map(({ spec }) => spec);
-    flops += op.flops(specs, call.attrs, call.outputs[0]);
-    return next(call);
-  });
+  const counted = counting(backend);
   const run = (inputs: readonly Tensor[]): void =>
     scope(() => {
       c.run(...inputs);
     });
-  const counting = upload(c, dataOf(c, 'real'), counted);
-  run(counting);
+  const once = upload(c, dataOf(c, 'real'), counted.backend);
+  run(once);
+  const flops = counted.flops();
   const inputs = upload(c, dataOf(c, 'real'), backend);
   run(inputs);
   await backend.flush();
@@ -48,7 +43,7 @@ export async function measure(
     await backend.flush();
     times.push(performance.now() - start);
   } while (performance.now() < end || times.length < 3);
-  for (const t of [...counting, ...inputs]) t.dispose();
+  for (const t of [...once, ...inputs]) t.dispose();
   const milliseconds = times.sort((a, b) => a - b)[times.length >> 1];
   return {
     case: c,

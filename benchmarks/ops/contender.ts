@@ -1,0 +1,24 @@
+import type { Work } from './work.ts';
+
+/** Work made ready: operands in place, kernels compiled where the library can do that ahead. */
+export interface Task {
+  /** Does the work once and returns when the result is there. */
+  run(): void | Promise<void>;
+  /** Before a round of runs, not timed: a library with one global state turns to this task. */
+  enter?(): void | Promise<void>;
+  /** What a convolution gives, channels first: the runner compares it with everyone else's. */
+  result?(): Promise<ArrayLike<number>>;
+  dispose(): void | Promise<void>;
+}
+
+/** One of Graft's backends, or somebody else's library. */
+export interface Contender {
+  readonly name: string;
+  /** One of Graft's: the others are its peers. */
+  readonly ours: boolean;
+  /** Works elsewhere too, in threads of its own or another process, so that only the clock on the wall counts it. */
+  readonly parallel: boolean;
+  /** The task, or why there is none in a sentence; empty where nobody will miss it. */
+  prepare(work: Work): Promise<Task | string>;
+  dispose(): Promise<void>;
+}

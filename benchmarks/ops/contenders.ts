@@ -1,0 +1,70 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import { createWasmBackend } from '@graftjs/backend-wasm';
+import type { Backend } from '@graftjs/core';
+import type { Contender } from './contender.ts';
+import { graftContender } from './graft.ts';
+import { pytorch } from './peers/pytorch.ts';
+
+export interface Wanted {
+  readonly backends: readonly string[];
+  readonly peers: readonly string[];
+  readonly threads: number;
+}
+
+/** Graft's backends by name. */
+const BACKENDS: Record<string, (threads: number) => Promise<Contender[]>> = {
+  cpu: async () => bothLayouts('cpu', await createCpuBackend(), false),
+  wasm: async (threads) => [
+    ...bothLayouts('wasm', await createWasmBackend({ threads: 1 }), false),
+    ...(threads > 1 ? bothLayouts(`wasm ×${threads}`, await createWasmBackend({ threads }), true) : []),
+  ],
+};
+
+const bothLayouts = (name: string, backend: Backend, parallel: boolean): Contender[] =>
+  (['channels-first', 'channels-last'] as const).map((layout) =>
+    graftContender(name, backend, layout, parallel),
+  );
+
+/** Others' libraries by name; each is loaded only when it is wanted. PyTorch comes with --pytorch, as it is no npm package. */
+const PEERS: Record<string, (threads: number) => Promise<Contender>> = {
+  'tfjs-wasm': async () => (await import('./peers/tfjs.ts')).tfjs('wasm'),
+  'tfjs-cpu': async () => (await import('./peers/tfjs.ts')).tfjs('cpu'),
+  'onnxruntime-web': async (n) => (await import('./peers/onnxruntime.ts')).onnxruntime('onnxruntime-web', n),
+  'onnxruntime-node': async (n) =>
+    (await import('./peers/onnxruntime.ts')).onnxruntime('onnxruntime-node', n),
+  'jax-js': async () => (await import('./peers/jax.ts')).jaxJs(),
+};
+
+export const backendNames: readonly string[] = Object.keys(BACKENDS);
+export const peerNames: readonly string[] = Object.keys(PEERS);
+
+/** Makes the contenders that are wanted. What cannot run here is left out, with the reason in `missing`. */
+export async function createContenders({
+  backends,
+  peers,
+  threads,
+}: Wanted): Promise<{ contenders: Contender[]; missing: string[] }> {
+  const contenders: Contender[] = [];
+  const missing: string[] = [];
+  for (const name of backends) contenders.push(...(await known(BACKENDS, name)(threads)));
+  for (const name of peers) {
+    if (name === 'pytorch') {
+      const peer = pytorch(Math.max(threads, 2));
+      if (peer) contenders.push(peer);
+      else missing.push('PyTorch: /usr/bin/python3 has no torch and torchvision.');
+      continue;
+    }
+    try {
+      contenders.push(await known(PEERS, name)(threads));
+    } catch (error) {
+      missing.push(`${name} does not run here: ${(error as Error).message}`);
+    }
+  }
+  return { contenders, missing };
+}
+
+function known<T>(table: Record<string, T>, name: string): T {
+  const found = table[name];
+  if (found === undefined) throw new Error(`'${name}' is none of ${Object.keys(table).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,164 @@
+import { type OpAttrs, type TensorSpec } from '@graftjs/core';
+import type * as Ort from 'onnxruntime-web';
+import type { Contender, Task } from '../contender.ts';
+import { convData, primitiveData } from '../data.ts';
+import { convSpecs, outputOf, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';
+import { onnxModel, type OnnxNode, type OnnxTensor } from './onnx-model.ts';
+
+/**
+ * onnxruntime, in WebAssembly ('onnxruntime-web') or native ('onnxruntime-node'), on graphs of one node. The session
+ * holds the weights, packed as it likes. A run copies input and output between JavaScript and the runtime: there is no
+ * way around it in its API.
+ */
+export async function onnxruntime(
+  name: 'onnxruntime-web' | 'onnxruntime-node',
+  threads: number,
+): Promise<Contender> {
+  const web = name === 'onnxruntime-web';
+  const ort: typeof Ort = web ? await import('onnxruntime-web') : await import('onnxruntime-node');
+  if (web) ort.env.wasm.numThreads = threads;
+  const options: Ort.InferenceSession.SessionOptions = {
+    executionProviders: [web ? 'wasm' : 'cpu'],
+    logSeverityLevel: 3,
+    ...(web ? {} : { intraOpNumThreads: threads, interOpNumThreads: 1 }),
+    // Threads that wait by spinning would slow whoever is measured next.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  };
+
+  async function task(node: OnnxNode, feeds: ReadonlyMap<string, Float32Array>): Promise<Task> {
+    const session = await ort.InferenceSession.create(onnxModel(node), options);
+    const inputs = Object.fromEntries(
+      node.inputs.flatMap(({ name, shape }) => {
+        const values = feeds.get(name);
+        return values ? [[name, new ort.Tensor('float32', values, shape)]] : [];
+      }),
+    );
+    const run = async (): Promise<Float32Array> =>
+      (await session.run(inputs))[node.output.name]!.data as Float32Array;
+    return { run: async () => void (await run()), result: run, dispose: () => session.release() };
+  }
+
+  return {
+    name: threads > 1 ? `${name} ×${threads}` : name,
+    ours: false,
+    parallel: threads > 1,
+    async prepare(work) {
+      if (work.kind === 'conv') {
+        const { x, w, gy } = convData(work.geometry);
+        const node = convNode(work, w);
+        if (typeof node === 'string') return node;
+        return task(node, new Map([['x', work.pass === 'forward' ? x : gy]]));
+      }
+      if (work.kind === 'primitive') {
+        const node = primitiveNode(work);
+        if (!node) return '';
+        const feeds = work.inputs.map((spec, i) => [`x${i}`, primitiveData(spec, i)] as const);
+        return task(node, new Map(feeds));
+      }
+      return work.kind === 'step' ? 'onnxruntime: it does not train, and runs no TensorFlow.js model.' : '';
+    },
+    dispose: async () => {},
+  };
+}
+
+function convNode({ geometry: g, pass }: ConvWork, values: Float32Array): OnnxNode | string {
+  const { x, w, y } = convSpecs(g, 'channels-first');
+  const pads = paddingOf(g);
+  const attributes = {
+    kernel_shape: g.kernel,
+    strides: g.kernel.map(() => g.stride),
+    pads: [...pads, ...pads],
+    group: g.groups,
+  };
+  const tensor = (name: string, { shape }: TensorSpec): OnnxTensor => ({ name, shape });
+  const weights = { ...tensor('w', w), values };
+  switch (pass) {
+    case 'forward':
+      return { op: 'Conv', inputs: [tensor('x', x), weights], output: tensor('y', y), attributes };
+    case 'input gradient': {
+      // A transposed convolution with the same weights; where the stride leaves a rest, it is padded at the end.
+      const at = (i: number): number => (y.shape[i + 2]! - 1) * g.stride - 2 * pads[i]! + g.kernel[i]!;
+      return {
+        op: 'ConvTranspose',
+        inputs: [tensor('x', y), weights],
+        output: tensor('y', x),
+        attributes: { ...attributes, output_padding: g.size.map((n, i) => n - at(i)) },
+      };
+    }
+    case 'weight gradient':
+      return 'onnxruntime: its packages for JavaScript have no operator for the gradient of weights.';
+  }
+}
+
+const UNARY: Readonly<Record<string, string>> = {
+  relu: 'Relu',
+  neg: 'Neg',
+  sqrt: 'Sqrt',
+  exp: 'Exp',
+  log: 'Log',
+  tanh: 'Tanh',
+  erf: 'Erf',
+  sigmoid: 'Sigmoid',
+  round: 'Round',
+  sign: 'Sign',
+};
+const BINARY: Readonly<Record<string, string>> = {
+  add: 'Add',
+  mul: 'Mul',
+  div: 'Div',
+  max: 'Max',
+  pow: 'Pow',
+};
+
+/** The node of a primitive on float32, channels first; null for what has none or is not worth it. */
+function primitiveNode(work: PrimitiveWork): OnnxNode | null {
+  const { op, inputs, attrs } = work;
+  if (inputs.some(({ dtype }) => dtype !== 'float32')) return null;
+  const output = { name: 'y', shape: outputOf(work).shape };
+  const xs = inputs.map(({ shape }, i) => ({ name: `x${i}`, shape }));
+  const node = (
+    name: string | undefined,
+    attributes?: OnnxNode['attributes'],
+    more: OnnxTensor[] = [],
+  ): OnnxNode | null =>
+    name === undefined
+      ? null
+      : { op: name, inputs: [...xs, ...more], output, ...(attributes && { attributes }) };
+  switch (op) {
+    case 'unary':
+      return node(UNARY[(attrs as OpAttrs['unary']).kind]);
+    case 'binary':
+      return node(BINARY[(attrs as OpAttrs['binary']).kind]);
+    case 'transpose':
+      return node('Transpose', { perm: (attrs as OpAttrs['transpose']).perm });
+    case 'matmul': {
+      const { transposeA, transposeB } = attrs as OpAttrs['matmul'];
+      return transposeA ? null : node('Gemm', { transB: transposeB ? 1 : 0 });
+    }
+    case 'reduce': {
+      const { kind, axes, keepDims } = attrs as OpAttrs['reduce'];
+      if (kind === 'max') return node('ReduceMax', { axes, keepdims: keepDims ? 1 : 0 });
+      const list = BigInt64Array.from(axes, BigInt);
+      return kind === 'sum'
+        ? node('ReduceSum', { keepdims: keepDims ? 1 : 0 }, [
+            { name: 'axes', shape: [axes.length], values: list },
+          ])
+        : null;
+    }
+    case 'maxPool':
+    case 'avgPool': {
+      const { kernel, stride, padding, layout } = attrs as OpAttrs['maxPool'];
+      if (layout !== 'channels-first') return null;
+      const pads = [...padding.map(([a]) => a), ...padding.map(([, b]) => b)];
+      const shared = { kernel_shape: kernel, strides: stride, pads };
+      return op === 'maxPool'
+        ? node('MaxPool', shared)
+        : node('AveragePool', {
+            ...shared,
+            count_include_pad: (attrs as OpAttrs['avgPool']).countIncludePad ? 1 : 0,
+          });
+    }
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,89 @@
+"""The training steps of steps.ts in PyTorch, on the processor: one step for each line on the standard input.
+
+Written for Debian's python3-torch 1.13 and python3-torchvision 0.14. `ops.ts --pytorch` runs it with /usr/bin/python3
+and measures; by hand: pytorch.py --threads 2 --repeat 15 cnn
+"""
+
+import argparse
+import statistics
+import sys
+import time
+
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional as F
+
+
+def cnn():
+    """32C3-64C3-pool-128-10 on 32 samples of 28×28, Adam."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10),
+    )
+    return model, torch.optim.Adam(model.parameters(), lr=1e-3), (32, 1, 28, 28), 10
+
+
+def mobilenet_v2():
+    model = torchvision.models.mobilenet_v2()
+    return model, torch.optim.SGD(model.parameters(), lr=0.01), (16, 3, 96, 96), 1000
+
+
+def resnet_18():
+    model = torchvision.models.resnet18()
+    return model, torch.optim.SGD(model.parameters(), lr=0.01), (16, 3, 64, 64), 1000
+
+
+STEPS = {"cnn": cnn, "mobilenet-v2": mobilenet_v2, "resnet-18": resnet_18}
+
+
+def trainer(name):
+    """A function that does one training step and waits for its end."""
+    torch.manual_seed(1)
+    model, optimizer, shape, classes = STEPS[name]()
+    model.train()
+    x = torch.randn(shape)
+    target = torch.arange(shape[0]) % classes
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(model(x), target)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+
+    return step
+
+
+def serve(step):
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        step()
+        print("done", flush=True)
+
+
+def measure(name, step, repeat, warmup=3):
+    times = []
+    for _ in range(warmup + repeat):
+        start = time.perf_counter()
+        step()
+        times.append(1000 * (time.perf_counter() - start))
+    print(f"{name}: {statistics.median(times[warmup:]):.1f} ms")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=0, help="measure here, the median of so many steps")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    step = trainer(args.step)
+    if args.repeat:
+        measure(args.step, step, args.repeat)
+    else:
+        serve(step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+import {
+  adam,
+  Conv2d,
+  crossEntropy,
+  Flatten,
+  Linear,
+  manualSeed,
+  MaxPool2d,
+  ReLU,
+  scope,
+  Sequential,
+  sgd,
+  tensor,
+  valueAndGrad,
+  type Backend,
+  type Layout,
+  type Module,
+  type Optimizer,
+  type Shape,
+  type Tensor,
+} from '@graftjs/core';
+import { GraphModule, readTfjsGraphModel } from '@graftjs/formats';
+import { mobilenetV2, resnet18 } from '@graftjs/models';
+import type { Task } from './contender.ts';
+import { random, toLast } from './data.ts';
+import { readNsfwModel } from './nsfw.ts';
+
+interface Step {
+  readonly input: Shape;
+  readonly classes: number;
+  readonly training: boolean;
+  /** Null where this step has one layout only and it is another. */
+  readonly build: (layout: Layout, backend: Backend) => Promise<Module | null>;
+  readonly optimizer?: () => Optimizer;
+}
+
+/** The size of the input of width 1.4: nsfwjs's model has it. */
+const NSFW_WIDTH = 1.4;
+export const NSFW_CLASSES = 5;
+
+/** 32C3-64C3-pool-128-10 for 28×28: what `cnn` is in every library. */
+function cnn(layout: Layout, backend: Backend): Sequential {
+  return new Sequential([
+    new Conv2d(1, 32, 3, { layout, backend }),
+    new ReLU(),
+    new Conv2d(32, 64, 3, { layout, backend }),
+    new ReLU(),
+    new MaxPool2d(2, { layout }),
+    new Flatten(),
+    new Linear(12 * 12 * 64, 128, { backend }),
+    new ReLU(),
+    new Linear(128, 10, { backend }),
+  ]);
+}
+
+/** Steps by name. Those of training are `STEPS` of pytorch.py, too. */
+export const steps = {
+  cnn: {
+    input: [32, 1, 28, 28],
+    classes: 10,
+    training: true,
+    build: async (layout, backend) => cnn(layout, backend),
+    optimizer: () => adam({ lr: 1e-3 }),
+  },
+  'mobilenet-v2': {
+    input: [16, 3, 96, 96],
+    classes: 1000,
+    training: true,
+    build: async (layout, backend) => mobilenetV2({ layout }, { backend }),
+    optimizer: () => sgd({ lr: 0.01 }),
+  },
+  'resnet-18': {
+    input: [16, 3, 64, 64],
+    classes: 1000,
+    training: true,
+    build: async (layout, backend) => resnet18({ layout }, { backend }),
+    optimizer: () => sgd({ lr: 0.01 }),
+  },
+  /** The same architecture as `nsfw`, written with Graft's layers. */
+  'mobilenet-v2 forward': {
+    input: [1, 3, 224, 224],
+    classes: NSFW_CLASSES,
+    training: false,
+    build: async (layout, backend) =>
+      mobilenetV2({ layout, width: NSFW_WIDTH, classes: NSFW_CLASSES }, { backend }),
+  },
+  /** nsfwjs's MobileNetV2 as it is in the file, batch norm folded. */
+  'nsfw forward': {
+    input: [1, 3, 224, 224],
+    classes: NSFW_CLASSES,
+    training: false,
+    build: async (layout, backend) => {
+      if (layout === 'channels-first') return null;
+      const { model, weights } = await readNsfwModel();
+      const { graph, weights: values } = readTfjsGraphModel(model, weights);
+      return new GraphModule(graph, values, { backend });
+    },
+  },
+} as const satisfies Record<string, Step>;
+
+export type StepName = keyof typeof steps;
+
+/** Class of each sample: 0, 1, 2, … */
+export function labelsOf({ input, classes }: Pick<Step, 'input' | 'classes'>): Int32Array {
+  return Int32Array.from({ length: input[0]! }, (_, i) => i % classes);
+}
+
+/** One training step, or one forward pass, on one of Graft's backends; null where it has no such layout. */
+export async function graftStep(name: StepName, layout: Layout, backend: Backend): Promise<Task | null> {
+  const step: Step = steps[name];
+  manualSeed(1);
+  const model = await step.build(layout, backend);
+  if (!model) return null;
+  const values = random(step.input.reduce((n, d) => n * d));
+  const [n, c, ...size] = step.input as [number, number, ...number[]];
+  const x =
+    layout === 'channels-first'
+      ? tensor(values, step.input, { backend })
+      : tensor(toLast(values, step.input), [n, ...size, c], { backend });
+  const labels = tensor(labelsOf(step), [n], { dtype: 'int32', backend });
+  const optimizer = step.optimizer?.();
+  model.train(step.training);
+  const run = optimizer
+    ? trainer(model, optimizer, x, labels)
+    : () => void scope(() => model.forward(x).shape);
+  return {
+    run: backend.readSync
+      ? run
+      : async () => {
+          run();
+          await backend.flush();
+        },
+    dispose() {
+      model.dispose();
+      optimizer?.dispose();
+      x.dispose();
+      labels.dispose();
+    },
+  };
+}
+
+function trainer(model: Module, optimizer: Optimizer, x: Tensor, labels: Tensor): () => void {
+  const named = [...model.namedParameters()].map(([name, parameter]) => ({ name, parameter }));
+  const parameters = named.map(({ parameter }) => parameter);
+  return () =>
+    scope(() => {
+      const { grads } = valueAndGrad(() => crossEntropy(model.forward(x), labels), parameters);
+      optimizer.step(named.map((p, i) => ({ ...p, grad: grads[i]! })));
+    });
+}
