@@ -56,7 +56,7 @@ const main = defineCommand({
     };
     console.log(
       `${machine.processor}, Node ${machine.node}, load average ${machine.load.toFixed(1)}; median of ${repeat} rounds, ` +
-        `${clock} time, ${threads} thread${threads > 1 ? 's' : ''}. Ratios: times as fast as the peer (its GFLOP/s).`,
+        `${clock} time, ${threads} thread${threads > 1 ? 's' : ''}. Ratios: times as fast as the peer (its own figure).`,
     );
     warnIfBusy('before the start');
     const rows: Row[] = [];

@@ -1,21 +1,33 @@
 import type { Row, Score } from './run.ts';
 
 /** The middle of ratios. */
-export function geometricMean(values: readonly number[]): number {
+function geometricMean(values: readonly number[]): number {
   return Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
 }
 
-const short = (n: number): string => (n < 10 ? n.toFixed(2) : n < 100 ? n.toFixed(1) : n.toFixed(0));
+const short = (n: number): string =>
+  n < 0.1 ? n.toFixed(4) : n < 10 ? n.toFixed(2) : n < 100 ? n.toFixed(1) : n.toFixed(0);
+const percent = (n: number): string => `${(100 * n).toFixed(0)} %`;
+
+/** How fast it is, in what the group is counted by; larger is better, but for nanoseconds. */
+interface Measure {
+  readonly header: readonly string[];
+  readonly cells: (score: Score, row: Row) => readonly number[];
+  readonly show: readonly ((n: number) => string)[];
+}
+const byFlops: Measure = {
+  header: ['GFLOP/s', 'of peak'],
+  cells: (s, r) => (r.flops ? [s.gflopsPerSecond!, s.gflopsPerSecond! / r.peak] : []),
+  show: [short, percent],
+};
+const byElements: Measure = {
+  header: ['ns/element'],
+  cells: (s, r) => (r.elements ? [(s.milliseconds * 1e6) / r.elements] : []),
+  show: [short],
+};
 
 /** How many times as fast as the peer it is. */
-export const ratio = (own: Score, peer: Score): number => peer.milliseconds / own.milliseconds;
-
-/** "1.35 (23.5)": times as fast as the peer, and the peer's GFLOP/s (or milliseconds, if there are none). */
-function against(own: Score, peer: Score | undefined): string {
-  if (!peer) return '–';
-  const of = peer.gflopsPerSecond === null ? `${short(peer.milliseconds)} ms` : short(peer.gflopsPerSecond);
-  return `${short(ratio(own, peer))} (${of})`;
-}
+const ratio = (own: Score, peer: Score): number => peer.milliseconds / own.milliseconds;
 
 function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = header.map((h, i) => Math.max(h.length, ...lines.map((l) => l[i]!.length)));
@@ -26,50 +38,53 @@ function table(header: readonly string[], lines: readonly (readonly string[])[])
 }
 
 const unique = (names: readonly string[]): string[] => [...new Set(names)];
+const namesOf = (rows: readonly Row[], ours: boolean): string[] =>
+  unique(rows.flatMap((r) => r.scores.filter((s) => s.ours === ours).map((s) => s.name)));
 
-/** One group as a table in Markdown: a line for each case and each of Graft's contenders, and their geometric means. */
+/**
+ * One group as a table in Markdown: a line for each case and each of Graft's contenders, and their geometric means.
+ * "1.35 (23.5)" under a peer: 1.35 times as fast as the peer, whose GFLOP/s (or nanoseconds) are in brackets.
+ */
 export function groupTable(rows: readonly Row[]): string {
-  const peers = unique(rows.flatMap((r) => r.scores.filter((s) => !s.ours).map((s) => s.name)));
-  const ours = unique(rows.flatMap((r) => r.scores.filter((s) => s.ours).map((s) => s.name)));
-  const header = ['case', 'Graft', 'ms', 'GFLOP/s', 'of peak', ...peers.map((p) => `× ${p}`)];
+  const { header, cells, show } = rows.every((r) => r.elements) ? byElements : byFlops;
+  const peers = namesOf(rows, false);
+  const shown = (values: readonly number[]): string[] =>
+    show.map((each, i) => (values.length ? each(values[i]!) : '–'));
+  const against = (own: Score, row: Row, name: string): string => {
+    const peer = row.scores.find((s) => s.name === name);
+    if (!peer) return '–';
+    const [value] = cells(peer, row);
+    return `${short(ratio(own, peer))} (${value === undefined ? `${short(peer.milliseconds)} ms` : short(value)})`;
+  };
   const lines = rows.flatMap((r) =>
     r.scores
       .filter((s) => s.ours)
       .map((s) => [
         r.name,
         s.name,
-        s.milliseconds < 0.1 ? s.milliseconds.toFixed(4) : short(s.milliseconds),
-        s.gflopsPerSecond === null ? '–' : short(s.gflopsPerSecond),
-        s.gflopsPerSecond === null ? '–' : `${((100 * s.gflopsPerSecond) / r.peak).toFixed(0)} %`,
-        ...peers.map((p) =>
-          against(
-            s,
-            r.scores.find((other) => other.name === p),
-          ),
-        ),
+        short(s.milliseconds),
+        ...shown(cells(s, r)),
+        ...peers.map((p) => against(s, r, p)),
       ]),
   );
-  const means = ours.map((name) => {
-    const own = rows.flatMap((r) => r.scores.filter((s) => s.name === name).map((s) => ({ r, s })));
-    const shares = own.flatMap(({ r, s }) =>
-      s.gflopsPerSecond === null ? [] : [s.gflopsPerSecond / r.peak],
+  const means = namesOf(rows, true).map((name) => {
+    const own = rows.flatMap((row) =>
+      row.scores.filter((s) => s.name === name).map((score) => ({ row, score })),
     );
-    const speeds = own.flatMap(({ s }) => s.gflopsPerSecond ?? []);
+    const values = own.map(({ row, score }) => cells(score, row)).filter((v) => v.length);
+    const ratios = peers.map((p) =>
+      own.flatMap(({ row, score }) => row.scores.filter((s) => s.name === p).map((s) => ratio(score, s))),
+    );
     return [
-      'geometric mean',
-      name,
-      '',
-      speeds.length ? short(geometricMean(speeds)) : '–',
-      shares.length ? `${(100 * geometricMean(shares)).toFixed(0)} %` : '–',
-      ...peers.map((p) => {
-        const ratios = own.flatMap(({ r, s }) =>
-          r.scores.filter((o) => o.name === p).map((o) => ratio(s, o)),
-        );
-        return ratios.length ? short(geometricMean(ratios)) : '–';
-      }),
+      ...['geometric mean', name, ''],
+      ...shown(values.length ? show.map((_, i) => geometricMean(values.map((v) => v[i]!))) : []),
+      ...ratios.map((r) => (r.length ? short(geometricMean(r)) : '–')),
     ];
   });
-  return table(header, rows.length > 1 ? [...lines, ...means] : lines);
+  return table(
+    ['case', 'Graft', 'ms', ...header, ...peers.map((p) => `× ${p}`)],
+    [...lines, ...(rows.length > 1 ? means : [])],
+  );
 }
 
 /** Everything that is missing and why, each sentence once. */

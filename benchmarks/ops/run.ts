@@ -25,6 +25,8 @@ export interface Row {
   readonly name: string;
   /** Additions and multiplications of one run. */
   readonly flops: number;
+  /** Where operations say little: what a time is counted by. */
+  readonly elements?: number;
   /** GFLOP/s of WebAssembly's SIMD in registers, in the same rounds. */
   readonly peak: number;
   readonly scores: readonly Score[];
@@ -39,7 +41,7 @@ export interface RunOptions {
 
 /** Prepares a case with all contenders, checks that they compute the same, and measures them in turn. */
 export async function runCase(
-  { group, name, work }: BenchCase,
+  { group, name, work, elements }: BenchCase,
   contenders: readonly Contender[],
   { repeat, clock }: RunOptions,
 ): Promise<Row> {
@@ -66,7 +68,8 @@ export async function runCase(
     const gflopsPerSecond = flops ? flops / milliseconds / 1e6 : null;
     return { name: contender.name, ours: contender.ours, milliseconds, gflopsPerSecond, rounds: repeat };
   });
-  return { group, name, flops, peak: PEAK_FLOPS / median(peak!) / 1e6, scores, reasons };
+  const speed = PEAK_FLOPS / median(peak!) / 1e6;
+  return { group, name, flops, ...(elements && { elements }), peak: speed, scores, reasons };
 }
 
 /** Whoever gives other numbers computes something else. @throws Error */

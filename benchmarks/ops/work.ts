@@ -58,6 +58,8 @@ export interface BenchCase {
   readonly group: string;
   readonly name: string;
   readonly work: Work;
+  /** Where operations say little: the elements that a time is counted by. */
+  readonly elements?: number;
 }
 
 /** Shapes of a convolution's operands, and its attributes. */
