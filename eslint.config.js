@@ -46,7 +46,7 @@ export default defineConfig(
   {
     // The rules that need types: a promise nobody waits for hides a failed kernel.
     name: 'no lost promises',
-    files: ['{packages,apps}/*/{src,test,demo}/**/*.ts', 'benchmarks/src/**/*.ts'],
+    files: ['{packages,apps}/*/{src,test,demo}/**/*.ts', 'benchmarks/**/*.ts'],
     languageOptions: {
       parserOptions: { project: './tsconfig.lint.json', tsconfigRootDir: import.meta.dirname },
     },
