@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeError, exitCodeOf } from '../src/errors.ts';
+import { duration, plural } from '../src/format.ts';
 import { processIo } from '../src/process-io.ts';
 import { commandLine, trainOptions } from '../src/train-options.ts';
 import { trainFolder } from '../src/training.ts';
@@ -61,6 +62,9 @@ async function demo(): Promise<void> {
   const [result, scratch] = await Promise.all([trainFolder(options, io), fromScratch()]);
   const { balancedAccuracy, count } = result.scores!;
   const { length } = result.classes;
+  say(
+    `trained and measured in ${duration(result.seconds)} on ${result.backend}, ${plural(result.threads, 'thread')}`,
+  );
   io.stdout.write(
     `test balanced accuracy ${balancedAccuracy.toFixed(3)} on ${count} pictures of ${length} classes ` +
       `(chance ${(1 / length).toFixed(3)}; from scratch ${scratch.toFixed(3)})\n${result.report}\n`,
