@@ -46,7 +46,7 @@ export function wasmFeatures(): Feature[] {
     {
       name: 'relaxed SIMD',
       here: relaxed,
-      note: 'never used: its results depend on the processor',
+      note: 'graft does without, so that the bits are the same everywhere; a program may ask for it',
     },
     {
       name: 'revectorizer',
