@@ -198,36 +198,98 @@ function putAll(kind: i32, y: usize, r: v128): void {
   else putBools(y, r);
 }
 
-/** Operands step by a0 and b0 inside a row, which are 1, or 0 where one element serves the whole row. */
+/** Operands step by a0 and b0 inside a row, which are 1, or 0 (of one of them) where one element serves the whole row. */
 @inline
 function line(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
   const size: usize = kind < EQUAL ? 4 : 1;
   const vector: usize = 4 * size;
   const whole = y + <usize>((n - 1) & ~3) * size;
-  if (a0 && b0) {
-    for (; y < whole; y += vector, a += 16, b += 16) putAll(kind, y, binaryOf(kind, v128.load(a), v128.load(b)));
-    put(kind, y, binaryOf(kind, v128.load(a), v128.load(b)), limit);
-  } else if (a0) {
+  if (!b0) {
     const each = v128.load32_splat(b);
     for (; y < whole; y += vector, a += 16) putAll(kind, y, binaryOf(kind, v128.load(a), each));
     put(kind, y, binaryOf(kind, v128.load(a), each), limit);
-  } else if (b0) {
+  } else if (!a0) {
     const each = v128.load32_splat(a);
     for (; y < whole; y += vector, b += 16) putAll(kind, y, binaryOf(kind, each, v128.load(b)));
     put(kind, y, binaryOf(kind, each, v128.load(b)), limit);
   } else {
-    const each = binaryOf(kind, v128.load32_splat(a), v128.load32_splat(b));
-    for (; y < whole; y += vector) putAll(kind, y, each);
-    put(kind, y, each, limit);
+    for (; y < whole; y += vector, a += 16, b += 16) putAll(kind, y, binaryOf(kind, v128.load(a), v128.load(b)));
+    put(kind, y, binaryOf(kind, v128.load(a), v128.load(b)), limit);
+  }
+}
+
+/** The loops of each kind; the choice is made once per row. */
+function anyLine(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  switch (kind) {
+    case ADD:
+      line(ADD, a, a0, b, b0, y, n, limit);
+      return;
+    case SUB:
+      line(SUB, a, a0, b, b0, y, n, limit);
+      return;
+    case MUL:
+      line(MUL, a, a0, b, b0, y, n, limit);
+      return;
+    case DIV:
+      line(DIV, a, a0, b, b0, y, n, limit);
+      return;
+    case MAX:
+      line(MAX, a, a0, b, b0, y, n, limit);
+      return;
+    case MIN:
+      line(MIN, a, a0, b, b0, y, n, limit);
+      return;
+    case POW:
+      line(POW, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_ADD:
+      line(INT_ADD, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_SUB:
+      line(INT_SUB, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_MUL:
+      line(INT_MUL, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_MAX:
+      line(INT_MAX, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_MIN:
+      line(INT_MIN, a, a0, b, b0, y, n, limit);
+      return;
+    case EQUAL:
+      line(EQUAL, a, a0, b, b0, y, n, limit);
+      return;
+    case NOT_EQUAL:
+      line(NOT_EQUAL, a, a0, b, b0, y, n, limit);
+      return;
+    case LESS:
+      line(LESS, a, a0, b, b0, y, n, limit);
+      return;
+    case LESS_EQUAL:
+      line(LESS_EQUAL, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_EQUAL:
+      line(INT_EQUAL, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_NOT_EQUAL:
+      line(INT_NOT_EQUAL, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_LESS:
+      line(INT_LESS, a, a0, b, b0, y, n, limit);
+      return;
+    case INT_LESS_EQUAL:
+      line(INT_LESS_EQUAL, a, a0, b, b0, y, n, limit);
+      return;
   }
 }
 
 /**
- * Operand a starts a row `a1` elements after the one before, and inside a row steps by `a0`; b likewise. Rows are written
- * in order, so what a row's last vector writes past its end is overwritten by the next.
+ * `kind` is one of the constants above, in the order of src/elementwise.ts. Operand a starts a row `a1` elements after the
+ * one before, and inside a row steps by `a0`; b likewise. Rows are written in order, so what a row's last vector writes
+ * past its end is overwritten by the next.
  */
-@inline
-function binary(
+export function binary(
   kind: i32,
   a: usize,
   a1: i32,
@@ -257,74 +319,13 @@ function binary(
     let q = element(b, plane1 + row * b1);
     for (; row < rows && y < limit; row++, column = 0) {
       const n = <i32>min(<usize>(columns - column), (limit - y) / size);
-      line(kind, element(p, column * a0), a0, element(q, column * b0), b0, y, n, limit);
+      anyLine(kind, element(p, column * a0), a0, element(q, column * b0), b0, y, n, limit);
       p = element(p, a1);
       q = element(q, b1);
       y += <usize>n * size;
     }
     row = 0;
   }
-}
-
-export function binary_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(ADD, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(SUB, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(MUL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_div(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(DIV, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(MAX, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(MIN, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_pow(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(POW, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_add(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_ADD, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_sub(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_SUB, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_mul(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_MUL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_max(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_MAX, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_min(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_MIN, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(LESS, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_equal(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_notEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_NOT_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_less(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_LESS, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function binary_int_lessEqual(a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  binary(INT_LESS_EQUAL, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
 
 const AND = 0;

@@ -4,12 +4,12 @@ import { element, int, plane0, plane1, seek } from './walk';
 /* Copies between strided places, and picking by index. Strides and offsets are in elements; nothing else is written. */
 
 /**
- * Copies elements of T from one strided place to another, tile by tile of its planes: `rows` × `columns`, in tiles of
- * `height` × `width`. Steps from row to row and from column to column are (s1, s0) in `from` and (t1, t0) in `to`. `table`
- * is that of walk.ts with the strides in `from` and in `to`. A part is a tile.
+ * Copies elements of `size` bytes, 4 or 1, from one strided place to another, tile by tile of its planes: `rows` ×
+ * `columns`, in tiles of `height` × `width`. Steps from row to row and from column to column are (s1, s0) in `from` and
+ * (t1, t0) in `to`. `table` is that of walk.ts with the strides in `from` and in `to`. A part is a tile.
  */
-@inline
-function copy<T>(
+export function copy(
+  size: i32,
   from: usize,
   s1: i32,
   s0: i32,
@@ -27,26 +27,27 @@ function copy<T>(
 ): void {
   const across = (columns + width - 1) / width;
   const down = (rows + height - 1) / height;
-  let tile = begin / across;
   let column = begin % across;
-  let plane = tile / down;
-  let row = tile % down;
+  let row = begin / across;
+  let plane = row / down;
+  row %= down;
   for (let part = begin; part < end; ) {
     seek(table, outer, 2, plane++);
-    const source = from + <usize>plane0 * sizeof<T>();
-    const target = to + <usize>plane1 * sizeof<T>();
+    const source = from + <usize>(plane0 * size);
+    const target = to + <usize>(plane1 * size);
     for (; row < down && part < end; row++, column = 0) {
       for (; column < across && part < end; column++, part++) {
         const r = row * height;
         const c = column * width;
-        const s = source + <usize>(r * s1 + c * s0) * sizeof<T>();
-        const t = target + <usize>(r * t1 + c * t0) * sizeof<T>();
+        const s = source + <usize>((r * s1 + c * s0) * size);
+        const t = target + <usize>((r * t1 + c * t0) * size);
         const h = min(height, rows - r);
         const w = min(width, columns - c);
-        if (t0 == 1 && s0 == 1) copyRows<T>(s, s1, t, t1, h, w);
-        else if (t0 == 1 && s0 == 0) repeatRows<T>(s, s1, t, t1, h, w);
-        else if (sizeof<T>() == 4 && t0 == 1 && s1 == 1) transpose(s, s0, t, t1, h, w);
-        else copyElements<T>(s, s1, s0, t, t1, t0, h, w);
+        if (t0 == 1 && s0 == 1) copyRows(s, s1 * size, t, t1 * size, h, w * size);
+        else if (size == 1) copyElements<u8>(s, s1, s0, t, t1, t0, h, w);
+        else if (t0 == 1 && s0 == 0) repeatRows(s, s1, t, t1, h, w);
+        else if (t0 == 1 && s1 == 1) transpose(s, s0, t, t1, h, w);
+        else copyElements<u32>(s, s1, s0, t, t1, t0, h, w);
       }
     }
     row = 0;
@@ -54,16 +55,10 @@ function copy<T>(
 }
 
 @inline
-function copyRows<T>(from: usize, s1: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
-  const bytes = <usize>columns * sizeof<T>();
-  for (let r = 0; r < rows; r++) {
-    copyBytes(to, from, bytes);
-    from += <usize>s1 * sizeof<T>();
-    to += <usize>t1 * sizeof<T>();
-  }
+function copyRows(from: usize, s1: usize, to: usize, t1: usize, rows: i32, bytes: usize): void {
+  for (let r = 0; r < rows; r++, from += s1, to += t1) copyBytes(to, from, bytes);
 }
 
-@inline
 function copyBytes(to: usize, from: usize, bytes: usize): void {
   if (bytes >= 512) {
     memory.copy(to, from, bytes);
@@ -84,24 +79,17 @@ function copyBytes(to: usize, from: usize, bytes: usize): void {
   for (const last = from + (bytes & 3); from < last; from++, to++) store<u8>(to, load<u8>(from));
 }
 
-/** One element per row. */
-@inline
-function repeatRows<T>(from: usize, s1: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
-  for (let r = 0; r < rows; r++) {
-    const value = load<T>(from);
+/** One element of four bytes per row. */
+function repeatRows(from: usize, s1: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
+  for (let r = 0; r < rows; r++, from = element(from, s1), to = element(to, t1)) {
+    const each = v128.load32_splat(from);
     let t = to;
-    if (sizeof<T>() == 4) {
-      const each = v128.load32_splat(from);
-      for (const whole = t + (<usize>(columns & ~3) << 2); t < whole; t += 16) v128.store(t, each);
-    }
-    for (const last = to + <usize>columns * sizeof<T>(); t < last; t += sizeof<T>()) store<T>(t, value);
-    from += <usize>s1 * sizeof<T>();
-    to += <usize>t1 * sizeof<T>();
+    for (const whole = element(to, columns & ~3); t < whole; t += 16) v128.store(t, each);
+    for (const last = element(to, columns); t < last; t += 4) v128.store32_lane(t, each, 0);
   }
 }
 
 /** Rows are neighbours in `from` and columns in `to`: blocks of 4 × 4 in registers. */
-@inline
 function transpose(from: usize, s0: i32, to: usize, t1: i32, rows: i32, columns: i32): void {
   const sourceStep = <usize>s0 << 2;
   const targetStep = <usize>t1 << 2;
@@ -133,13 +121,6 @@ function copyElements<T>(from: usize, s1: i32, s0: i32, to: usize, t1: i32, t0: 
     from += <usize>s1 * sizeof<T>();
     to += <usize>t1 * sizeof<T>();
   }
-}
-
-export function copy32(from: usize, s1: i32, s0: i32, to: usize, t1: i32, t0: i32, rows: i32, columns: i32, height: i32, width: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  copy<u32>(from, s1, s0, to, t1, t0, rows, columns, height, width, outer, table, begin, end);
-}
-export function copy8(from: usize, s1: i32, s0: i32, to: usize, t1: i32, t0: i32, rows: i32, columns: i32, height: i32, width: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  copy<u8>(from, s1, s0, to, t1, t0, rows, columns, height, width, outer, table, begin, end);
 }
 
 /** Position of the first index outside [0, extent); −1 if there is none. */

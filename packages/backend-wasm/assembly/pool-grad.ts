@@ -123,14 +123,13 @@ function giveFirst(t: usize, x: usize, g: usize, gx: usize, z0: i32, z1: i32, y0
     const from = element(x, start);
     const to = element(gx, start);
     const s = element(g, ox);
-    if (ox < first || ox + 4 > last) {
+    if (ox < first || ox + 4 > last || stride > 2) {
       giveOne(t, from, s, to, z0, z1, y0, y1, low(t, 2, ox), high(t, 2, ox));
       ox++;
       continue;
     }
     if (stride == 1) giveFour(1, t, from, s, to, z0, z1, y0, y1);
-    else if (stride == 2) giveFour(2, t, from, s, to, z0, z1, y0, y1);
-    else giveFour(stride, t, from, s, to, z0, z1, y0, y1);
+    else giveFour(2, t, from, s, to, z0, z1, y0, y1);
     ox += 4;
   }
 }

@@ -25,15 +25,11 @@ import {
 const MAX = 0;
 const AVERAGE = 1;
 
-/** Four elements `stride` apart; 1 and 2 are compile-time constants, so that the choice is not made here. */
+/** Four elements `stride` apart, which is 1 or 2. */
 @inline
 export function four(x: usize, stride: i32): v128 {
   if (stride == 1) return v128.load(x);
-  if (stride == 2) return i32x4.shuffle(v128.load(x), v128.load(x, 16), 0, 2, 4, 6);
-  let v = v128.load32_zero(x);
-  v = v128.load32_lane(element(x, stride), v, 1);
-  v = v128.load32_lane(element(x, 2 * stride), v, 2);
-  return v128.load32_lane(element(x, 3 * stride), v, 3);
+  return i32x4.shuffle(v128.load(x), v128.load(x, 16), 0, 2, 4, 6);
 }
 
 @inline
@@ -108,7 +104,7 @@ function rowFirst(kind: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, cou
   const z1 = high(t, 0, oz);
   const y0 = low(t, 1, oy);
   const y1 = high(t, 1, oy);
-  const whole = last - first >= 4;
+  const whole = last - first >= 4 && stride <= 2;
   for (let ox = 0; ox < width; ) {
     if (!whole || ox < first || ox >= last) {
       const count: f32 = kind == MAX ? 1 : <f32>(counts * int(columnCounts, ox));
@@ -121,8 +117,7 @@ function rowFirst(kind: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, cou
     const from = element(x, ox * stride - before);
     const count: f32 = kind == MAX ? 1 : <f32>(counts * int(columnCounts, ox));
     if (stride == 1) v128.store(element(y, ox), fourOf(kind, 1, t, from, z0, z1, y0, y1, count));
-    else if (stride == 2) v128.store(element(y, ox), fourOf(kind, 2, t, from, z0, z1, y0, y1, count));
-    else v128.store(element(y, ox), fourOf(kind, stride, t, from, z0, z1, y0, y1, count));
+    else v128.store(element(y, ox), fourOf(kind, 2, t, from, z0, z1, y0, y1, count));
     ox += 4;
   }
 }

@@ -16,6 +16,7 @@ const PARTIALS = 8;
 /** Outputs side by side that are reduced together. `WIDTH` in src/reduce.ts is the same. */
 const WIDTH = 256;
 
+/* In the order of src/reduce.ts. */
 const SUM = 0;
 const INT_SUM = 1;
 const MAX = 2;
@@ -62,28 +63,40 @@ function sumInts(x: usize, n: i32): i32 {
   return total;
 }
 
+/** NaN wins, otherwise the first of equal values. */
+@inline
+function beats<T>(v: T, best: T): bool {
+  return v > best || v != v;
+}
+
+@inline
+function most(v: v128): f32 {
+  const two = f32x4.pmax(v, i32x4.shuffle(v, v, 2, 3, 2, 3));
+  return f32x4.extract_lane(f32x4.pmax(two, i32x4.shuffle(two, two, 1, 1, 1, 1)), 0);
+}
+
 /** NaN wins, and so does the first of equals (which shows in zeros of different sign). */
 function maxBlock(x: usize, n: i32): f32 {
-  const start = x;
-  let best: f32 = -Infinity;
-  if (n >= 4) {
-    // Of −0 and +0 a lane keeps its first; `firstZero` says which of them is the first of all.
-    let most = v128.load(x);
-    let nan = f32x4.ne(most, most);
-    for (const whole = element(x, n & ~3); x < whole; x += 16) {
-      const v = v128.load(x);
-      most = f32x4.pmax(most, v);
-      nan = v128.or(nan, f32x4.ne(v, v));
+  if (n < 4) {
+    let best = load<f32>(x);
+    for (let i = 1; i < n; i++) {
+      const v = load<f32>(element(x, i));
+      if (beats<f32>(v, best)) best = v;
     }
-    if (v128.any_true(nan)) return NaN;
-    best = max(
-      max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
-      max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
-    );
-    n &= 3;
+    return best;
   }
-  for (let i = 0; i < n; i++) best = max(best, load<f32>(element(x, i)));
-  return best == 0 ? firstZero(start) : best;
+  // Of −0 and +0 a lane keeps its first; `firstZero` says which of them is the first of all. The last vector overlaps.
+  const last = element(x, n - 4);
+  let best = v128.load(last);
+  let nan = f32x4.ne(best, best);
+  for (let s = x; s < last; s += 16) {
+    const v = v128.load(s);
+    best = f32x4.pmax(best, v);
+    nan = v128.or(nan, f32x4.ne(v, v));
+  }
+  if (v128.any_true(nan)) return NaN;
+  const result = most(best);
+  return result == 0 ? firstZero(x) : result;
 }
 
 function firstZero(x: usize): f32 {
@@ -125,8 +138,7 @@ function collect(x: usize, shift: i32, runs: usize, length: i32, first: i32, n: 
 }
 
 /** Part: block by block of each output, whose elements are neighbours within runs. `block` is room for one, per thread. */
-@inline
-function rows(
+export function reduceRows(
   kind: i32,
   x: usize,
   outer: i32,
@@ -172,38 +184,30 @@ function rows(
   }
 }
 
-export function sumRows_float(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
-  rows(SUM, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
-}
-export function sumRows_int(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
-  rows(INT_SUM, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
-}
-export function maxRows_float(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
-  rows(MAX, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
-}
-export function maxRows_int(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
-  rows(INT_MAX, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
-}
-export function maxRows_bool(x: usize, outer: i32, table: usize, runs: usize, runCount: i32, length: i32, blocks: i32, y: usize, block: usize, begin: i32, end: i32): void {
-  rows(BOOL_MAX, x, outer, table, runs, runCount, length, blocks, y, block, begin, end);
-}
-
-/** NaN wins, and so does the first of equals. */
-@inline
-function better(kind: i32, best: v128, v: v128): v128 {
-  if (kind == MAX) return v128.bitselect(v, best, v128.or(f32x4.gt(v, best), f32x4.ne(v, v)));
-  if (kind == INT_MAX) return i32x4.max_s(best, v);
-  if (kind == BOOL_MAX) return v128.or(best, v);
-  if (kind == INT_SUM) return i32x4.add(best, v);
-  return f32x4.add(best, v);
+/** Reduces a row of `bytes` bytes with the results so far. NaN wins, and so does the first of equals. */
+function combineRows(kind: i32, row: usize, s: usize, bytes: usize): void {
+  const end = row + bytes;
+  if (kind == SUM)
+    for (; row < end; row += 16, s += 16) v128.store(row, f32x4.add(v128.load(row), v128.load(s)));
+  else if (kind == INT_SUM)
+    for (; row < end; row += 16, s += 16) v128.store(row, i32x4.add(v128.load(row), v128.load(s)));
+  else if (kind == INT_MAX)
+    for (; row < end; row += 16, s += 16) v128.store(row, i32x4.max_s(v128.load(row), v128.load(s)));
+  else if (kind == BOOL_MAX)
+    for (; row < end; row += 16, s += 16) v128.store(row, v128.or(v128.load(row), v128.load(s)));
+  else
+    for (; row < end; row += 16, s += 16) {
+      const v = v128.load(s);
+      const best = f32x4.pmax(v128.load(row), v);
+      v128.store(row, v128.or(best, f32x4.ne(v, v)));
+    }
 }
 
 /**
  * Part: up to 256 of the lanes of a block; output by output, block by block. Whole vectors of outputs are reduced into
  * rows of `partials`, of which a float sum has eight; `partials` is room for these, per thread.
  */
-@inline
-function lanesOf(
+export function reduceLanes(
   kind: i32,
   x: usize,
   outer: i32,
@@ -237,9 +241,9 @@ function lanesOf(
     let s = start + (<usize>(int(runs, run) + i * step) << shift);
     if (kind == SUM) memory.fill(room, 0, rowBytes * PARTIALS);
     for (let e = 0; e < n; e++) {
-      const row = kind == SUM ? room + <usize>(e & 7) * rowBytes : room;
-      if (kind != SUM && e == 0) for (let q: usize = 0; q < bytes; q += 16) v128.store(row + q, v128.load(s + q));
-      else for (let q: usize = 0; q < bytes; q += 16) v128.store(row + q, better(kind, v128.load(row + q), v128.load(s + q)));
+      if (kind == SUM) combineRows(SUM, room + <usize>(e & 7) * rowBytes, s, bytes);
+      else if (e == 0) memory.copy(room, s, (bytes + 15) & ~15);
+      else combineRows(kind, room, s, bytes);
       s += <usize>step << shift;
       if (++i < length || e + 1 == n) continue;
       i = 0;
@@ -248,12 +252,13 @@ function lanesOf(
     let to = y + (<usize>(block * lanes + lane) << shift);
     const limit = to + bytes;
     for (let p = room; to < limit; to += 16, p += 16) {
-      if (kind != SUM) storeUpTo(to, v128.load(p), limit);
-      else {
-        const low = f32x4.add(f32x4.add(v128.load(p), partial(p, 1)), f32x4.add(partial(p, 2), partial(p, 3)));
+      let v = v128.load(p);
+      if (kind == SUM) {
+        const low = f32x4.add(f32x4.add(v, partial(p, 1)), f32x4.add(partial(p, 2), partial(p, 3)));
         const high = f32x4.add(f32x4.add(partial(p, 4), partial(p, 5)), f32x4.add(partial(p, 6), partial(p, 7)));
-        storeUpTo(to, f32x4.add(low, high), limit);
+        v = f32x4.add(low, high);
       }
+      storeUpTo(to, v, limit);
     }
   }
 }
@@ -261,28 +266,6 @@ function lanesOf(
 @inline
 function partial(p: usize, row: usize): v128 {
   return v128.load(p + row * (WIDTH << 2));
-}
-
-export function sumLanes_float(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
-  lanesOf(SUM, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
-}
-export function sumLanes_int(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
-  lanesOf(INT_SUM, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
-}
-export function maxLanes_float(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
-  lanesOf(MAX, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
-}
-export function maxLanes_int(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
-  lanesOf(INT_MAX, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
-}
-export function maxLanes_bool(x: usize, outer: i32, table: usize, lanes: i32, runs: usize, runCount: i32, length: i32, step: i32, blocks: i32, y: usize, partials: usize, begin: i32, end: i32): void {
-  lanesOf(BOOL_MAX, x, outer, table, lanes, runs, runCount, length, step, blocks, y, partials, begin, end);
-}
-
-/** NaN wins, otherwise the first of equal values. */
-@inline
-function beats<T>(v: T, best: T): bool {
-  return v > best || v != v;
 }
 
 /** Reduces the results of `blocks` blocks in order, `lanes` side by side. A part is one output. */
@@ -300,23 +283,56 @@ function join<T>(isSum: bool, x: usize, lanes: i32, blocks: i32, y: usize, begin
   }
 }
 
-export function sumBlocks_float(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
-  join<f32>(true, x, lanes, blocks, y, begin, end);
-}
-export function sumBlocks_int(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
-  join<i32>(true, x, lanes, blocks, y, begin, end);
-}
-export function maxBlocks_float(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
-  join<f32>(false, x, lanes, blocks, y, begin, end);
-}
-export function maxBlocks_int(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
-  join<i32>(false, x, lanes, blocks, y, begin, end);
-}
-export function maxBlocks_bool(x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
-  join<u8>(false, x, lanes, blocks, y, begin, end);
+export function joinBlocks(kind: i32, x: usize, lanes: i32, blocks: i32, y: usize, begin: i32, end: i32): void {
+  if (kind == SUM) join<f32>(true, x, lanes, blocks, y, begin, end);
+  else if (kind == INT_SUM) join<i32>(true, x, lanes, blocks, y, begin, end);
+  else if (kind == MAX) join<f32>(false, x, lanes, blocks, y, begin, end);
+  else if (kind == INT_MAX) join<i32>(false, x, lanes, blocks, y, begin, end);
+  else join<u8>(false, x, lanes, blocks, y, begin, end);
 }
 
-/** A part is one output: output k is lane k mod `lanes` from where `seek` finds k / lanes. */
+/** Index of the largest of n ≥ 4 neighbours. */
+function argmaxRow(x: usize, n: i32): i32 {
+  const lane = i32x4(0, 1, 2, 3);
+  let best = v128.load(x);
+  let where = lane;
+  let nan = f32x4.ne(best, best);
+  for (let i = 4; i < n; i += 4) {
+    const at = min(i, n - 4);
+    const v = v128.load(element(x, at));
+    where = v128.bitselect(i32x4.add(i32x4.splat(at), lane), where, f32x4.gt(v, best));
+    best = f32x4.pmax(best, v);
+    nan = v128.or(nan, f32x4.ne(v, v));
+  }
+  if (v128.any_true(nan)) {
+    let i = 0;
+    while (load<f32>(element(x, i)) == load<f32>(element(x, i))) i++;
+    return i;
+  }
+  // Of the lanes that hold the largest, the one that found it first.
+  const first = v128.bitselect(where, i32x4.splat(i32.MAX_VALUE), f32x4.eq(best, f32x4.splat(most(best))));
+  return min(
+    min(i32x4.extract_lane(first, 0), i32x4.extract_lane(first, 1)),
+    min(i32x4.extract_lane(first, 2), i32x4.extract_lane(first, 3)),
+  );
+}
+
+/** Indices of the largest of `length` elements `step` bytes apart, for four outputs side by side. */
+@inline
+function argmaxFour(x: usize, length: i32, step: usize): v128 {
+  let best = v128.load(x);
+  let where = i32x4.splat(0);
+  for (let i = 1; i < length; i++) {
+    const v = v128.load((x += step));
+    const nan = v128.and(f32x4.ne(v, v), f32x4.eq(best, best));
+    const better = v128.or(f32x4.gt(v, best), nan);
+    where = v128.bitselect(i32x4.splat(i), where, better);
+    best = v128.bitselect(v, best, better);
+  }
+  return where;
+}
+
+/** A part is up to 256 of the lanes of an output. */
 @inline
 function argmaxOf<T>(
   x: usize,
@@ -329,21 +345,34 @@ function argmaxOf<T>(
   begin: i32,
   end: i32,
 ): void {
-  for (let k = begin; k < end; k++) {
-    if (k == begin || k % lanes == 0) seek(table, outer, 1, k / lanes);
-    let s = x + <usize>(plane0 + (k % lanes)) * sizeof<T>();
-    let best = load<T>(s);
-    let where = 0;
-    for (let i = 1; i < length && best == best; i++) {
-      s += <usize>step * sizeof<T>();
-      const v = load<T>(s);
-      if (beats<T>(v, best)) {
-        best = v;
-        where = i;
-      }
-    }
-    store<i32>(element(y, k), where);
+  const across = (lanes + WIDTH - 1) / WIDTH;
+  const bytes = <usize>step * sizeof<T>();
+  for (let part = begin; part < end; part++) {
+    const k = part / across;
+    const first = (part % across) * WIDTH;
+    seek(table, outer, 1, k);
+    let s = x + <usize>(plane0 + first) * sizeof<T>();
+    let to = element(y, k * lanes + first);
+    const limit = element(to, min(WIDTH, lanes - first));
+    if (isFloat<T>() && lanes == 1 && length >= 4) store<i32>(to, argmaxRow(s, length));
+    else if (isFloat<T>() && lanes > 1) {
+      for (; to < limit; to += 16, s += 16) storeUpTo(to, argmaxFour(s, length, bytes), limit);
+    } else for (; to < limit; to += 4, s += sizeof<T>()) store<i32>(to, argmaxOne<T>(s, length, bytes));
   }
+}
+
+@inline
+function argmaxOne<T>(s: usize, length: i32, step: usize): i32 {
+  let best = load<T>(s);
+  let where = 0;
+  for (let i = 1; i < length && best == best; i++) {
+    s += step;
+    const v = load<T>(s);
+    if (!beats<T>(v, best)) continue;
+    best = v;
+    where = i;
+  }
+  return where;
 }
 
 export function argmax_float(x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {

@@ -28,9 +28,12 @@ export function seek(table: usize, outer: i32, operands: i32, plane: i32): void 
   plane1 = 0;
   plane2 = 0;
   for (let axis = outer - 1; axis >= 0; axis--) {
-    const extent = int(table, axis);
-    const i = plane % extent;
-    plane /= extent;
+    let i = plane;
+    if (axis > 0) {
+      const extent = int(table, axis);
+      plane = i / extent;
+      i -= plane * extent;
+    }
     plane0 += i * int(table, outer + axis);
     if (operands > 1) plane1 += i * int(table, 2 * outer + axis);
     if (operands > 2) plane2 += i * int(table, 3 * outer + axis);

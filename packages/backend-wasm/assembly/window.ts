@@ -33,7 +33,6 @@ export function startOf(t: usize, axis: i32, i: i32): i32 {
 }
 
 /** The first tap of window i that is inside the input. */
-@inline
 export function low(t: usize, axis: i32, i: i32): i32 {
   const start = startOf(t, axis, i);
   const dilation = int(t, DILATION + axis);
@@ -41,7 +40,6 @@ export function low(t: usize, axis: i32, i: i32): i32 {
 }
 
 /** One past the last; not more than `low` where there is none. */
-@inline
 export function high(t: usize, axis: i32, i: i32): i32 {
   const room = int(t, IN + axis) - startOf(t, axis, i);
   const dilation = int(t, DILATION + axis);

@@ -4,6 +4,7 @@ import type { Context, Task } from './context.ts';
 import { convKernels } from './conv.ts';
 import { convert } from './convert.ts';
 import { elementwiseKernels } from './elementwise.ts';
+import { GuardedHeap } from './guard.ts';
 import { processors, whyNoThreads } from './host.ts';
 import { matmulKernels } from './matmul.ts';
 import { BYTES, Heap, type WasmBuffer } from './memory.ts';
@@ -56,6 +57,12 @@ function createKernels(context: Context): Kernels<WasmBuffer> {
   };
 }
 
+/** Settings that only tests change. */
+export interface Tests extends Partial<Tuning> {
+  /** Writes outside of blocks are noticed: `run` throws a StateError. */
+  readonly guard?: boolean;
+}
+
 /** Gives the bytes of the compiled kernels, in one of their two builds. */
 export type LoadKernels = (build: 'kernels' | 'kernels-relaxed') => Promise<Uint8Array>;
 
@@ -63,7 +70,7 @@ export type LoadKernels = (build: 'kernels' | 'kernels-relaxed') => Promise<Uint
 export async function createBackend(
   options: WasmBackendOptions,
   load: LoadKernels,
-  tuning: Partial<Tuning> = {},
+  tuning: Tests = {},
 ): Promise<WasmBackend> {
   if (!options.revectorize) return createPlain(options, load, tuning);
   const reason = whyNotRevectorized();
@@ -85,7 +92,7 @@ export async function createBackend(
 async function createPlain(
   options: WasmBackendOptions,
   load: LoadKernels,
-  tuning: Partial<Tuning>,
+  tuning: Tests,
   notes: string[] = [],
 ): Promise<WasmBackend> {
   const wanted = wantedThreads(options.threads, notes);
@@ -97,7 +104,8 @@ async function createPlain(
     );
   const kernelBytes = await load(relaxed ? 'kernels-relaxed' : 'kernels');
   const { module, memory, wasm } = await instantiate(kernelBytes, pages, wanted > 1);
-  const heap = new Heap(memory, pages * PAGE);
+  const guarded = tuning.guard ? new GuardedHeap(memory, pages * PAGE) : null;
+  const heap = guarded ?? new Heap(memory, pages * PAGE);
   let threads: Threads | null = null;
   try {
     if (wanted > 1) threads = await Threads.start(module, memory, kernelNames(wasm), wanted - 1, tuning);
@@ -150,7 +158,9 @@ async function createPlain(
     },
     run(op, inputs, attrs, outputs) {
       alive();
-      return kernels[op](inputs, attrs, outputs);
+      const made = kernels[op](inputs, attrs, outputs);
+      guarded?.check();
+      return made;
     },
     memory() {
       const { inUse, pooled } = heap.usage;

@@ -7,6 +7,18 @@ type ElementwiseOp = 'unary' | 'binary' | 'compare' | 'select' | 'cast';
 
 const SHORT = { float32: 'float', int32: 'int', bool: 'bool' } as const;
 
+/** Numbers of the kinds that `binary` in assembly/elementwise.ts knows, by element and name. */
+const KINDS: Readonly<Record<'float32' | 'int32', Readonly<Record<string, number>>>> = {
+  float32: {
+    ...{ add: 0, sub: 1, mul: 2, div: 3, max: 4, min: 5, pow: 6 },
+    ...{ equal: 12, notEqual: 13, less: 14, lessEqual: 15 },
+  },
+  int32: {
+    ...{ add: 7, sub: 8, mul: 9, max: 10, min: 11 },
+    ...{ equal: 16, notEqual: 17, less: 18, lessEqual: 19 },
+  },
+};
+
 /** Numbers of the kinds that `bools` in assembly/elementwise.ts knows. */
 const BOOL_KINDS: Readonly<Record<string, number>> = {
   min: 0,
@@ -47,11 +59,10 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
       const { dtype } = a.spec;
       const walk = broadcast(scratch, [a, b], y.shape);
       const [a1, a0, b1, b0] = walk.steps as [number, number, number, number];
-      const operands = [a.buffer.ptr, a1, a0, b.buffer.ptr, b1, b0, to, ...walk.plane];
-      const isBool = dtype === 'bool';
+      const number = (dtype === 'bool' ? BOOL_KINDS : KINDS[dtype])[kind]!;
       context.split({
-        kernel: isBool ? 'bools' : (`binary_${dtype === 'int32' ? 'int_' : ''}${kind}` as KernelName),
-        args: isBool ? [BOOL_KINDS[kind]!, ...operands] : operands,
+        kernel: dtype === 'bool' ? 'bools' : 'binary',
+        args: [number, a.buffer.ptr, a1, a0, b.buffer.ptr, b1, b0, to, ...walk.plane],
         count: walk.parts,
         cost: (COSTS[kind] ?? COST) * sizeOf(y.shape),
       });
@@ -141,6 +152,8 @@ function broadcast(scratch: Scratch, inputs: readonly Operand<WasmBuffer>[], sha
   const steps: number[] = [];
   for (let j = 0; j < operands; j++) steps.push(strides[j]![1]!, strides[j]![0]!);
   const columns = extents[0]!;
+  // One column repeats nothing: where two operands do not step, that is why.
+  if (columns === 1) for (let j = 0; j < operands; j++) steps[2 * j + 1] = 1;
   let parts = Math.ceil(columns / PIECE);
   for (let axis = 1; axis < axes; axis++) parts *= extents[axis]!;
   return { steps, plane: [extents[1]!, columns, axes - 2, outerTable(scratch, operands, axes)], parts };

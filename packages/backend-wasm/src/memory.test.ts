@@ -1,6 +1,8 @@
-import { OutOfMemoryError } from '@graftjs/core';
+import { OutOfMemoryError, StateError } from '@graftjs/core';
 import { expect, test } from 'vitest';
+import { GuardedHeap } from './guard.ts';
 import { createWasmBackend } from './index.ts';
+import { SLACK } from './memory.ts';
 
 const MiB = 1024 * 1024;
 const floats = (n: number) => ({ dtype: 'float32', shape: [n] }) as const;
@@ -61,4 +63,26 @@ test('two backends share nothing', async () => {
   const x = a.upload([1, 2], floats(2));
   b.upload([3, 4], floats(2));
   expect([...a.readSync!(x, floats(2))]).toEqual([1, 2]);
+});
+
+test('a guarded heap notices what is written beside a block, and leaves the slack to the kernels', () => {
+  const heap = new GuardedHeap({ buffer: new ArrayBuffer(4 * 65536), grow: () => 0 }, 4 * 65536);
+  const block = heap.alloc(10);
+  heap.alloc(10);
+  heap.uint8(block.ptr, 10 + SLACK).fill(1);
+  heap.check();
+  const [before, after] = [heap.uint8(block.ptr - 1, 1), heap.uint8(block.ptr + 10 + SLACK, 1)];
+  const pattern = before[0]!;
+  before[0] = 0;
+  expect(() => heap.check()).toThrow(StateError);
+  expect(() => heap.check()).toThrow(
+    `byte -1 of a block of 10 bytes at ${block.ptr} of 'wasm' was overwritten`,
+  );
+  before[0] = pattern;
+  after[0] = 0;
+  expect(() => heap.check()).toThrow(`byte ${10 + SLACK} of a block of 10 bytes`);
+  expect(() => heap.free(block)).toThrow(StateError);
+  // It is free all the same.
+  heap.check();
+  expect(() => heap.free(block)).toThrow(/no block of 'wasm' begins at/);
 });

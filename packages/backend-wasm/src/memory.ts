@@ -12,7 +12,7 @@ export interface WasmBuffer {
 export const BYTES: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bool: 1 };
 
 /** Kernels read and write whole vectors: what is behind the last element is theirs, up to this many bytes. */
-const SLACK = 16;
+export const SLACK = 16;
 /** Masked loads touch a few elements outside of a block; so nothing lies at the very ends of the memory. */
 const MARGIN = 1024;
 

@@ -1,4 +1,4 @@
-import type { CompareKind, UnaryKind } from '@graftjs/core';
+import type { UnaryKind } from '@graftjs/core';
 import { GraftError, UnsupportedError } from '@graftjs/core';
 import { builtin, webAssembly, type V8, type WasmMemory, type WasmModule } from './host.ts';
 
@@ -7,17 +7,13 @@ type Fn = (...args: number[]) => number;
 
 type FloatUnary = Exclude<UnaryKind, 'not'>;
 type IntUnary = 'neg' | 'abs' | 'sign' | 'relu';
-type FloatBinary = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'pow';
-type IntBinary = 'add' | 'sub' | 'mul' | 'max' | 'min';
-type Order = Exclude<CompareKind, 'greater' | 'greaterEqual'>;
 type Element = 'float' | 'int' | 'bool';
 
 /** What the files in `assembly/` export; what each does is said there. */
 export type KernelName =
   | `unary_${FloatUnary | 'not'}`
   | `unary_int_${IntUnary}`
-  | `binary_${FloatBinary | Order}`
-  | `binary_int_${IntBinary | Order}`
+  | 'binary'
   | 'bools'
   | 'select32'
   | 'select8'
@@ -26,14 +22,15 @@ export type KernelName =
   | 'fillWords'
   | 'fillBytes'
   | 'allFinite'
-  | 'copy32'
-  | 'copy8'
+  | 'copy'
+  | 'padRows'
   | 'badIndex'
   | 'gather'
   | 'scatterAdd_float'
   | 'scatterAdd_int'
-  | `sum${'Rows' | 'Lanes' | 'Blocks'}_${'float' | 'int'}`
-  | `max${'Rows' | 'Lanes' | 'Blocks'}_${Element}`
+  | 'reduceRows'
+  | 'reduceLanes'
+  | 'joinBlocks'
   | `argmax_${Element}`
   | 'matmul'
   | 'padRows'

@@ -46,8 +46,8 @@ export function copyStrided(
   const [s1, s0] = sources.slice(-2) as [number, number];
   const [t1, t0] = targets.slice(-2) as [number, number];
   context.split({
-    kernel: size === 4 ? 'copy32' : 'copy8',
-    args: [from, s1, s0, to, t1, t0, rows, columns, height, width, outer, table],
+    kernel: 'copy',
+    args: [size, from, s1, s0, to, t1, t0, rows, columns, height, width, outer, table],
     count: (n / (rows * columns)) * Math.ceil(rows / height) * Math.ceil(columns / width),
     cost: n * (s0 <= 1 ? NEAR : FAR),
   });

@@ -2,7 +2,6 @@ import { sizeOf, stridesOf, type Kernels, type Shape } from '@graftjs/core';
 import { collapse } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { BYTES, type WasmBuffer } from './memory.ts';
-import type { KernelName } from './module.ts';
 
 /** How a reduction walks over its input; see assembly/reduce.ts. */
 interface Plan {
@@ -52,6 +51,9 @@ const PARTIALS_ROOM = 8 * WIDTH;
 /** Nanoseconds per element of a sum or maximum. */
 const COST = 0.4;
 
+/** Numbers of the kinds of maxima that assembly/reduce.ts knows; sums are 0 (float32) and 1 (int32). */
+const MAXIMA = { float32: 2, int32: 3, bool: 4 } as const;
+
 const SHORT = { float32: 'float', int32: 'int', bool: 'bool' } as const;
 
 export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce'> {
@@ -62,7 +64,6 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         if (outputs === 0) return;
         const { shape, dtype } = x!.spec;
         const from = x!.buffer.ptr;
-        const element = SHORT[dtype];
         const size = sizeOf(shape);
         if (size === 0) {
           context.split({ kernel: 'fillWords', args: [to, 0], count: outputs, grain: 4, cost: outputs });
@@ -73,28 +74,42 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const table = outer > 0 ? scratch.ints(kept) : 0;
         if (kind === 'argmax') {
           const args = [from, outer, table, lanes, length, step, to];
-          context.split({ kernel: `argmax_${element}`, args, count: outputs, cost: size });
+          const count = (outputs / lanes) * Math.ceil(lanes / WIDTH);
+          context.split({ kernel: `argmax_${SHORT[dtype]}`, args, count, cost: size });
           return;
         }
         // First the result of each block, and then of these; where there is one block, it is the whole.
         const blocks = Math.ceil((runs.length * length) / BLOCK);
         const results = blocks === 1 ? to : scratch.words(Math.ceil((outputs * blocks * BYTES[dtype]) / 4));
-        const kernel = (what: 'Lanes' | 'Rows' | 'Blocks') => `${kind}${what}_${element}` as KernelName;
+        const number = kind === 'sum' ? Number(dtype === 'int32') : MAXIMA[dtype];
         const groups = (outputs / lanes) * blocks;
         const list = scratch.ints(runs);
         if (lanes > 1) {
           const room = scratch.words(context.threads * PARTIALS_ROOM);
-          const args = [from, outer, table, lanes, list, runs.length, length, step, blocks, results, room];
+          const args = [
+            number,
+            from,
+            outer,
+            table,
+            lanes,
+            list,
+            runs.length,
+            length,
+            step,
+            blocks,
+            results,
+            room,
+          ];
           const count = groups * Math.ceil(lanes / WIDTH);
-          context.split({ kernel: kernel('Lanes'), args, count, cost: size * COST });
+          context.split({ kernel: 'reduceLanes', args, count, cost: size * COST });
         } else {
           const room = scratch.words(context.threads * BLOCK_ROOM);
-          const args = [from, outer, table, list, runs.length, length, blocks, results, room];
-          context.split({ kernel: kernel('Rows'), args, count: groups, cost: size * COST });
+          const args = [number, from, outer, table, list, runs.length, length, blocks, results, room];
+          context.split({ kernel: 'reduceRows', args, count: groups, cost: size * COST });
         }
         if (blocks > 1) {
-          const args = [results, lanes, blocks, to];
-          context.split({ kernel: kernel('Blocks'), args, count: outputs, cost: outputs * blocks * 2 });
+          const args = [number, results, lanes, blocks, to];
+          context.split({ kernel: 'joinBlocks', args, count: outputs, cost: outputs * blocks * 2 });
         }
       });
     },

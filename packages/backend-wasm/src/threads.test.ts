@@ -145,7 +145,7 @@ test('a thread that dies at work is given up after a while, and the rest of the 
 test('a trap in another thread is an error of the caller, and the next task runs', async () => {
   const { threads } = await pool(1);
   // Past the end of a memory of two pages.
-  const bad = { kernel: 'copy32', args: [0, 0, 0, 1 << 30, 0, 0, 1], count: 64, cost: 1e9 } as const;
+  const bad = { kernel: 'fillBytes', args: [1 << 30, 0], count: 64, cost: 1e9 } as const;
   const slow = (): void => {
     for (const until = Date.now() + 20; Date.now() < until;) void 0;
   };
@@ -154,7 +154,7 @@ test('a trap in another thread is an error of the caller, and the next task runs
     try {
       threads.run(bad, slow);
     } catch (error) {
-      expect(String(error)).toMatch(/thread 2 of 'wasm' failed in 'copy32'/);
+      expect(String(error)).toMatch(/thread 2 of 'wasm' failed in 'fillBytes'/);
       failed++;
     }
   }

@@ -4,10 +4,13 @@ import { readFile } from '../src/host.ts';
 import { createWasmBackend, type WasmBackend } from '../src/index.ts';
 
 /** Shares out every task that has two parts, however small. */
-const eager = (threads: number) => (): Promise<WasmBackend> =>
-  createBackend({ threads }, () => readFile(new URL('../src/kernels.wasm', import.meta.url)), {
-    worth: 1e-9,
-  });
+const eager =
+  (threads: number, guard = false) =>
+  (): Promise<WasmBackend> =>
+    createBackend({ threads }, () => readFile(new URL('../src/kernels.wasm', import.meta.url)), {
+      worth: 1e-9,
+      guard,
+    });
 
 export const target: Target = {
   name: 'wasm',
@@ -19,5 +22,6 @@ export const target: Target = {
     'on 2 threads': eager(2),
     'on 3 threads': eager(3),
     'on 7 threads': eager(7),
+    'on 2 threads, with guard bytes around every block': eager(2, true),
   },
 };
