@@ -3,10 +3,9 @@
  * derivations, sources and error bounds are there. Every ternary of theirs is a bitselect here.
  */
 
-/** A constant from memory: V8 takes four instructions to make a vector of one in a register, and does so in every turn. */
 @inline
 function c(x: f32): v128 {
-  return v128.load32_splat(memory.data<f32>([x]));
+  return f32x4.splat(x);
 }
 
 @inline
