@@ -124,6 +124,7 @@ describe('graft backends', () => {
     expect(backends).toMatchObject([
       { name: 'wasm', available: true, reason: null, default: true, threads: processors, notes: [] },
       { name: 'cpu', available: true, reason: null, default: false, threads: 1, features: [] },
+      { name: 'tfjs', available: true, reason: null, default: false, threads: 1, features: [] },
     ]);
   });
 

@@ -22,6 +22,8 @@ export interface BackendEntry {
   readonly summary: string;
   /** Takes `--threads`. The others have one thread. */
   readonly threaded: boolean;
+  /** Whose bits it gives: those that core's contract states, or its own, which nothing else may be mixed with. */
+  readonly bits: 'contract' | 'own';
   /** What `graft backends` tells of the host. */
   features?(): readonly Feature[];
   /**
@@ -38,6 +40,7 @@ export const BACKENDS: readonly BackendEntry[] = [
     name: 'wasm',
     summary: 'WebAssembly SIMD on all processors; the bits of cpu, many times as fast',
     threaded: true,
+    bits: 'contract',
     features: wasmFeatures,
     create: async (threads) => {
       const { createWasmBackend } = await import('@graftjs/backend-wasm');
@@ -48,9 +51,20 @@ export const BACKENDS: readonly BackendEntry[] = [
     name: 'cpu',
     summary: 'plain TypeScript; runs everywhere, the reference for all others',
     threaded: false,
+    bits: 'contract',
     create: async () => {
       const { createCpuBackend } = await import('@graftjs/backend-cpu');
       return createCpuBackend();
+    },
+  },
+  {
+    name: 'tfjs',
+    summary: 'TensorFlow.js (XNNPACK in WebAssembly); rounds in its own way, within bounds',
+    threaded: false,
+    bits: 'own',
+    create: async () => {
+      const { createTfjsBackend } = await import('@graftjs/backend-tfjs');
+      return createTfjsBackend();
     },
   },
 ];

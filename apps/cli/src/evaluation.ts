@@ -13,6 +13,8 @@ export interface EvaluateOptions {
   readonly strict: boolean;
   /** Folder of the feature cache; null for none. */
   readonly cache: string | null;
+  /** See `OpenBackend`. */
+  readonly featureMark: string;
 }
 
 export interface FolderScores {
@@ -76,7 +78,7 @@ export async function evaluateFolder(
     const source = pictures.test ?? pictures.validation ?? pictures.train;
     compareClasses(o.folder, pictures.classes, model.classes, progress);
     if (part !== 'all') progress.say(`measuring on the ${part} folder: ${plural(source.length, 'picture')}`);
-    const store = o.cache === null ? null : new FolderFeatureStore(o.cache);
+    const store = o.cache === null ? null : new FolderFeatureStore(o.cache, o.featureMark);
     const cache = store && new FeatureCache({ store, onWarning: (text) => progress.say(text) });
     const result = await evaluate(model.model, relabel(source, model.classes), {
       cache,

@@ -25,6 +25,18 @@ describe('FolderFeatureStore', () => {
     expect(await readdir(join(folder.path, 'a/b'))).toEqual(['empty.features', 'key-0.features']);
   });
 
+  it('keeps features of different marks apart', async () => {
+    const [plain, marked] = [
+      new FolderFeatureStore(folder.path),
+      new FolderFeatureStore(folder.path, 'tfjs-'),
+    ];
+    await plain.write('k', values);
+    expect(await marked.read('k')).toBeNull();
+    await marked.write('k', new Float32Array(0));
+    expect(await plain.read('k')).toEqual(values);
+    expect(await readdir(folder.path)).toEqual(['k.features', 'tfjs-k.features']);
+  });
+
   it('takes a damaged file for a missing one', async () => {
     const store = new FolderFeatureStore(folder.path);
     await store.write('k', values);

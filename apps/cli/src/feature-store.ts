@@ -24,14 +24,17 @@ export function defaultCacheFolder(env: Io['env']): string {
  */
 export class FolderFeatureStore implements FeatureStore {
   readonly #folder: string;
+  readonly #mark: string;
   #made = false;
 
-  constructor(folder: string) {
+  /** @param mark what the files' names begin with: features of backends that round differently are kept apart. */
+  constructor(folder: string, mark: string = '') {
     this.#folder = folder;
+    this.#mark = mark;
   }
 
   #path(key: string): string {
-    return join(this.#folder, `${key.replace(/[^\w.-]/g, '_')}${SUFFIX}`);
+    return join(this.#folder, `${this.#mark}${key.replace(/[^\w.-]/g, '_')}${SUFFIX}`);
   }
 
   async read(key: string): Promise<Float32Array | null> {

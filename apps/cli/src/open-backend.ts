@@ -56,13 +56,17 @@ export interface OpenBackend {
   readonly threads: number;
   /** What is not as it was asked for, and why. */
   readonly notes: readonly string[];
+  /** Features that it computes are kept under this: '' for all that give the contract's bits. */
+  readonly featureMark: string;
 }
 
 /** @throws what the backend throws where it cannot run: see `whyNot` */
 export async function createBackend({ backend: name, threads }: BackendChoice): Promise<OpenBackend> {
-  const backend = await find(name).create(threads);
+  const entry = find(name);
+  const backend = await entry.create(threads);
   return {
     backend,
+    featureMark: entry.bits === 'contract' ? '' : `${name}-`,
     get threads() {
       return backend.threads ?? 1;
     },

@@ -93,11 +93,12 @@ describe('graft train', () => {
     expect(json((await train('--json', '--force', '--seed', '1')).out)['sha256']).not.toBe(shas[0]);
   });
 
-  it('gives the same file on every backend and on any number of threads, head only and fine-tuned', async () => {
+  it('gives the same file on every backend with the bits of the contract and on any number of threads, head only and fine-tuned', async () => {
     const fine = ['--unlock-from', 'conv2', '--augment', 'light', '--epochs', '4', '--batch', '8'];
     for (const more of [[], fine]) {
       const shas: unknown[] = [];
-      for (const { name, threaded } of BACKENDS) {
+      const exact = BACKENDS.filter(({ bits }) => bits === 'contract');
+      for (const { name, threaded } of exact) {
         for (const threads of threaded ? [1, 2, 5] : [1]) {
           const backend = ['--backend', name, '--threads', String(threads)];
           const result = json((await train('--json', '--force', ...backend, '--cache', 'off', ...more)).out);
@@ -105,7 +106,7 @@ describe('graft train', () => {
           shas.push(result['sha256']);
         }
       }
-      expect(shas).toHaveLength(BACKENDS.length + 2);
+      expect(shas).toHaveLength(exact.length + 2);
       expect(new Set(shas).size).toBe(1);
     }
   });

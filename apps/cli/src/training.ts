@@ -92,7 +92,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       dropout: o.dropout,
       seed: o.seed,
     });
-    const store = o.cache === null ? null : new FolderFeatureStore(o.cache);
+    const store = o.cache === null ? null : new FolderFeatureStore(o.cache, opened.featureMark);
     const cache = new FeatureCache({ ...(store ? { store } : {}), onWarning: (text) => progress.say(text) });
     const history = await fit(
       model,

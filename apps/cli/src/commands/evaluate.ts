@@ -83,7 +83,12 @@ export const evaluate: Command = {
     const opened = await openBackend(choice, (note) => progress.say(note));
     try {
       const model = await openClassifier(path);
-      const options = { folder, strict: flag(values, 'strict'), cache: cacheFolder(values, io) };
+      const options = {
+        folder,
+        strict: flag(values, 'strict'),
+        cache: cacheFolder(values, io),
+        featureMark: opened.featureMark,
+      };
       const done = await evaluateFolder(model, options, progress);
       const paint = painter(io.stdout, io.env);
       io.stdout.write(

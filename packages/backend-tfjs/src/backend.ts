@@ -1,0 +1,98 @@
+import { sizeOf, UnsupportedError, type Backend, type Operand, type TensorSpec } from '@graftjs/core';
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { engine, type DataId } from '@tensorflow/tfjs-core';
+import type { Compositions } from './compositions.ts';
+import { convolutions } from './conv.ts';
+import { converted } from './convert.ts';
+import { elementwise } from './elementwise.ts';
+import { instanceOf } from './instance.ts';
+import { movement } from './movement.ts';
+import { pools } from './pool.ts';
+import { reductions } from './reduce.ts';
+import { Tfjs, type Info } from './tfjs.ts';
+import { concat, fill } from './vocabulary.ts';
+import { wasmFolder } from './wasm-folder.ts';
+
+export interface TfjsBackendOptions {
+  /** Name of a backend that is registered with tfjs. Default 'wasm', which this package brings along. */
+  readonly backend?: string;
+  /**
+   * URL of the folder with tfjs-backend-wasm's .wasm files, with a slash at the end. Default: in Node the installed
+   * package's, in browsers that of the script. tfjs looks at it once, when its wasm backend starts.
+   */
+  readonly wasmPaths?: string;
+}
+
+const compositions: Compositions = {
+  ...elementwise,
+  ...movement,
+  ...reductions,
+  ...convolutions,
+  ...pools,
+};
+
+/**
+ * TensorFlow.js behind Graft's contract: by default XNNPACK in WebAssembly, or any other backend registered with tfjs.
+ * Tensors stay in its memory. The program's current tfjs backend is left as it is; the backend used is shared with
+ * whoever else uses tfjs, so `tf.removeBackend` would pull it away. Work is done when `run` returns, or queued as tfjs
+ * does; reading waits for it.
+ * @throws NameError for a name that is not registered
+ * @throws UnsupportedError where the host has no WebAssembly, or the tfjs backend reads asynchronously only; and later for
+ *   kernels that it lacks
+ * @throws GraftError if tfjs cannot start it
+ */
+export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promise<Backend<DataId>> {
+  const name = options.backend ?? 'wasm';
+  if (name === 'wasm') prepareWasm(options.wasmPaths ?? wasmFolder());
+  const t = new Tfjs(name, await instanceOf(name));
+  const info = ({ buffer, spec }: Operand<DataId>): Info => ({
+    dataId: buffer,
+    shape: [...spec.shape],
+    dtype: spec.dtype,
+  });
+
+  return {
+    name: 'tfjs',
+    upload: (data, spec) =>
+      t.hold(
+        t.collect(() => t.upload(converted(data, spec), spec.shape, spec.dtype)),
+        spec,
+      ),
+    read: async (buffer, spec) => t.read(info({ buffer, spec })),
+    readSync: (buffer, spec) => t.read(info({ buffer, spec })),
+    release: (buffer) => t.release(buffer),
+    flush: async () => {},
+    dispose: async () => t.releaseAll(),
+    run(op, operands, attrs, [output]) {
+      const inputs = operands.map(info);
+      const dataId = t.collect(
+        () => ofNothing(t, op, inputs, attrs, output!) ?? compositions[op](t, inputs, attrs, output!),
+      );
+      return [t.hold(dataId, output!)];
+    },
+    memory: () => t.usage,
+  };
+}
+
+/** Before tfjs starts its wasm backend: a failed start would leave it unable to try again. */
+function prepareWasm(folder: string | undefined): void {
+  if ((globalThis as { WebAssembly?: unknown }).WebAssembly === undefined)
+    throw new UnsupportedError("'tfjs' needs a host with WebAssembly; the backend 'cpu' runs everywhere");
+  if (folder !== undefined && !('wasm' in engine().registry)) setWasmPaths(folder);
+}
+
+/** What comes of empty tensors, which tfjs's kernels do not take; undefined where there are none. */
+function ofNothing(
+  t: Tfjs,
+  op: keyof Compositions,
+  inputs: readonly Info[],
+  attrs: object,
+  { shape, dtype }: TensorSpec,
+): Info | undefined {
+  if (op === 'gather' || op === 'scatterAdd' || op === 'reshape') return undefined;
+  if (sizeOf(shape) === 0) return fill(t, 0, shape, dtype);
+  const some = inputs.filter((x) => sizeOf(x.shape) > 0);
+  if (some.length === inputs.length) return undefined;
+  if (op === 'concat') return concat(t, some, (attrs as { axis: number }).axis);
+  return fill(t, op === 'pad' ? (attrs as { value: number }).value : 0, shape, dtype);
+}

@@ -1,0 +1,16 @@
+import type { OpAttrs, OpName, TensorSpec } from '@graftjs/core';
+import type { Info, Tfjs } from './tfjs.ts';
+
+/**
+ * A primitive in tfjs's kernels. No input and no output is empty (but for `gather` and `scatterAdd`, whose indices are
+ * always looked at). It may give an input, or a view of one, where nothing changes.
+ */
+type Composition<N extends OpName> = (
+  t: Tfjs,
+  inputs: readonly Info[],
+  attrs: OpAttrs[N],
+  output: TensorSpec,
+) => Info;
+
+/** One for every primitive. */
+export type Compositions = { readonly [N in OpName]: Composition<N> };

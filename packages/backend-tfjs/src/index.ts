@@ -1,0 +1,1 @@
+export { createTfjsBackend, type TfjsBackendOptions } from './backend.ts';
