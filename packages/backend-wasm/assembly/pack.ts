@@ -13,11 +13,10 @@ function element(x: usize, i: i32): usize {
   return x + (<usize>i << 2);
 }
 
-/** Whether four offsets are those of neighbours. */
+/** Whether n offsets are those of neighbours. In the tables that occur, all gaps between runs go the same way. */
 @inline
-function neighbours(table: usize): bool {
-  const four = i32x4.add(i32x4.splat(load<i32>(table)), i32x4(0, 1, 2, 3));
-  return i32x4.all_true(i32x4.eq(v128.load(table), four));
+function neighbours(table: usize, n: i32): bool {
+  return int(table, n - 1) - int(table, 0) == n - 1;
 }
 
 /** Stores the 4 × 4 block whose rows are given with rows and columns swapped, `stride` bytes from row to row. */
@@ -51,18 +50,13 @@ function packFour(
   }
   while (depth < end) {
     const at = <usize>int(depth, 0) << 2;
-    if (depth + 16 <= end && neighbours(depth)) {
-
-      storeTransposed(
-        to,
-        stride,
-        v128.load(s0 + at),
-        v128.load(s1 + at),
-        v128.load(s2 + at),
-        v128.load(s3 + at),
-      );
+    if (depth + 64 <= end && neighbours(depth, 16)) {
+      for (let q: usize = 0; q < 64; q += 16, to += stride * 4) transpose(s0 + at + q, s1 + at + q, s2 + at + q, s3 + at + q, to, stride);
+      depth += 64;
+    } else if (depth + 16 <= end && neighbours(depth, 4)) {
+      transpose(s0 + at, s1 + at, s2 + at, s3 + at, to, stride);
       depth += 16;
-      to += stride << 2;
+      to += stride * 4;
     } else {
       store<f32>(to, load<f32>(s0 + at));
       store<f32>(to, load<f32>(s1 + at), 4);
@@ -72,6 +66,12 @@ function packFour(
       to += stride;
     }
   }
+}
+
+/** Four depths of four lanes. */
+@inline
+function transpose(s0: usize, s1: usize, s2: usize, s3: usize, to: usize, stride: usize): void {
+  storeTransposed(to, stride, v128.load(s0), v128.load(s1), v128.load(s2), v128.load(s3));
 }
 
 /** Four lanes from `j` on, `laneStep` apart. */
@@ -106,6 +106,13 @@ export function packColumns(x: usize, laneStep: i32, n: i32, depth: usize, k: i3
 /** n columns, of which each begins at an offset of its own. The table `lanes` goes on to a multiple of eight. */
 export function packPatches(x: usize, lanes: usize, n: i32, depth: usize, k: i32, to: usize): void {
   for (let j = 0; j < n; j += 4, lanes += 16, to += 16) {
+    if ((j & 4) == 0 && neighbours(lanes, 8)) {
+      packEight(element(x, int(lanes, 0)), depth, k, to);
+      j += 4;
+      lanes += 16;
+      to += (<usize>k << 5) - 16;
+      continue;
+    }
     packFour(
       element(x, int(lanes, 0)),
       element(x, int(lanes, 1)),
@@ -117,5 +124,14 @@ export function packPatches(x: usize, lanes: usize, n: i32, depth: usize, k: i32
       32,
     );
     if (j & 4) to += (<usize>k << 5) - 32;
+  }
+}
+
+/** Eight neighbours. */
+function packEight(x: usize, depth: usize, k: i32, to: usize): void {
+  for (const end = depth + (<usize>k << 2); depth < end; depth += 4, to += 32) {
+    const from = element(x, int(depth, 0));
+    v128.store(to, v128.load(from));
+    v128.store(to, v128.load(from, 16), 16);
   }
 }

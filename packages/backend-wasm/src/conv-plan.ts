@@ -19,7 +19,7 @@ import { writeTable } from './tables.ts';
  */
 
 /** Floats of packed patches in a block, and most positions of it: the patches stay in the cache. */
-const BLOCK = 32768;
+const BLOCK = 8192;
 const MOST_POSITIONS = 64;
 /** Floats of packed gradients in a piece of a weight gradient's depth, and most positions of it. */
 const PIECE = 65536;
