@@ -1,3 +1,4 @@
+import { Affine } from './affine';
 import { ADD, CONTINUE, COLUMNS, multiplySegments, ROWS, ZERO } from './gemm';
 import { packPatches, packRows, storeTransposed } from './pack';
 import { own } from './thread';
@@ -173,13 +174,17 @@ export function packWeights(p: Product, w: usize, to: usize, begin: i32, end: i3
   }
 }
 
-/** Parts are chunks of result channels, group by group, block of positions by block of positions. */
+/**
+ * Parts are chunks of result channels, group by group, block of positions by block of positions. `after`, if there is
+ * one, is what follows.
+ */
 export function multiplyPatches(
   p: Product,
   x: usize,
   weights: usize,
   y: usize,
   positions: i32,
+  after: Affine,
   scratch: usize,
   begin: i32,
   end: i32,
@@ -194,10 +199,10 @@ export function multiplyPatches(
   for (let part = begin; part < end; part++) {
     const product = part / p.chunks;
     const group = product % p.groups;
-    const first = (product / p.groups) * p.block;
-    const m = min(p.block, positions - first);
-    if (first != block) locate(p.grid, first, m, sources, results);
-    block = first;
+    const start = (product / p.groups) * p.block;
+    const m = min(p.block, positions - start);
+    if (start != block) locate(p.grid, start, m, sources, results);
+    block = start;
     if (product != packed)
       packPatches(element(x, group * p.sourceGroup), sources, m, p.sourceDepth, p.k, patches);
     packed = product;
@@ -205,7 +210,9 @@ export function multiplyPatches(
     const count = min(p.chunk, p.size - channel);
     const a = element(weights, (group * panels * ROWS + channel) * p.k);
     const c = element(y, group * p.resultGroup);
-    multiplySegments(a, count, patches, m, p.k, 1, c, element(p.rows, channel), results, ZERO, edge);
+    const rows = element(p.rows, channel);
+    const first = group * p.size + channel;
+    multiplySegments(a, count, patches, m, p.k, 1, c, rows, results, ZERO, edge, after, first);
   }
 }
 
@@ -254,6 +261,7 @@ export function multiplyPositions(
   const a = results + (<usize>(p.piece + 8) << 2);
   const b = a + (<usize>(((p.size + ROWS - 1) & -ROWS) * p.piece) << 2);
   const all = samples * p.positions;
+  const none = changetype<Affine>(0);
   for (let first = 0; first < all; ) {
     // Several whole samples, or a piece of one.
     const within = first % p.positions;
@@ -274,7 +282,7 @@ export function multiplyPositions(
       const at = group * p.size * p.lanes;
       const to = element(whole ? total : partial, at);
       const start = whole ? ADD : within ? CONTINUE : ZERO;
-      multiplySegments(a, p.size, b, n, k, segments, to, p.rows, element(p.columns, lane), start, edge);
+      multiplySegments(a, p.size, b, n, k, segments, to, p.rows, element(p.columns, lane), start, edge, none, 0);
       if (!whole && within + count == p.positions) addLanes(p, element(partial, at), lane, n, element(total, at));
     }
     first += count;

@@ -1,5 +1,5 @@
+import { Affine, affineOf } from './affine';
 import { madd } from './madd';
-import { storeTransposed } from './pack';
 
 /*
  * The matrix product behind every dense kernel: C[i, j] = Σₖ A[i, k] · B[k, j], k ascending, one accumulator per output,
@@ -42,10 +42,13 @@ export function multiply(
   start: i32,
   edge: usize,
 ): void {
-  multiplySegments(a, m, b, n, k, 1, c, rows, columns, start, edge);
+  multiplySegments(a, m, b, n, k, 1, c, rows, columns, start, edge, changetype<Affine>(0), 0);
 }
 
-/** The depth falls into `segments` of k each; with ADD, each is summed up on its own and then added to the output. */
+/**
+ * The depth falls into `segments` of k each; with ADD, each is summed up on its own and then added to the output.
+ * `after`, if there is one, is what follows, with row 0 as its channel `channel`.
+ */
 export function multiplySegments(
   a: usize,
   m: i32,
@@ -58,6 +61,8 @@ export function multiplySegments(
   columns: usize,
   start: i32,
   edge: usize,
+  after: Affine,
+  channel: i32,
 ): void {
   const aSegment = <usize>k << 4;
   const bSegment = <usize>k << 5;
@@ -76,8 +81,8 @@ export function multiplySegments(
       }
       if (place == EDGE && start != ZERO) moveTile(c, row, height, columns, width, edge, true);
       for (let s = 0, pb = b; s < segments; s++, pa += aSegment, pb += bSegment) {
-        if (width <= 4) halfTile(pa, pb, k, edge, start);
-        else tile(pa, pb, k, place == EDGE ? edge : c, row, columns, place, start);
+        if (width <= 4) halfTile(pa, pb, k, edge, start, after, channel + i);
+        else tile(pa, pb, k, place == EDGE ? edge : c, row, columns, place, start, after, channel + i);
       }
       if (place == EDGE) moveTile(c, row, height, columns, width, edge, false);
     }
@@ -123,6 +128,8 @@ function tile(
   columns: usize,
   place: i32,
   start: i32,
+  after: Affine,
+  channel: i32,
 ): void {
   let c00 = f32x4.splat(0);
   let c01 = f32x4.splat(0);
@@ -162,6 +169,16 @@ function tile(
     c30 = madd(c30, a3, b0);
     c31 = madd(c31, a3, b1);
   }
+  if (changetype<usize>(after)) {
+    c00 = affineOf(after, channel, c00);
+    c01 = affineOf(after, channel, c01);
+    c10 = affineOf(after, channel + 1, c10);
+    c11 = affineOf(after, channel + 1, c11);
+    c20 = affineOf(after, channel + 2, c20);
+    c21 = affineOf(after, channel + 2, c21);
+    c30 = affineOf(after, channel + 3, c30);
+    c31 = affineOf(after, channel + 3, c31);
+  }
   if (place == ACROSS) {
     const column = to + (<usize>int(rows, 0) << 2);
     storeColumns(column, columns, c00, c10, c20, c30);
@@ -193,7 +210,15 @@ function tile(
 }
 
 /** The left four of the eight columns only, in a tile at `edge`. */
-function halfTile(a: usize, b: usize, k: i32, edge: usize, start: i32): void {
+function halfTile(
+  a: usize,
+  b: usize,
+  k: i32,
+  edge: usize,
+  start: i32,
+  after: Affine,
+  channel: i32,
+): void {
   let c0 = f32x4.splat(0);
   let c1 = f32x4.splat(0);
   let c2 = f32x4.splat(0);
@@ -216,6 +241,12 @@ function halfTile(a: usize, b: usize, k: i32, edge: usize, start: i32): void {
     c1 = f32x4.add(v128.load(edge, 32), c1);
     c2 = f32x4.add(v128.load(edge, 64), c2);
     c3 = f32x4.add(v128.load(edge, 96), c3);
+  }
+  if (changetype<usize>(after)) {
+    c0 = affineOf(after, channel, c0);
+    c1 = affineOf(after, channel + 1, c1);
+    c2 = affineOf(after, channel + 2, c2);
+    c3 = affineOf(after, channel + 3, c3);
   }
   v128.store(edge, c0);
   v128.store(edge, c1, 32);

@@ -1,3 +1,4 @@
+export { affinePlanes, affineRows } from './affine';
 export * from './conv';
 export * from './convert';
 export { depthwise, depthwiseWeightGrad } from './depthwise';

@@ -13,10 +13,23 @@ function element(x: usize, i: i32): usize {
   return x + (<usize>i << 2);
 }
 
-/** Whether n offsets are those of neighbours. In the tables that occur, all gaps between runs go the same way. */
+/** Whether four offsets are those of neighbours, `from` and on. */
 @inline
-function neighbours(table: usize, n: i32): bool {
-  return int(table, n - 1) - int(table, 0) == n - 1;
+function four(table: usize, from: i32): v128 {
+  return i32x4.eq(v128.load(table), i32x4.add(i32x4.splat(from), i32x4(0, 1, 2, 3)));
+}
+
+@inline
+function eight(table: usize): v128 {
+  const from = int(table, 0);
+  return v128.and(four(table, from), four(table + 16, from + 4));
+}
+
+@inline
+function sixteen(table: usize): v128 {
+  const from = int(table, 0);
+  const low = v128.and(four(table, from), four(table + 16, from + 4));
+  return v128.and(low, v128.and(four(table + 32, from + 8), four(table + 48, from + 12)));
 }
 
 /** Stores the 4 × 4 block whose rows are given with rows and columns swapped, `stride` bytes from row to row. */
@@ -50,10 +63,10 @@ function packFour(
   }
   while (depth < end) {
     const at = <usize>int(depth, 0) << 2;
-    if (depth + 64 <= end && neighbours(depth, 16)) {
+    if (depth + 64 <= end && i32x4.all_true(sixteen(depth))) {
       for (let q: usize = 0; q < 64; q += 16, to += stride * 4) transpose(s0 + at + q, s1 + at + q, s2 + at + q, s3 + at + q, to, stride);
       depth += 64;
-    } else if (depth + 16 <= end && neighbours(depth, 4)) {
+    } else if (depth + 16 <= end && i32x4.all_true(four(depth, int(depth, 0)))) {
       transpose(s0 + at, s1 + at, s2 + at, s3 + at, to, stride);
       depth += 16;
       to += stride * 4;
@@ -106,7 +119,7 @@ export function packColumns(x: usize, laneStep: i32, n: i32, depth: usize, k: i3
 /** n columns, of which each begins at an offset of its own. The table `lanes` goes on to a multiple of eight. */
 export function packPatches(x: usize, lanes: usize, n: i32, depth: usize, k: i32, to: usize): void {
   for (let j = 0; j < n; j += 4, lanes += 16, to += 16) {
-    if ((j & 4) == 0 && neighbours(lanes, 8)) {
+    if ((j & 4) == 0 && i32x4.all_true(eight(lanes))) {
       packEight(element(x, int(lanes, 0)), depth, k, to);
       j += 4;
       lanes += 16;

@@ -1,7 +1,7 @@
 import { GraftError, sizeOf, StateError, type Backend, type Kernels } from '@graftjs/core';
 import { Cache } from './cache.ts';
 import type { Context, Task } from './context.ts';
-import { convKernels } from './conv.ts';
+import { convKernels, fusedConvKernels } from './conv.ts';
 import { convert } from './convert.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { GuardedHeap } from './guard.ts';
@@ -120,7 +120,8 @@ async function createPlain(
     const call = (begin: number, end: number): void => void wasm[kernel](...args, begin, end);
     if (!threads?.run(task, call)) call(0, count);
   };
-  const kernels = createKernels({ wasm, heap, cache, threads: wanted, split });
+  const context: Context = { wasm, heap, cache, threads: wanted, split };
+  const kernels = createKernels(context);
   let disposed = false;
   const alive = (): void => {
     if (disposed)
@@ -162,6 +163,7 @@ async function createPlain(
       guarded?.check();
       return made;
     },
+    fused: fusedConvKernels(context),
     memory() {
       const { inUse, pooled } = heap.usage;
       return { inUse: inUse - cache.bytes, pooled: pooled + cache.bytes };

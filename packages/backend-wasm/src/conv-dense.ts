@@ -9,7 +9,7 @@ const MOVE = 1;
 
 /**
  * The forward convolution or the input gradient as matrix products over positions and result channels: `key` says how
- * the weights are packed.
+ * the weights are packed, `after` points to what follows (assembly/affine.ts) or is 0.
  */
 export function patchProducts(
   context: Context,
@@ -19,6 +19,7 @@ export function patchProducts(
   w: WasmBuffer,
   key: string,
   y: number,
+  after: number,
 ): void {
   const { products, resultBatchStep } = plan;
   const own = Math.max(...products.map((p) => p.scratchBytes));
@@ -32,7 +33,7 @@ export function patchProducts(
       const all = positions * samples;
       context.split({
         kernel: 'multiplyPatches',
-        args: [table, source, at, y + 4 * first * resultBatchStep, all, room],
+        args: [table, source, at, y + 4 * first * resultBatchStep, all, after, room],
         count: Math.ceil(all / block) * parts,
         cost: (all * flops) / SPEED,
       });

@@ -1,10 +1,19 @@
-import { sizeOf, type ConvAttrs, type Kernels, type Operand, type Shape } from '@graftjs/core';
+import {
+  sizeOf,
+  type ConvAttrs,
+  type FusedActivation,
+  type FusedKernels,
+  type Kernels,
+  type Operand,
+  type Shape,
+  type TensorSpec,
+} from '@graftjs/core';
 import { type Activation, activation, type ConvProblem, product, window } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { patchProducts, positionProducts } from './conv-dense.ts';
 import { convDepthwise, convInputGradDepthwise, convWeightGradDepthwise } from './conv-depthwise.ts';
 import { forwardPlan, inputGradPlan, weightGradPlan } from './conv-plan.ts';
-import type { WasmBuffer } from './memory.ts';
+import type { Scratch, WasmBuffer } from './memory.ts';
 
 type ConvOp = 'conv' | 'convInputGrad' | 'convWeightGrad';
 
@@ -19,30 +28,9 @@ function problem(input: Shape, output: Shape, kernel: Shape, attrs: ConvAttrs): 
 
 export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp> {
   const { wasm, cache, heap } = context;
-  const allFinite = ({ buffer, spec }: Operand<WasmBuffer>): boolean =>
-    wasm.allFinite(buffer.ptr, sizeOf(spec.shape)) === 1;
-  const finiteWeights = new WeakMap<WasmBuffer, boolean>();
-  /** Weights are asked again and again, and never change. */
-  const weightsFinite = (w: Operand<WasmBuffer>): boolean => {
-    let known = finiteWeights.get(w.buffer);
-    if (known === undefined) finiteWeights.set(w.buffer, (known = allFinite(w)));
-    return known;
-  };
-
   return {
-    conv([x, w], attrs, [y]) {
-      const p = problem(x!.spec.shape, y!.shape, w!.spec.shape.slice(2), attrs);
-      const [from, weights] = [x!.buffer.ptr, w!.buffer.ptr];
-      return produce(context, y!, (to, scratch) => {
-        if (isPadded(p) && !weightsFinite(w!))
-          wasm.convDirect(scratch.ints(problemTable(p)), from, weights, to);
-        else if (isDepthwise(p)) convDepthwise(context, scratch, p, from, weights, to);
-        else {
-          const plan = cache.plan(`conv ${keyOf(p)}`, () => forwardPlan(heap, p));
-          patchProducts(context, scratch, plan, from, w!.buffer, `conv ${attrs.groups} ${w!.spec.shape}`, to);
-        }
-      });
-    },
+    conv: ([x, w], attrs, [y]) =>
+      produce(context, y!, (to, scratch) => forward(context, scratch, x!, w!, attrs, y!, to, null)),
 
     convInputGrad([gy, w], attrs, [gx]) {
       const p = problem(gx!.shape, gy!.spec.shape, w!.spec.shape.slice(2), attrs);
@@ -50,14 +38,14 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       // Near the border, some outputs under the taps do not exist even without padding.
       const incomplete = isPadded(p) || product(p.window.kernel) > 1;
       return produce(context, gx!, (to, scratch) => {
-        if (incomplete && !weightsFinite(w!)) {
+        if (incomplete && !weightsFinite(context, w!)) {
           wasm.fill32(to, sizeOf(gx!.shape), 0);
           wasm.convInputGradDirect(scratch.ints(problemTable(p)), from, weights, to);
         } else if (isDepthwise(p)) convInputGradDepthwise(context, scratch, p, from, weights, to);
         else {
           const key = `convInputGrad ${keyOf(p)}`;
           const plan = cache.plan(key, () => inputGradPlan(heap, p));
-          patchProducts(context, scratch, plan, from, w!.buffer, key, to);
+          patchProducts(context, scratch, plan, from, w!.buffer, key, to, 0);
         }
       });
     },
@@ -66,7 +54,7 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       const p = problem(x!.spec.shape, gy!.spec.shape, attrs.kernelSize, attrs);
       const [from, g] = [x!.buffer.ptr, gy!.buffer.ptr];
       return produce(context, gw!, (to, scratch) => {
-        if (isPadded(p) && !allFinite(gy!))
+        if (isPadded(p) && !allFinite(context, gy!))
           wasm.convWeightGradDirect(scratch.ints(problemTable(p)), from, g, to);
         else if (isDepthwise(p)) convWeightGradDepthwise(context, scratch, p, from, g, to);
         else {
@@ -76,6 +64,76 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       });
     },
   };
+}
+
+export function fusedConvKernels(context: Context): Pick<FusedKernels<WasmBuffer>, 'convAffine'> {
+  return {
+    convAffine: ([x, w, scale, shift], attrs, [y]) =>
+      produce(context, y!, (to, scratch) => {
+        const [s, t] = [scale?.buffer.ptr ?? 0, shift?.buffer.ptr ?? 0];
+        const after = { scale: s, shift: t, activation: ACTIVATIONS.indexOf(attrs.activation) };
+        forward(context, scratch, x!, w!, attrs, y!, to, after);
+      }),
+  };
+}
+
+/** In the order of assembly/affine.ts. */
+const ACTIVATIONS: readonly FusedActivation[] = ['none', 'relu', 'relu6'];
+
+/** What follows a convolution: pointers (0 if absent) and the index of the activation. */
+interface Affine {
+  readonly scale: number;
+  readonly shift: number;
+  readonly activation: number;
+}
+
+function forward(
+  context: Context,
+  scratch: Scratch,
+  x: Operand<WasmBuffer>,
+  w: Operand<WasmBuffer>,
+  attrs: ConvAttrs,
+  y: TensorSpec,
+  to: number,
+  after: Affine | null,
+): void {
+  const { wasm, cache, heap } = context;
+  const p = problem(x.spec.shape, y.shape, w.spec.shape.slice(2), attrs);
+  const [from, weights] = [x.buffer.ptr, w.buffer.ptr];
+  const affine = after ? scratch.ints([after.scale, after.shift, after.activation]) : 0;
+  const direct = isPadded(p) && !weightsFinite(context, w);
+  if (!direct && !isDepthwise(p)) {
+    const plan = cache.plan(`conv ${keyOf(p)}`, () => forwardPlan(heap, p));
+    const packing = `conv ${attrs.groups} ${w.spec.shape}`;
+    patchProducts(context, scratch, plan, from, w.buffer, packing, to, affine);
+    return;
+  }
+  if (direct) wasm.convDirect(scratch.ints(problemTable(p)), from, weights, to);
+  else convDepthwise(context, scratch, p, from, weights, to);
+  if (affine) applyAffine(context, p.output, affine, to);
+}
+
+/** scale, shift and activation on a result in memory. */
+function applyAffine({ split }: Context, of: Activation, affine: number, y: number): void {
+  const { batch, channels, extent, channelsLast } = of;
+  const size = product(extent);
+  const cost = batch * channels * size * 0.5;
+  if (channelsLast) {
+    split({ kernel: 'affineRows', args: [affine, y, channels], count: batch * size, cost });
+  } else split({ kernel: 'affinePlanes', args: [affine, y, channels, size], count: batch * channels, cost });
+}
+
+function allFinite({ wasm }: Context, { buffer, spec }: Operand<WasmBuffer>): boolean {
+  return wasm.allFinite(buffer.ptr, sizeOf(spec.shape)) === 1;
+}
+
+const finiteWeights = new WeakMap<WasmBuffer, boolean>();
+
+/** Weights are asked again and again, and never change. */
+function weightsFinite(context: Context, w: Operand<WasmBuffer>): boolean {
+  let known = finiteWeights.get(w.buffer);
+  if (known === undefined) finiteWeights.set(w.buffer, (known = allFinite(context, w)));
+  return known;
 }
 
 /** Everything that a plan depends on. */

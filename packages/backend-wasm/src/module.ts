@@ -38,6 +38,8 @@ export type KernelName =
   | 'packWeights'
   | 'multiplyPatches'
   | 'multiplyPositions'
+  | 'affinePlanes'
+  | 'affineRows'
   | 'placeWeights'
   | 'maxPool'
   | 'maxPoolGrad'
