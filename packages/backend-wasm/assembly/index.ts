@@ -1,14 +1,17 @@
 export { affinePlanes, affineRows } from './affine';
 export * from './conv';
 export * from './convert';
+export { softmaxCrossEntropy, softmaxCrossEntropyGrad } from './cross-entropy';
 export { depthwise, depthwiseWeightGrad } from './depthwise';
 export * from './direct';
 export * from './elementwise';
 export * from './gemm';
 export * from './matmul';
 export * from './movement';
+export { batchNormFirst, batchNormGradFirst, batchNormGradLast, batchNormLast } from './norm';
 export * from './pack';
 export { avgPool, maxPool } from './pool';
 export { avgPoolGrad, maxPoolGrad } from './pool-grad';
 export * from './reduce';
+export { adam, sgd } from './steps';
 export { setThread } from './thread';

@@ -1,8 +1,9 @@
-import { GraftError, sizeOf, StateError, type Backend, type Kernels } from '@graftjs/core';
+import { GraftError, sizeOf, StateError, type Backend, type FusedKernels, type Kernels } from '@graftjs/core';
 import { Cache } from './cache.ts';
 import type { Context, Task } from './context.ts';
 import { convKernels, fusedConvKernels } from './conv.ts';
 import { convert } from './convert.ts';
+import { crossEntropyKernels } from './cross-entropy.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { GuardedHeap } from './guard.ts';
 import { processors, whyNoThreads } from './host.ts';
@@ -10,9 +11,11 @@ import { matmulKernels } from './matmul.ts';
 import { BYTES, Heap, type WasmBuffer } from './memory.ts';
 import { canRelax, instantiate, kernelNames, PAGE } from './module.ts';
 import { movementKernels } from './movement.ts';
+import { normKernels } from './norm.ts';
 import { poolKernels } from './pool.ts';
 import { reduceKernels } from './reduce.ts';
 import { sameBits, tagged, turnRevectorizer, whyNotRevectorized } from './revectorize.ts';
+import { stepKernels } from './steps.ts';
 import { Threads, type Tuning } from './threads.ts';
 
 export interface WasmBackendOptions {
@@ -61,6 +64,16 @@ function createKernels(context: Context): Kernels<WasmBuffer> {
 export interface Tests extends Partial<Tuning> {
   /** Writes outside of blocks are noticed: `run` throws a StateError. */
   readonly guard?: boolean;
+}
+
+/** Kernels for whole composites. */
+function createFused(context: Context): Partial<FusedKernels<WasmBuffer>> {
+  return {
+    ...fusedConvKernels(context),
+    ...normKernels(context),
+    ...crossEntropyKernels(context),
+    ...stepKernels(context),
+  };
 }
 
 /** Gives the bytes of the compiled kernels, in one of their two builds. */
@@ -114,7 +127,13 @@ async function createPlain(
   }
   const cache = new Cache(heap);
   heap.onShortage = () => cache.forgetAll();
+  let disposed = false;
+  const alive = (): void => {
+    if (disposed)
+      throw new StateError("this 'wasm' backend was disposed, and its tensors with it: make a new one");
+  };
   const split = (task: Task): void => {
+    alive();
     const { kernel, args, count } = task;
     if (count <= 0) return;
     const call = (begin: number, end: number): void => void wasm[kernel](...args, begin, end);
@@ -122,11 +141,6 @@ async function createPlain(
   };
   const context: Context = { wasm, heap, cache, threads: wanted, split };
   const kernels = createKernels(context);
-  let disposed = false;
-  const alive = (): void => {
-    if (disposed)
-      throw new StateError("this 'wasm' backend was disposed, and its tensors with it: make a new one");
-  };
   return {
     name: 'wasm',
     notes,
@@ -163,7 +177,7 @@ async function createPlain(
       guarded?.check();
       return made;
     },
-    fused: fusedConvKernels(context),
+    fused: createFused(context),
     memory() {
       const { inUse, pooled } = heap.usage;
       return { inUse: inUse - cache.bytes, pooled: pooled + cache.bytes };

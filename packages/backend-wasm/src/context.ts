@@ -43,13 +43,26 @@ export function produce(
   output: TensorSpec,
   fill: (y: number, scratch: Scratch) => void,
 ): WasmBuffer[] {
-  const y = allocate(context, output);
+  return produceAll(context, [output], ([y], scratch) => fill(y!, scratch));
+}
+
+/** The same with several outputs. */
+export function produceAll(
+  context: Context,
+  outputs: readonly TensorSpec[],
+  fill: (outputs: readonly number[], scratch: Scratch) => void,
+): WasmBuffer[] {
+  const made: WasmBuffer[] = [];
   const scratch = new Scratch(context.heap);
   try {
-    fill(y.ptr, scratch);
-    return [y];
+    for (const output of outputs) made.push(allocate(context, output));
+    fill(
+      made.map(({ ptr }) => ptr),
+      scratch,
+    );
+    return made;
   } catch (error) {
-    context.heap.free(y);
+    for (const buffer of made) context.heap.free(buffer);
     throw error;
   } finally {
     scratch.free();

@@ -164,6 +164,12 @@ export class Scratch {
     return ptr;
   }
 
+  floats(values: ArrayLike<number>): number {
+    const ptr = this.words(values.length);
+    this.#heap.float32(ptr, values.length).set(values);
+    return ptr;
+  }
+
   free(): void {
     for (const block of this.#blocks) this.#heap.free(block);
     this.#blocks.length = 0;

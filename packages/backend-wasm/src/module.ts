@@ -45,6 +45,11 @@ export type KernelName =
   | 'maxPoolGrad'
   | 'avgPool'
   | 'avgPoolGrad'
+  | `batchNorm${'' | 'Grad'}${'First' | 'Last'}`
+  | 'softmaxCrossEntropy'
+  | 'softmaxCrossEntropyGrad'
+  | 'sgd'
+  | 'adam'
   | 'setThread'
   | 'depthwise'
   | 'depthwiseWeightGrad'

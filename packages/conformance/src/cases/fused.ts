@@ -110,7 +110,10 @@ const normShapes: readonly (readonly [number, number, Shape])[] = [
   [2, 5, [7, 9]],
   [1, 1, [6, 5]],
   [6, 33, [1, 1]],
-  [1, 2, [40, 40]], // more than a block of a sum
+  // More than a block of a sum: in one run, in several of whole vectors, and in several of others.
+  [1, 2, [40, 40]],
+  [3, 2, [16, 24]],
+  [5, 3, [23, 19]],
   [2, 6, [3, 5, 4]],
 ];
 const [weighted, plain] = [true, false];
@@ -162,6 +165,7 @@ const entropyCases: Case[] = (
     [4, 5],
     [7, 33],
     [2, 1100],
+    [5, 1030],
     [0, 3],
     [2, 4, 3, 2],
     [3, 9, 5],

@@ -72,7 +72,8 @@ function masked(t: Tensor, logp: Tensor): Tensor {
 export const softmaxCrossEntropy: FusedComposite<'softmaxCrossEntropy'> = defineFused({
   name: 'softmaxCrossEntropy',
   infer([x]) {
-    const [n, , ...spatial] = x!.shape as [number, number, ...number[]];
+    const [n, classes, ...spatial] = x!.shape as [number, number, ...number[]];
+    if (classes === 0) fail('crossEntropy', `logits ${showShape(x!.shape)} have no class`);
     return [{ dtype: 'float32', shape: [n, ...spatial] }, x!];
   },
   decompose([x, t]) {
