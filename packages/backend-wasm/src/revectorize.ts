@@ -1,4 +1,15 @@
-import { sizeOf, type Backend, type OpAttrs, type OpName, type Shape, type TensorSpec } from '@graftjs/core';
+import {
+  sizeOf,
+  type Backend,
+  type FusedAttrs,
+  type FusedKernel,
+  type FusedName,
+  type OpAttrs,
+  type OpName,
+  type Operand,
+  type Shape,
+  type TensorSpec,
+} from '@graftjs/core';
 import { builtin, type V8 } from './host.ts';
 import type { WasmBuffer } from './memory.ts';
 
@@ -33,10 +44,13 @@ export function tagged(kernels: Uint8Array): Uint8Array {
 }
 
 interface Probe {
-  readonly op: OpName;
   readonly inputs: readonly Shape[];
-  readonly attrs: OpAttrs[OpName];
-  readonly output: Shape;
+  readonly outputs: readonly Shape[];
+  readonly run: (
+    backend: Backend<WasmBuffer>,
+    inputs: readonly Operand<WasmBuffer>[],
+    outputs: readonly TensorSpec[],
+  ) => WasmBuffer[];
 }
 
 const probe = <N extends OpName>(
@@ -45,10 +59,20 @@ const probe = <N extends OpName>(
   attrs: OpAttrs[N],
   output: Shape,
 ): Probe => ({
-  op,
   inputs,
-  attrs,
-  output,
+  outputs: [output],
+  run: (backend, operands, outputs) => backend.run(op, operands, attrs, outputs),
+});
+
+const fusedProbe = <N extends FusedName>(
+  name: N,
+  inputs: readonly Shape[],
+  attrs: FusedAttrs[N],
+  outputs: readonly Shape[],
+): Probe => ({
+  inputs,
+  outputs,
+  run: ({ fused }, operands, specs) => (fused![name] as FusedKernel<N, WasmBuffer>)(operands, attrs, specs),
 });
 
 function probes(): Probe[] {
@@ -72,6 +96,10 @@ function probes(): Probe[] {
     }
     const axes = layout === 'channels-first' ? [0, 2, 3] : [0, 1, 2];
     found.push(probe('reduce', [shape(20)], { kind: 'sum', axes, keepDims: false }, [20]));
+    const norm = { eps: 1e-5, layout };
+    const [x, c] = [shape(20), [20]];
+    found.push(fusedProbe('batchNorm', [x, c, c], norm, [x, c, c]));
+    found.push(fusedProbe('batchNormGrad', [x, x, c, c, c], norm, [x, c, c]));
     const pool = { kernel: [3, 3], ...geometry, ceilMode: false, layout };
     found.push(probe('maxPool', [shape(20)], pool, shape(20)));
     found.push(probe('avgPool', [shape(20)], { ...pool, countIncludePad: true }, shape(20)));
@@ -92,6 +120,13 @@ function probes(): Probe[] {
       [50, 90],
     ),
   );
+  const logits = [50, 70];
+  found.push(fusedProbe('softmaxCrossEntropy', [logits, logits], {}, [[50], logits]));
+  found.push(fusedProbe('softmaxCrossEntropyGrad', [logits, logits, [50]], {}, [logits]));
+  const sgd = { lr: 0.1, weightDecay: 0.01, momentum: 0.9, dampening: 0.1, nesterov: true };
+  found.push(fusedProbe('sgd', [flat, flat, flat], sgd, [flat, flat]));
+  const adam = { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-3, weightDecay: 0.01, shrink: 0.9 };
+  found.push(fusedProbe('adam', [flat, flat, flat, flat], adam, [flat, flat, flat]));
   found.push(probe('transpose', [[20, 30, 50]], { perm: [0, 2, 1] }, [20, 50, 30]));
   return found;
 }
@@ -99,27 +134,30 @@ function probes(): Probe[] {
 /** How often each is run: often enough for V8 to have compiled its loops with all optimizations on the way. */
 const ROUNDS = 12;
 
-/** Runs a choice of primitives on both backends: whether all results had the same bits, every time. */
+/** Runs a choice of kernels on both backends: whether all results had the same bits, every time. */
 export function sameBits(a: Backend<WasmBuffer>, b: Backend<WasmBuffer>): boolean {
-  return probes().every(({ op, inputs, attrs, output }) => {
-    const spec: TensorSpec = { dtype: 'float32', shape: output };
+  const float32 = (shape: Shape): TensorSpec => ({ dtype: 'float32', shape });
+  return probes().every((probed) => {
+    const specs = probed.outputs.map(float32);
     const runs = [a, b].map((backend) => {
-      const operands = inputs.map((shape, i) => {
-        const input: TensorSpec = { dtype: 'float32', shape };
-        return { buffer: backend.upload(numbers(sizeOf(shape), i), input), spec: input };
-      });
-      const run = (): Int32Array => {
-        const [y] = backend.run(op, operands, attrs as never, [spec]);
-        const values = backend.readSync!(y!, spec);
-        backend.release(y!);
-        return new Int32Array(values.buffer);
-      };
+      const operands = probed.inputs.map((shape, i) => ({
+        buffer: backend.upload(numbers(sizeOf(shape), i), float32(shape)),
+        spec: float32(shape),
+      }));
+      const run = (): Int32Array[] =>
+        probed.run(backend, operands, specs).map((y, i) => {
+          const values = backend.readSync!(y, specs[i]!);
+          backend.release(y);
+          return new Int32Array(values.buffer);
+        });
       return { run, free: () => operands.forEach(({ buffer }) => backend.release(buffer)) };
     });
     let same = true;
     for (let round = 0; same && round < ROUNDS; round++) {
-      const [x, y] = runs.map(({ run }) => run()) as [Int32Array, Int32Array];
-      for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) same = false;
+      const [xs, ys] = runs.map(({ run }) => run()) as [Int32Array[], Int32Array[]];
+      xs.forEach((x, k) => {
+        for (let i = 0; i < x.length; i++) if (x[i] !== ys[k]![i]) same = false;
+      });
     }
     for (const { free } of runs) free();
     return same;

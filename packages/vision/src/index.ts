@@ -8,7 +8,6 @@ export {
 } from './augment.ts';
 export { adjustColour, grayscale, type ColourChange } from './colour.ts';
 export { DatasetError, ImageError } from './errors.ts';
-export { mixup, type Batch, type MixupDraws } from './mixup.ts';
 export { createPicture, crop, flip, fromRgba, type Picture } from './picture.ts';
 export {
   fitPicture,

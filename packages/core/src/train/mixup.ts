@@ -1,3 +1,4 @@
+import { GraftError } from '../errors.ts';
 import { pow } from '../math/float32.ts';
 import { add, gather, mul, sub, tensor } from '../ops/index.ts';
 import type { Random } from '../rng/index.ts';
@@ -9,11 +10,17 @@ export interface MixupPairs {
   readonly weight: Float32Array;
 }
 
+/** Beyond it, nearly every draw is rejected. */
+const MAX_ALPHA = 4;
+
 /**
- * Draws partners and shares. λ ~ Beta(α, α) by Jöhnk's method for α ≤ 1 (rejection on u^(1/α) + v^(1/α) ≤ 1); the larger
- * share stays with the sample itself, as the pair is symmetric. Zhang et al., "mixup" (2018).
+ * Draws partners and shares. λ ~ Beta(α, α) by Jöhnk's method (rejection on u^(1/α) + v^(1/α) ≤ 1); the larger share stays
+ * with the sample itself, as the pair is symmetric. Zhang et al., "mixup" (2018).
+ * @param alpha above 0 and at most 4; 0.2 is usual, small values mix less.
  */
 export function mixupPairs(n: number, alpha: number, random: Random): MixupPairs {
+  if (!(alpha > 0 && alpha <= MAX_ALPHA))
+    throw new GraftError(`mixup: alpha must be above 0 and at most ${MAX_ALPHA}, not ${alpha}`);
   const weight = new Float32Array(n);
   for (let i = 0; i < n; i++) {
     for (;;) {
