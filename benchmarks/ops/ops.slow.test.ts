@@ -75,6 +75,7 @@ test('tasks take turns after they are warm', async () => {
   });
   const times = await interleave([task('a'), task('b')], { repeat: 2, clock: 'wall', warm: 0, round: 0 });
   expect(times.map((t) => t.length)).toEqual([2, 2]);
+  expect(turns.slice(0, 3)).toEqual(['enter a', 'a', 'a']);
   const round = ['enter a', 'a', 'enter b', 'b'];
   expect(turns.slice(-12)).toEqual([...round, ...round, ...round]);
 });

@@ -72,7 +72,8 @@ const main = defineCommand({
       console.log(`\n${group}\n\n${groupTable(own)}`);
     }
     const reasons = [...missing, ...reasonsOf(rows)];
-    if (reasons.length) console.log(`\nNot measured:\n${reasons.map((r) => `- ${r}`).join('\n')}`);
+    if (reasons.length)
+      console.log(`\nNot measured, or not in full:\n${reasons.map((r) => `- ${r}`).join('\n')}`);
     warnIfBusy('at the end');
     if (args.json) {
       const result = { machine: { ...machine, loadAtEnd: load() }, repeat, missing, rows };

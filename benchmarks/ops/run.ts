@@ -30,7 +30,7 @@ export interface Row {
   /** GFLOP/s of WebAssembly's SIMD in registers, in the same rounds. */
   readonly peak: number;
   readonly scores: readonly Score[];
-  /** Why contenders are missing. */
+  /** Why contenders are missing, or were measured less often. */
   readonly reasons: readonly string[];
 }
 
@@ -66,7 +66,10 @@ export async function runCase(
   const scores = ready.map(({ contender }, i): Score => {
     const milliseconds = median(times[i]!);
     const gflopsPerSecond = flops ? flops / milliseconds / 1e6 : null;
-    return { name: contender.name, ours: contender.ours, milliseconds, gflopsPerSecond, rounds: repeat };
+    const rounds = times[i]!.length;
+    if (rounds < repeat)
+      reasons.push(`${contender.name}: ${(milliseconds / 1000).toFixed(0)} s for '${name}', measured once.`);
+    return { name: contender.name, ours: contender.ours, milliseconds, gflopsPerSecond, rounds };
   });
   const speed = PEAK_FLOPS / median(peak!) / 1e6;
   return { group, name, flops, ...(elements && { elements }), peak: speed, scores, reasons };
