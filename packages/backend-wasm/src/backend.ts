@@ -14,7 +14,6 @@ import { movementKernels } from './movement.ts';
 import { normKernels } from './norm.ts';
 import { poolKernels } from './pool.ts';
 import { reduceKernels } from './reduce.ts';
-import { sameBits, tagged, turnRevectorizer, whyNotRevectorized } from './revectorize.ts';
 import { stepKernels } from './steps.ts';
 import { Threads, type Tuning } from './threads.ts';
 
@@ -86,6 +85,8 @@ export async function createBackend(
   tuning: Tests = {},
 ): Promise<WasmBackend> {
   if (!options.revectorize) return createPlain(options, load, tuning);
+  // Only Node can do it: a page need not download it.
+  const { sameBits, tagged, turnRevectorizer, whyNotRevectorized } = await import('./revectorize.ts');
   const reason = whyNotRevectorized();
   const plain = (note: string): Promise<WasmBackend> => createPlain(options, load, tuning, [note]);
   if (reason !== null) return plain(`'wasm' runs without revectorizing: ${reason}`);
