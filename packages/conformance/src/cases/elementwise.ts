@@ -248,6 +248,36 @@ const selectCases: Case[] = [
   },
 ];
 
+/** Rows longer than what one thread takes at once, ends that no vector fills, and rows shorter than one. */
+const rowCases: Case[] = (
+  [
+    ['long rows', [3, 4103], [4103]],
+    ['long rows, one number each', [3, 4103], [3, 1]],
+    ['short rows', [701, 3], [3]],
+    ['short rows, one number each', [2, 351, 5], [351, 1]],
+    ['long rows in planes', [2, 3, 1, 1031], [3, 2, 1]],
+  ] as const
+).flatMap(([form, a, b]): Case[] => [
+  { ...binary('sub'), name: `sub, ${form}`, inputs: [f32(a), f32(b)], gradients: [] },
+  { ...binary('max'), name: `max bool, ${form}`, inputs: [bool(a), bool(b)] },
+  {
+    name: `less, ${form}`,
+    op: 'compare less',
+    family,
+    inputs: [f32(b), f32(a)],
+    run: (x, y) => compareOp.apply([x, y], { kind: 'less' }),
+    gradients: [],
+  },
+  {
+    name: `select, ${form}`,
+    op: 'select',
+    family,
+    inputs: [bool(a), f32(b), f32(a)],
+    run: (c, x, y) => select(c, x, y),
+    gradients: [],
+  },
+]);
+
 const castCases: Case[] = [
   ...dtypes.flatMap((from) =>
     dtypes.map((to): Case => ({
@@ -308,6 +338,7 @@ export const elementwiseCases: readonly Case[] = [
   ...binaryCases,
   ...compareCases,
   ...selectCases,
+  ...rowCases,
   ...castCases,
   ...compositeCases,
 ];

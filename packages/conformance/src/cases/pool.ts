@@ -114,7 +114,7 @@ const ties: PoolGeometry = {
   what: 'ties',
   batch: 1,
   channels: 2,
-  input: [5, 6],
+  input: [5, 17],
   kernel: [3, 3],
   stride: [1, 2],
   dilation: [1, 1],

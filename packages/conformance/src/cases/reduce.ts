@@ -102,6 +102,31 @@ const primitives: Case[] = [
     ),
     gradients: [],
   },
+  // Rows and columns of more than one vector, with an end that none fills.
+  ...([1, 0] as const).flatMap((axis): Case[] => [
+    ...(['max', 'argmax'] as const).map((op): Case => ({
+      ...reduces(
+        op,
+        `with NaN and infinities, 15 by 13 over ${axis}`,
+        f32([15, 13], values(1, 2, Infinity, -Infinity, -1, -0, 0, 3, 4, 0.5, 0.25, -2, 7, -3, 6, -4, NaN)),
+        (x) => (op === 'max' ? max(x, axis) : argmax(x, axis)),
+      ),
+      special: true,
+    })),
+    ...(['max', 'argmax'] as const).map((op): Case => ({
+      ...reduces(
+        op,
+        `of zeros of both signs and ties, 15 by 13 over ${axis}`,
+        f32([15, 13], values(-1, -2, -0, -3, 0, -1, -0, -4, -5, 0, -2)),
+        (x) => (op === 'max' ? max(x, axis) : argmax(x, axis)),
+      ),
+      special: true,
+    })),
+    { ...reduces('max', `[1500, 3] over ${axis}`, f32([1500, 3]), (x) => max(x, axis)), gradients: [] },
+  ]),
+  { ...reduces('max', '3001 in a row', f32([3001], distinct), (x) => max(x)), gradients: [] },
+  { ...reduces('sum', 'int32, 3001 in a row', i32([3001]), (x) => sum(x)) },
+  { ...reduces('sum', 'short runs', f32([130, 3, 3, 3]), (x) => sum(x, [0, 2, 3])), gradients: [] },
   { ...reduces('sum', 'of specials', f32([11, 2], specials), (x) => sum(x, 1)), special: true },
 ];
 
