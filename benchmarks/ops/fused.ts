@@ -1,5 +1,8 @@
-// Fused kernels beside their decompositions: nanoseconds per element, one thread. From the repository's root:
-//   node --conditions=@graftjs/source --import tsx packages/backend-wasm/bench/fused.ts [part of a name]
+/**
+ * Fused kernels beside their decompositions: nanoseconds per element, on one thread, in processor time. From this folder's
+ * parent: node --conditions=@graftjs/source --import tsx ops/fused.ts [part of a name]
+ */
+import { createWasmBackend } from '@graftjs/backend-wasm';
 import { fusedBy, withFused } from '@graftjs/conformance';
 import {
   fusedComposites,
@@ -12,8 +15,8 @@ import {
   type Shape,
   type Tensor,
 } from '@graftjs/core';
-import { createWasmBackend } from '../src/index.ts';
-import { random, seconds } from './measure.ts';
+import { random } from './data.ts';
+import { interleave, median } from './measure.ts';
 
 interface Case<N extends FusedName = FusedName> {
   readonly name: N;
@@ -73,22 +76,20 @@ const fused = fusedBy(backend);
 for (const { name, what, shapes, attrs } of cases) {
   if (!`${name} ${what}`.includes(filter) || !fused.includes(name)) continue;
   const composite = fusedComposites[name] as FusedComposite<FusedName>;
-  const runs = [backend, plain].map((on) => {
+  const tasks = [backend, plain].map((on) => {
     const inputs: Tensor[] = shapes.map((shape) =>
       tensor(random(sizeOf(shape)).map(Math.abs), shape, { backend: on }),
     );
     return {
       run: () => scope(() => void composite.apply(inputs, attrs)),
-      free: () => inputs.forEach((t) => t.dispose()),
+      dispose: () => inputs.forEach((t) => t.dispose()),
     };
   });
-  // In turns: the machine is not always as fast.
-  const best = [Infinity, Infinity];
-  for (let turn = 0; turn < 4; turn++)
-    runs.forEach(({ run }, i) => (best[i] = Math.min(best[i]!, seconds(run, 0.1))));
-  for (const { free } of runs) free();
-  const perElement = best.map((s) => ((s * 1e9) / sizeOf(shapes[0]!)).toFixed(2).padStart(9));
-  console.log(
-    `${name.padEnd(24)}${what.padEnd(20)}${perElement.join('')}  ×${(best[1]! / best[0]!).toFixed(1)}`,
-  );
+  const [one, many] = (await interleave(tasks, { repeat: 9, clock: 'cpu', warm: 100, round: 10 })).map(
+    median,
+  ) as [number, number];
+  for (const task of tasks) task.dispose();
+  const perElement = [one, many].map((ms) => ((ms * 1e6) / sizeOf(shapes[0]!)).toFixed(2).padStart(9));
+  console.log(`${name.padEnd(24)}${what.padEnd(20)}${perElement.join('')}  ×${(many / one).toFixed(1)}`);
 }
+await backend.dispose();
