@@ -27,6 +27,15 @@ export function affineOf(a: Affine, channel: i32, v: v128): v128 {
   return activate(v, a.activation);
 }
 
+/** One result of each of four channels, from `channel` on. */
+@inline
+export function affineAcross(a: Affine, channel: i32, v: v128): v128 {
+  const at = <usize>channel << 2;
+  if (a.scale) v = f32x4.mul(v, v128.load(a.scale + at));
+  if (a.shift) v = f32x4.add(v, v128.load(a.shift + at));
+  return activate(v, a.activation);
+}
+
 /** In place, channels first. Parts are planes of `size`. */
 export function affinePlanes(a: Affine, y: usize, channels: i32, size: i32, begin: i32, end: i32): void {
   const bytes = <usize>size << 2;
@@ -42,11 +51,9 @@ export function affineRows(a: Affine, y: usize, channels: i32, begin: i32, end: 
   const bytes = <usize>channels << 2;
   for (let part = begin; part < end; part++) {
     const row = y + <usize>part * bytes;
-    for (let c: usize = 0; c < bytes; c += 16) {
-      let v = v128.load(row + c);
-      if (a.scale) v = f32x4.mul(v, v128.load(a.scale + c));
-      if (a.shift) v = f32x4.add(v, v128.load(a.shift + c));
-      storeUpTo(row + c, activate(v, a.activation), row + bytes);
+    for (let c = 0; c < channels; c += 4) {
+      const at = row + (<usize>c << 2);
+      storeUpTo(at, affineAcross(a, c, v128.load(at)), row + bytes);
     }
   }
 }

@@ -1,3 +1,5 @@
+import { Affine, affineAcross } from './affine';
+import { madd } from './madd';
 import { storeTransposed } from './pack';
 import { packRow, packStrip, Source } from './strip';
 import { own } from './thread';
@@ -42,12 +44,16 @@ class Plan {
   room: i32;
 }
 
-/** For parts `begin` to `end`: eight channels of a strip of a sample, channels fastest. `weights` has eight lanes per term. */
+/**
+ * For parts `begin` to `end`: eight channels of a strip of a sample, channels fastest. `weights` has eight lanes per term;
+ * `after`, if there is one, is what follows.
+ */
 export function depthwise(
   plan: usize,
   x: usize,
   weights: usize,
   y: usize,
+  after: Affine,
   room: usize,
   begin: i32,
   end: i32,
@@ -94,6 +100,7 @@ export function depthwise(
     }
     const at = n * p.batchStep + block * 8 * p.channelStep + (z0 * p.height + y0) * p.width * p.pixelStep;
     const count = (z1 - z0) * (y1 - y0) * p.width;
+    if (changetype<usize>(after)) finish(after, results, count, block * 8);
     unpack(p, results, count, min(8, p.channels - block * 8), y + (<usize>at << 2));
   }
 }
@@ -116,12 +123,12 @@ function sumRow(x: usize, terms: usize, end: usize, weights: usize, to: usize, s
       const s = x + <usize>load<i32>(t);
       const w0 = v128.load(w);
       const w1 = v128.load(w, 16);
-      a0 = f32x4.add(a0, f32x4.mul(v128.load(s), w0));
-      a1 = f32x4.add(a1, f32x4.mul(v128.load(s, 16), w1));
-      b0 = f32x4.add(b0, f32x4.mul(v128.load(s, 32), w0));
-      b1 = f32x4.add(b1, f32x4.mul(v128.load(s, 48), w1));
-      c0 = f32x4.add(c0, f32x4.mul(v128.load(s, 64), w0));
-      c1 = f32x4.add(c1, f32x4.mul(v128.load(s, 80), w1));
+      a0 = madd(a0, v128.load(s), w0);
+      a1 = madd(a1, v128.load(s, 16), w1);
+      b0 = madd(b0, v128.load(s, 32), w0);
+      b1 = madd(b1, v128.load(s, 48), w1);
+      c0 = madd(c0, v128.load(s, 64), w0);
+      c1 = madd(c1, v128.load(s, 80), w1);
     }
     v128.store(to, a0);
     v128.store(to, a1, 16);
@@ -132,6 +139,14 @@ function sumRow(x: usize, terms: usize, end: usize, weights: usize, to: usize, s
     v128.store(to, c0);
     v128.store(to, c1, 16);
     to += step;
+  }
+}
+
+/** What follows the sums, for n pixels of the eight channels from `channel` on. */
+function finish(after: Affine, x: usize, n: i32, channel: i32): void {
+  for (const end = x + <usize>n * PIXEL; x != end; x += PIXEL) {
+    v128.store(x, affineAcross(after, channel, v128.load(x)));
+    v128.store(x, affineAcross(after, channel + 4, v128.load(x, 16)), 16);
   }
 }
 
@@ -254,12 +269,12 @@ function addProducts(p: Plan, x: usize, gy: usize, depth: i32, height: i32, sums
         for (const end = g + rowBytes; g != end; g += PIXEL, i += PIXEL) {
           const g0 = v128.load(g);
           const g1 = v128.load(g, 16);
-          a0 = f32x4.add(a0, f32x4.mul(v128.load(x0 + i), g0));
-          a1 = f32x4.add(a1, f32x4.mul(v128.load(x0 + i, 16), g1));
-          b0 = f32x4.add(b0, f32x4.mul(v128.load(x1 + i), g0));
-          b1 = f32x4.add(b1, f32x4.mul(v128.load(x1 + i, 16), g1));
-          c0 = f32x4.add(c0, f32x4.mul(v128.load(x2 + i), g0));
-          c1 = f32x4.add(c1, f32x4.mul(v128.load(x2 + i, 16), g1));
+          a0 = madd(a0, v128.load(x0 + i), g0);
+          a1 = madd(a1, v128.load(x0 + i, 16), g1);
+          b0 = madd(b0, v128.load(x1 + i), g0);
+          b1 = madd(b1, v128.load(x1 + i, 16), g1);
+          c0 = madd(c0, v128.load(x2 + i), g0);
+          c1 = madd(c1, v128.load(x2 + i, 16), g1);
         }
       }
     }

@@ -18,6 +18,7 @@ import {
  * shifted rows, eight channels side by side; see assembly/depthwise.ts.
  */
 
+/** `after` points to what follows (assembly/affine.ts) or is 0. */
 export function convDepthwise(
   context: Context,
   scratch: Scratch,
@@ -25,9 +26,10 @@ export function convDepthwise(
   x: number,
   w: number,
   y: number,
+  after: number,
 ): void {
   const share = p.output.channels / p.groups;
-  weightedSums(context, scratch, p, [forwardGrid(p)], { sources: 1, share }, x, w, y);
+  weightedSums(context, scratch, p, [forwardGrid(p)], { sources: 1, share }, x, w, y, after);
 }
 
 export function convInputGradDepthwise(
@@ -39,7 +41,7 @@ export function convInputGradDepthwise(
   gx: number,
 ): void {
   const sources = p.output.channels / p.groups;
-  weightedSums(context, scratch, p, inputGradGrids(p), { sources, share: 1 }, gy, w, gx);
+  weightedSums(context, scratch, p, inputGradGrids(p), { sources, share: 1 }, gy, w, gx, 0);
 }
 
 /**
@@ -55,6 +57,7 @@ function weightedSums(
   x: number,
   w: number,
   y: number,
+  after: number,
 ): void {
   const { wasm } = context;
   if (grids.length === 0) return;
@@ -76,7 +79,7 @@ function weightedSums(
   const room = scratch.words((context.threads * bytes) / 4);
   const count = from.batch * strips.count * blocks(to.channels);
   const cost = 0.1 * terms.length * from.batch * product(grids[0]!.count) * to.channels;
-  context.split({ kernel: 'depthwise', args: [plan, x, weights, y, room], count, cost });
+  context.split({ kernel: 'depthwise', args: [plan, x, weights, y, after, room], count, cost });
 }
 
 export function convWeightGradDepthwise(

@@ -102,15 +102,15 @@ function forward(
   const [from, weights] = [x.buffer.ptr, w.buffer.ptr];
   const affine = after ? scratch.ints([after.scale, after.shift, after.activation]) : 0;
   const direct = isPadded(p) && !weightsFinite(context, w);
-  if (!direct && !isDepthwise(p)) {
+  if (direct) {
+    wasm.convDirect(scratch.ints(problemTable(p)), from, weights, to);
+    if (affine) applyAffine(context, p.output, affine, to);
+  } else if (isDepthwise(p)) convDepthwise(context, scratch, p, from, weights, to, affine);
+  else {
     const plan = cache.plan(`conv ${keyOf(p)}`, () => forwardPlan(heap, p));
     const packing = `conv ${attrs.groups} ${w.spec.shape}`;
     patchProducts(context, scratch, plan, from, w.buffer, packing, to, affine);
-    return;
   }
-  if (direct) wasm.convDirect(scratch.ints(problemTable(p)), from, weights, to);
-  else convDepthwise(context, scratch, p, from, weights, to);
-  if (affine) applyAffine(context, p.output, affine, to);
 }
 
 /** scale, shift and activation on a result in memory. */
