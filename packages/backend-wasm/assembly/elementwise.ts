@@ -218,69 +218,115 @@ function line(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32,
   }
 }
 
-/** The loops of each kind; the choice is made once per row. */
+/*
+ * The loops of each kind, as functions of their own: all in one function, the compiler would not make `kind` a constant in
+ * every loop, and choose for each vector instead of for each row.
+ */
+
+function lineAdd(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(ADD, a, a0, b, b0, y, n, limit);
+}
+function lineSub(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(SUB, a, a0, b, b0, y, n, limit);
+}
+function lineMul(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(MUL, a, a0, b, b0, y, n, limit);
+}
+function lineDiv(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(DIV, a, a0, b, b0, y, n, limit);
+}
+function lineMax(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(MAX, a, a0, b, b0, y, n, limit);
+}
+function lineMin(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(MIN, a, a0, b, b0, y, n, limit);
+}
+function linePow(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(POW, a, a0, b, b0, y, n, limit);
+}
+function lineIntAdd(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_ADD, a, a0, b, b0, y, n, limit);
+}
+function lineIntSub(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_SUB, a, a0, b, b0, y, n, limit);
+}
+function lineIntMul(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_MUL, a, a0, b, b0, y, n, limit);
+}
+function lineIntMax(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_MAX, a, a0, b, b0, y, n, limit);
+}
+function lineIntMin(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_MIN, a, a0, b, b0, y, n, limit);
+}
+function lineEqual(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(EQUAL, a, a0, b, b0, y, n, limit);
+}
+function lineNotEqual(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(NOT_EQUAL, a, a0, b, b0, y, n, limit);
+}
+function lineLess(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(LESS, a, a0, b, b0, y, n, limit);
+}
+function lineLessEqual(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(LESS_EQUAL, a, a0, b, b0, y, n, limit);
+}
+function lineIntEqual(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_EQUAL, a, a0, b, b0, y, n, limit);
+}
+function lineIntNotEqual(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_NOT_EQUAL, a, a0, b, b0, y, n, limit);
+}
+function lineIntLess(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_LESS, a, a0, b, b0, y, n, limit);
+}
+function lineIntLessEqual(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  line(INT_LESS_EQUAL, a, a0, b, b0, y, n, limit);
+}
+
+/** The choice is made once per row. */
 function anyLine(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
   switch (kind) {
     case ADD:
-      line(ADD, a, a0, b, b0, y, n, limit);
-      return;
+      return lineAdd(a, a0, b, b0, y, n, limit);
     case SUB:
-      line(SUB, a, a0, b, b0, y, n, limit);
-      return;
+      return lineSub(a, a0, b, b0, y, n, limit);
     case MUL:
-      line(MUL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineMul(a, a0, b, b0, y, n, limit);
     case DIV:
-      line(DIV, a, a0, b, b0, y, n, limit);
-      return;
+      return lineDiv(a, a0, b, b0, y, n, limit);
     case MAX:
-      line(MAX, a, a0, b, b0, y, n, limit);
-      return;
+      return lineMax(a, a0, b, b0, y, n, limit);
     case MIN:
-      line(MIN, a, a0, b, b0, y, n, limit);
-      return;
+      return lineMin(a, a0, b, b0, y, n, limit);
     case POW:
-      line(POW, a, a0, b, b0, y, n, limit);
-      return;
+      return linePow(a, a0, b, b0, y, n, limit);
     case INT_ADD:
-      line(INT_ADD, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntAdd(a, a0, b, b0, y, n, limit);
     case INT_SUB:
-      line(INT_SUB, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntSub(a, a0, b, b0, y, n, limit);
     case INT_MUL:
-      line(INT_MUL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntMul(a, a0, b, b0, y, n, limit);
     case INT_MAX:
-      line(INT_MAX, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntMax(a, a0, b, b0, y, n, limit);
     case INT_MIN:
-      line(INT_MIN, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntMin(a, a0, b, b0, y, n, limit);
     case EQUAL:
-      line(EQUAL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineEqual(a, a0, b, b0, y, n, limit);
     case NOT_EQUAL:
-      line(NOT_EQUAL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineNotEqual(a, a0, b, b0, y, n, limit);
     case LESS:
-      line(LESS, a, a0, b, b0, y, n, limit);
-      return;
+      return lineLess(a, a0, b, b0, y, n, limit);
     case LESS_EQUAL:
-      line(LESS_EQUAL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineLessEqual(a, a0, b, b0, y, n, limit);
     case INT_EQUAL:
-      line(INT_EQUAL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntEqual(a, a0, b, b0, y, n, limit);
     case INT_NOT_EQUAL:
-      line(INT_NOT_EQUAL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntNotEqual(a, a0, b, b0, y, n, limit);
     case INT_LESS:
-      line(INT_LESS, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntLess(a, a0, b, b0, y, n, limit);
     case INT_LESS_EQUAL:
-      line(INT_LESS_EQUAL, a, a0, b, b0, y, n, limit);
-      return;
+      return lineIntLessEqual(a, a0, b, b0, y, n, limit);
   }
 }
 
