@@ -11,7 +11,13 @@ import {
 import { type Activation, activation, type ConvProblem, product, window } from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { patchProducts, positionProducts } from './conv-dense.ts';
-import { convDepthwise, convInputGradDepthwise, convWeightGradDepthwise } from './conv-depthwise.ts';
+import {
+  depthwiseInputGradPlan,
+  depthwisePlan,
+  depthwiseSums,
+  depthwiseWeightGradPlan,
+  depthwiseWeightSums,
+} from './conv-depthwise.ts';
 import { forwardPlan, inputGradPlan, weightGradPlan } from './conv-plan.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
 
@@ -41,9 +47,13 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
         if (incomplete && !weightsFinite(context, w!)) {
           wasm.fill32(to, sizeOf(gx!.shape), 0);
           wasm.convInputGradDirect(scratch.ints(problemTable(p)), from, weights, to);
-        } else if (isDepthwise(p)) convInputGradDepthwise(context, scratch, p, from, weights, to);
-        else {
-          const key = `convInputGrad ${keyOf(p)}`;
+          return;
+        }
+        const key = `convInputGrad ${keyOf(p)}`;
+        if (isDepthwise(p)) {
+          const plan = cache.plan(key, () => depthwiseInputGradPlan(heap, p));
+          depthwiseSums(context, scratch, plan, from, w!.buffer, key, to, 0);
+        } else {
           const plan = cache.plan(key, () => inputGradPlan(heap, p));
           patchProducts(context, scratch, plan, from, w!.buffer, key, to, 0);
         }
@@ -54,11 +64,16 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       const p = problem(x!.spec.shape, gy!.spec.shape, attrs.kernelSize, attrs);
       const [from, g] = [x!.buffer.ptr, gy!.buffer.ptr];
       return produce(context, gw!, (to, scratch) => {
-        if (isPadded(p) && !allFinite(context, gy!))
+        if (isPadded(p) && !allFinite(context, gy!)) {
           wasm.convWeightGradDirect(scratch.ints(problemTable(p)), from, g, to);
-        else if (isDepthwise(p)) convWeightGradDepthwise(context, scratch, p, from, g, to);
-        else {
-          const plan = cache.plan(`convWeightGrad ${keyOf(p)}`, () => weightGradPlan(heap, p));
+          return;
+        }
+        const key = `convWeightGrad ${keyOf(p)}`;
+        if (isDepthwise(p)) {
+          const plan = cache.plan(key, () => depthwiseWeightGradPlan(heap, p));
+          depthwiseWeightSums(context, scratch, plan, from, g, to);
+        } else {
+          const plan = cache.plan(key, () => weightGradPlan(heap, p));
           positionProducts(context, scratch, plan, from, g, to);
         }
       });
@@ -102,12 +117,15 @@ function forward(
   const [from, weights] = [x.buffer.ptr, w.buffer.ptr];
   const affine = after ? scratch.ints([after.scale, after.shift, after.activation]) : 0;
   const direct = isPadded(p) && !weightsFinite(context, w);
+  const key = `conv ${keyOf(p)}`;
   if (direct) {
     wasm.convDirect(scratch.ints(problemTable(p)), from, weights, to);
     if (affine) applyAffine(context, p.output, affine, to);
-  } else if (isDepthwise(p)) convDepthwise(context, scratch, p, from, weights, to, affine);
-  else {
-    const plan = cache.plan(`conv ${keyOf(p)}`, () => forwardPlan(heap, p));
+  } else if (isDepthwise(p)) {
+    const plan = cache.plan(key, () => depthwisePlan(heap, p));
+    depthwiseSums(context, scratch, plan, from, w.buffer, key, to, affine);
+  } else {
+    const plan = cache.plan(key, () => forwardPlan(heap, p));
     const packing = `conv ${attrs.groups} ${w.spec.shape}`;
     patchProducts(context, scratch, plan, from, w.buffer, packing, to, affine);
   }

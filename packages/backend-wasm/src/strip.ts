@@ -1,5 +1,6 @@
 import { type Activation, type Grid, product, type Triple } from '@graftjs/core/planning';
-import type { Scratch } from './memory.ts';
+import type { Heap, WasmBuffer } from './memory.ts';
+import { writeTable } from './tables.ts';
 
 /*
  * The tables of assembly/strip.ts: an activation is copied a strip of rows at a time, eight channels side by side, padding
@@ -19,8 +20,8 @@ export interface Strips {
   /** Positions (of the largest grid) per strip, per axis; always all on the last, and on the second if there are three. */
   readonly size: Triple;
   readonly count: number;
-  /** Of the `Source` in assembly/strip.ts. */
-  readonly table: number;
+  /** The `Source` of assembly/strip.ts. */
+  readonly table: WasmBuffer;
   readonly copyBytes: number;
   /** From where a position's window begins in the copy to a tap, in bytes. */
   tapOffset(tap: Triple): number;
@@ -53,7 +54,7 @@ export function reaching(grid: Grid): Grid {
  * Strips for positions of all grids, which share their source and step. A row of a copy holds the columns sorted by
  * their remainder modulo the step, so that neighbouring positions always read neighbouring pixels.
  */
-export function planStrips(scratch: Scratch, grids: readonly Grid[], lanes: Lanes): Strips {
+export function planStrips(heap: Heap, grids: readonly Grid[], lanes: Lanes): Strips {
   const { from, step } = grids[0]!;
   const taps = grids.flatMap((g) => g.taps);
   const axis = (a: 0 | 1 | 2) => {
@@ -90,7 +91,7 @@ export function planStrips(scratch: Scratch, grids: readonly Grid[], lanes: Lane
     size: [sizeZ, sizeY, x.positions],
     count: stripsZ * stripsY,
     copyBytes,
-    table: sourceTable(scratch, from, lanes, places, [
+    table: sourceTable(heap, from, lanes, places, [
       ...[sizeZ, sizeY, stripsZ, stripsY],
       ...[step[0], step[1], z.low, y.low],
       ...[rowsZ, rowsY, rowBytes, copyBytes],
@@ -99,25 +100,25 @@ export function planStrips(scratch: Scratch, grids: readonly Grid[], lanes: Lane
   };
 }
 
-/** Pointer to a `Source` without padding: up to n neighbouring pixels, one after the other. */
-export function plainSource(scratch: Scratch, from: Activation, n: number): number {
+/** A `Source` without padding: up to n neighbouring pixels, one after the other. */
+export function plainSource(heap: Heap, from: Activation, n: number): WasmBuffer {
   const places = Array.from({ length: 4 * Math.ceil(n / 4) }, (_, i) => i * PIXEL);
   const lanes = { count: from.channels, sources: 1, share: 1 };
-  return sourceTable(scratch, from, lanes, places, new Array<number>(12).fill(0));
+  return sourceTable(heap, from, lanes, places, new Array<number>(12).fill(0));
 }
 
 function sourceTable(
-  scratch: Scratch,
+  heap: Heap,
   { extent, batchStep, channelStep, step }: Activation,
   { sources, share, count }: Lanes,
   places: readonly number[],
   strips: readonly number[],
-): number {
-  return scratch.ints([
+): WasmBuffer {
+  return writeTable(heap, [
     ...[...extent, batchStep, channelStep, ...step],
     ...[sources, share, count],
     ...strips,
-    scratch.ints(places),
+    places,
   ]);
 }
 
