@@ -1,4 +1,5 @@
 import { Affine, affineOf } from './affine';
+import { multiplyPaired } from './gemm-paired';
 import { madd } from './madd';
 
 /*
@@ -19,7 +20,14 @@ export const ADD = 2;
 /** Where a tile goes: eight columns are neighbours; four rows are; or neither, so by way of `edge`. */
 const DIRECT = 0;
 const ACROSS = 1;
-const EDGE = 2;
+export const EDGE = 2;
+
+let paired = false;
+
+/** From now on products are taken the way that suits a V8 that revectorizes. */
+export function setPaired(): void {
+  paired = true;
+}
 
 @inline
 function int(table: usize, i: i32): i32 {
@@ -64,21 +72,21 @@ export function multiplySegments(
   after: Affine,
   channel: i32,
 ): void {
+  if (paired) {
+    multiplyPaired(a, m, b, n, k, segments, c, rows, columns, start, edge, after, channel);
+    return;
+  }
   const aSegment = <usize>k << 4;
   const bSegment = <usize>k << 5;
   const bPanel = bSegment * segments;
   for (let j = 0; j < n; j += COLUMNS, b += bPanel, columns += COLUMNS * 4) {
     const width = min(COLUMNS, n - j);
-    const direct = width == COLUMNS && int(columns, COLUMNS - 1) - int(columns, 0) == COLUMNS - 1;
+    const direct = width == COLUMNS && areNeighbours(columns);
     let pa = a;
     for (let i = 0; i < m; i += ROWS) {
       const height = min(ROWS, m - i);
       const row = rows + (<usize>i << 2);
-      let place = EDGE;
-      if (height == ROWS) {
-        if (direct) place = DIRECT;
-        else if (width == COLUMNS && start == ZERO && int(row, 3) - int(row, 0) == 3) place = ACROSS;
-      }
+      const place = placeOf(row, height, width, direct, start);
       if (place == EDGE && start != ZERO) moveTile(c, row, height, columns, width, edge, true);
       for (let s = 0, pb = b; s < segments; s++, pa += aSegment, pb += bSegment) {
         if (width <= 4) halfTile(pa, pb, k, edge, start, after, channel + i);
@@ -89,8 +97,20 @@ export function multiplySegments(
   }
 }
 
+@inline
+export function areNeighbours(columns: usize): bool {
+  return int(columns, COLUMNS - 1) - int(columns, 0) == COLUMNS - 1;
+}
+
+@inline
+export function placeOf(row: usize, height: i32, width: i32, direct: bool, start: i32): i32 {
+  if (height < ROWS) return EDGE;
+  if (direct) return DIRECT;
+  return width == COLUMNS && start == ZERO && int(row, 3) - int(row, 0) == 3 ? ACROSS : EDGE;
+}
+
 /** Copies a tile's existing outputs to `edge`, or back. */
-function moveTile(
+export function moveTile(
   c: usize,
   rows: usize,
   height: i32,
@@ -169,6 +189,28 @@ function tile(
     c30 = madd(c30, a3, b0);
     c31 = madd(c31, a3, b1);
   }
+  settle(c00, c01, c10, c11, c20, c21, c30, c31, to, rows, columns, place, start, after, channel);
+}
+
+/** What is left to do with the sums of a tile, in registers: what follows, and storing them. */
+@inline
+export function settle(
+  c00: v128,
+  c01: v128,
+  c10: v128,
+  c11: v128,
+  c20: v128,
+  c21: v128,
+  c30: v128,
+  c31: v128,
+  to: usize,
+  rows: usize,
+  columns: usize,
+  place: i32,
+  start: i32,
+  after: Affine,
+  channel: i32,
+): void {
   if (changetype<usize>(after)) {
     c00 = affineOf(after, channel, c00);
     c01 = affineOf(after, channel, c01);
@@ -231,10 +273,10 @@ function halfTile(
   }
   for (const end = a + (<usize>k << 4); a != end; a += 16, b += 32) {
     const b0 = v128.load(b);
-    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a), b0));
-    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a, 4), b0));
-    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a, 8), b0));
-    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a, 12), b0));
+    c0 = madd(c0, v128.load32_splat(a), b0);
+    c1 = madd(c1, v128.load32_splat(a, 4), b0);
+    c2 = madd(c2, v128.load32_splat(a, 8), b0);
+    c3 = madd(c3, v128.load32_splat(a, 12), b0);
   }
   if (start == ADD) {
     c0 = f32x4.add(v128.load(edge), c0);

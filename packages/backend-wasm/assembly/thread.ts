@@ -12,3 +12,9 @@ export function setThread(i: i32): void {
 export function own(base: usize, bytes: i32): usize {
   return base + <usize>index * <usize>bytes;
 }
+
+/** 256 bytes for this thread's tiles: in the first page, between the kernels' constants and the threads' words. */
+@inline
+export function tileRoom(): usize {
+  return 16384 + (<usize>index << 8);
+}

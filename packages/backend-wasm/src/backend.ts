@@ -92,7 +92,10 @@ export async function createBackend(
   if (reason !== null) return plain(`'wasm' runs without revectorizing: ${reason}`);
   const reference = await createPlain({ ...options, threads: 1 }, load, {});
   turnRevectorizer(true);
-  const backend = await createPlain(options, async (build) => tagged(await load(build)), tuning);
+  const backend = await createPlain(options, async (build) => tagged(await load(build)), {
+    ...tuning,
+    paired: true,
+  });
   const same = sameBits(reference, backend);
   await reference.dispose();
   if (same) return backend;
@@ -119,6 +122,7 @@ async function createPlain(
   const kernelBytes = await load(relaxed ? 'kernels-relaxed' : 'kernels');
   const { module, memory, wasm } = await instantiate(kernelBytes, pages, wanted > 1);
   const guarded = tuning.guard ? new GuardedHeap(memory, pages * PAGE) : null;
+  if (tuning.paired) wasm.setPaired();
   const heap = guarded ?? new Heap(memory, pages * PAGE);
   let threads: Threads | null = null;
   try {

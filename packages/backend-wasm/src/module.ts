@@ -51,6 +51,7 @@ export type KernelName =
   | 'sgd'
   | 'adam'
   | 'setThread'
+  | 'setPaired'
   | 'depthwise'
   | 'depthwiseWeightGrad'
   | 'convDirect'
