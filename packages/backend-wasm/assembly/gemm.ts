@@ -1,4 +1,5 @@
 import { Affine, affineOf } from './affine';
+import { PAIRED } from './build';
 import { multiplyPaired } from './gemm-paired';
 import { madd } from './madd';
 
@@ -21,13 +22,6 @@ export const ADD = 2;
 const DIRECT = 0;
 const ACROSS = 1;
 export const EDGE = 2;
-
-let paired = false;
-
-/** From now on products are taken the way that suits a V8 that revectorizes. */
-export function setPaired(): void {
-  paired = true;
-}
 
 @inline
 function int(table: usize, i: i32): i32 {
@@ -72,7 +66,7 @@ export function multiplySegments(
   after: Affine,
   channel: i32,
 ): void {
-  if (paired) {
+  if (PAIRED) {
     multiplyPaired(a, m, b, n, k, segments, c, rows, columns, start, edge, after, channel);
     return;
   }

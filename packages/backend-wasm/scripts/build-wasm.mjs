@@ -1,6 +1,7 @@
 /**
  * Compiles `assembly/` with AssemblyScript and writes the module to `src/kernels.wasm` and, deflated and as
- * base64, to `src/kernels.generated.ts`; and a second time with relaxed SIMD. Runs after every install and as part of the
+ * base64, to `src/kernels.generated.ts`; and
+ * two more builds for particular hosts. Runs after every install and as part of the
  * build; the same sources always give the same bytes. `--text` prints the module's
  * text form, for reading what the compiler made of a loop.
  */
@@ -9,14 +10,16 @@ import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const relaxed = ['--enable', 'relaxed-simd'];
+const root = new URL('..', import.meta.url);
 
-await build('kernels', []);
+await build('kernels', {});
 // Fused multiply-add where the processor has it: see assembly/madd.ts.
-await build('kernels-relaxed', relaxed);
+await build('kernels-relaxed', { features: ['--enable', 'relaxed-simd'] });
+// For a V8 that revectorizes: see assembly/gemm-paired.ts.
+await build('kernels-paired', { paired: true });
 
-async function build(name, features) {
+async function build(name, { features = [], paired = false }) {
+  const constants = `export const PAIRED: bool = ${paired};`;
   const files = new Map();
   const { error, stderr } = await asc.main(
     [
@@ -28,19 +31,19 @@ async function build(name, features) {
     ],
     {
       readFile: (file, base) =>
-        readFile(new URL(file, new URL(`${base}/`, new URL('..', import.meta.url))), 'utf8').catch(
-          () => null,
-        ),
+        file === 'assembly/build.ts'
+          ? constants
+          : readFile(new URL(file, new URL(`${base}/`, root)), 'utf8').catch(() => null),
       writeFile: (file, data) => void files.set(file, data),
       listFiles: () => [],
     },
   );
   if (error) {
     console.error(stderr.toString());
-    console.error(`${root}assembly: ${error.message}`);
+    console.error(`${fileURLToPath(root)}assembly: ${error.message}`);
     process.exit(1);
   }
-  if (process.argv.includes('--text') && !features.length) console.log(files.get('kernels.wat'));
+  if (process.argv.includes('--text') && name === 'kernels') console.log(files.get('kernels.wat'));
   const wasm = files.get('kernels.wasm');
   const script = `// Written by scripts/build-wasm.mjs from assembly/: ${wasm.length} bytes of WebAssembly, deflated.
 export const KERNELS: string =

@@ -75,8 +75,11 @@ function createFused(context: Context): Partial<FusedKernels<WasmBuffer>> {
   };
 }
 
-/** Gives the bytes of the compiled kernels, in one of their two builds. */
-export type LoadKernels = (build: 'kernels' | 'kernels-relaxed') => Promise<Uint8Array>;
+/** `kernels`, or one of those that suit some hosts better: with relaxed SIMD, or for a V8 that revectorizes. */
+export type KernelBuild = 'kernels' | 'kernels-relaxed' | 'kernels-paired';
+
+/** Gives the bytes of the compiled kernels. */
+export type LoadKernels = (build: KernelBuild) => Promise<Uint8Array>;
 
 /** The backend, over kernels from wherever the entry takes them. */
 export async function createBackend(
@@ -86,16 +89,13 @@ export async function createBackend(
 ): Promise<WasmBackend> {
   if (!options.revectorize) return createPlain(options, load, tuning);
   // Only Node can do it: a page need not download it.
-  const { sameBits, tagged, turnRevectorizer, whyNotRevectorized } = await import('./revectorize.ts');
+  const { sameBits, turnRevectorizer, whyNotRevectorized } = await import('./revectorize.ts');
   const reason = whyNotRevectorized();
   const plain = (note: string): Promise<WasmBackend> => createPlain(options, load, tuning, [note]);
   if (reason !== null) return plain(`'wasm' runs without revectorizing: ${reason}`);
   const reference = await createPlain({ ...options, threads: 1 }, load, {});
   turnRevectorizer(true);
-  const backend = await createPlain(options, async (build) => tagged(await load(build)), {
-    ...tuning,
-    paired: true,
-  });
+  const backend = await createPlain(options, load, tuning, [], 'kernels-paired');
   const same = sameBits(reference, backend);
   await reference.dispose();
   if (same) return backend;
@@ -111,18 +111,19 @@ async function createPlain(
   load: LoadKernels,
   tuning: Tests,
   notes: string[] = [],
+  build: KernelBuild = 'kernels',
 ): Promise<WasmBackend> {
   const wanted = wantedThreads(options.threads, notes);
   const pages = Math.max(2, Math.min(MOST_PAGES, Math.floor((options.maxBytes ?? Infinity) / PAGE)));
-  const relaxed = options.relaxedSimd === true && canRelax(await load('kernels-relaxed'));
-  if (options.relaxedSimd && !relaxed)
-    notes.push(
-      "'wasm' runs without relaxed SIMD, which this host does not have: Node 22 and new browsers do",
-    );
-  const kernelBytes = await load(relaxed ? 'kernels-relaxed' : 'kernels');
-  const { module, memory, wasm } = await instantiate(kernelBytes, pages, wanted > 1);
+  if (options.relaxedSimd && build === 'kernels') {
+    if (canRelax(await load('kernels-relaxed'))) build = 'kernels-relaxed';
+    else
+      notes.push(
+        "'wasm' runs without relaxed SIMD, which this host does not have: Node 22 and new browsers do",
+      );
+  }
+  const { module, memory, wasm } = await instantiate(await load(build), pages, wanted > 1);
   const guarded = tuning.guard ? new GuardedHeap(memory, pages * PAGE) : null;
-  if (tuning.paired) wasm.setPaired();
   const heap = guarded ?? new Heap(memory, pages * PAGE);
   let threads: Threads | null = null;
   try {

@@ -7,6 +7,7 @@ export type { WasmBackend, WasmBackendOptions } from './backend.ts';
 const FILES = {
   kernels: new URL('./kernels.wasm', import.meta.url),
   'kernels-relaxed': new URL('./kernels-relaxed.wasm', import.meta.url),
+  'kernels-paired': new URL('./kernels-paired.wasm', import.meta.url),
 } as const;
 
 /**

@@ -10,7 +10,12 @@ export type { WasmBackend, WasmBackendOptions } from './backend.ts';
  */
 export function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
   return createBackend(options, async (build) => {
-    const kernels = build === 'kernels' ? KERNELS : (await import('./kernels-relaxed.generated.ts')).KERNELS;
+    const kernels =
+      build === 'kernels'
+        ? KERNELS
+        : build === 'kernels-relaxed'
+          ? (await import('./kernels-relaxed.generated.ts')).KERNELS
+          : (await import('./kernels-paired.generated.ts')).KERNELS;
     return inflate(Uint8Array.from(atob(kernels), (c) => c.charCodeAt(0)));
   });
 }

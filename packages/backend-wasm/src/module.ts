@@ -51,7 +51,6 @@ export type KernelName =
   | 'sgd'
   | 'adam'
   | 'setThread'
-  | 'setPaired'
   | 'depthwise'
   | 'depthwiseWeightGrad'
   | 'convDirect'

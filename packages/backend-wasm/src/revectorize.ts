@@ -36,13 +36,6 @@ export function turnRevectorizer(on: boolean): void {
   v8.setFlagsFromString(`--${on ? '' : 'no-'}experimental-wasm-revectorize`);
 }
 
-/** The kernels as another file: V8 would hand out what it compiled from the same bytes before. */
-export function tagged(kernels: Uint8Array): Uint8Array {
-  const name = Array.from('revectorized', (c) => c.charCodeAt(0));
-  // A custom section (id 0) with a name and nothing in it.
-  return Uint8Array.of(...kernels, 0, name.length + 1, name.length, ...name);
-}
-
 interface Probe {
   readonly inputs: readonly Shape[];
   readonly outputs: readonly Shape[];

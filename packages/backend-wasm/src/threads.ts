@@ -3,16 +3,15 @@ import type { Task } from './context.ts';
 import { processors, startThread, type Thread, type WasmMemory, type WasmModule } from './host.ts';
 import { FIELD, WORDS, WORDS_AT, WORKER } from './worker.ts';
 
+/** Settings that only tests change. */
 export interface Tuning {
-  /** Products are taken the way that suits a V8 that revectorizes. */
-  readonly paired: boolean;
   /** Nanoseconds of work that are worth another thread: waking it takes 5 to 50 µs, finding it spinning 1. */
   readonly worth: number;
   /** Milliseconds to wait for a thread that holds a piece before giving it up for dead. */
   readonly patience: number;
 }
 
-const TUNING: Tuning = { paired: false, worth: 15_000, patience: 30_000 };
+const TUNING: Tuning = { worth: 15_000, patience: 30_000 };
 /** Pieces per thread, so that a thread which came late or was held up leaves its share to the others. */
 const PIECES = 8;
 /** Looks at a word before going to sleep over it: some 50 µs, longer than TypeScript takes from one task to the next. */
@@ -62,7 +61,7 @@ export class Threads {
             reject(new GraftError(`thread ${i + 2} did not start: ${reason}`));
           };
           const thread = startThread(WORKER, ready, gone);
-          thread.post({ module, memory, index: i + 1, paired: threads.#tuning.paired, spins, kernels });
+          thread.post({ module, memory, index: i + 1, spins, kernels });
         }),
     );
     try {

@@ -34,10 +34,9 @@ export const WORDS_AT: number = 65536 - 4 * WORDS;
  * anyone is inside: so no worker reads a task while the next one is being written.
  */
 export const WORKER: string = `
-receive(({ module, memory, index, paired, spins, kernels }) => {
+receive(({ module, memory, index, spins, kernels }) => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   exports.setThread(index);
-  if (paired) exports.setPaired();
   const list = kernels.map((name) => exports[name]);
   const w = new Int32Array(memory.buffer, ${WORDS_AT}, ${WORDS});
   let task = Atomics.load(w, ${FIELD.task});
