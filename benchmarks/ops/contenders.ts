@@ -1,5 +1,5 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
-import { createWasmBackend } from '@graftjs/backend-wasm';
+import { createWasmBackend, type WasmBackendOptions } from '@graftjs/backend-wasm';
 import type { Backend } from '@graftjs/core';
 import type { Contender } from './contender.ts';
 import { graftContender } from './graft.ts';
@@ -18,7 +18,22 @@ const BACKENDS: Record<string, (threads: number) => Promise<Contender[]>> = {
     ...bothLayouts('wasm', await createWasmBackend({ threads: 1 }), false),
     ...(threads > 1 ? bothLayouts(`wasm ×${threads}`, await createWasmBackend({ threads }), true) : []),
   ],
+  // From Node 24 on. V8's flag holds for the whole process, so the peers are compiled with it, too.
+  'wasm-revectorized': (threads) => variant('revectorized', { revectorize: true }, threads),
+  'wasm-relaxed': (threads) => variant('relaxed', { relaxedSimd: true }, threads),
 };
+
+/** A setting of wasm on one thread and, if asked for, on more. @throws Error where the host does not have it */
+async function variant(name: string, options: WasmBackendOptions, threads: number): Promise<Contender[]> {
+  const contenders: Contender[] = [];
+  for (const count of new Set([1, threads])) {
+    const backend = await createWasmBackend({ ...options, threads: count });
+    if (backend.notes.length) throw new Error(backend.notes.join('; '));
+    const title = `wasm ${name}${count > 1 ? ` ×${count}` : ''}`;
+    contenders.push(...bothLayouts(title, backend, count > 1));
+  }
+  return contenders;
+}
 
 const bothLayouts = (name: string, backend: Backend, parallel: boolean): Contender[] =>
   (['channels-first', 'channels-last'] as const).map((layout) =>
