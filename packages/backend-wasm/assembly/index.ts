@@ -1,15 +1,26 @@
 export { affinePlanes, affineRows } from './affine';
 export * from './conv';
-export * from './convert';
+export {
+  allFinite,
+  cast_bool_float,
+  cast_bool_int,
+  cast_float_bool,
+  cast_float_int,
+  cast_int_bool,
+  cast_int_float,
+  fill32,
+  fillBytes,
+  fillWords,
+  select32,
+  select8,
+} from './convert';
 export { softmaxCrossEntropy, softmaxCrossEntropyGrad } from './cross-entropy';
 export { depthwise, depthwiseWeightGrad } from './depthwise';
 export * from './direct';
 export * from './elementwise';
-export * from './gemm';
 export * from './matmul';
 export * from './movement';
 export { batchNormFirst, batchNormGradFirst, batchNormGradLast, batchNormLast } from './norm';
-export * from './pack';
 export { avgPool, maxPool } from './pool';
 export { avgPoolGrad, maxPoolGrad } from './pool-grad';
 export * from './reduce';

@@ -5,7 +5,7 @@ import { convKernels, fusedConvKernels } from './conv.ts';
 import { convert } from './convert.ts';
 import { crossEntropyKernels } from './cross-entropy.ts';
 import { elementwiseKernels } from './elementwise.ts';
-import { GuardedHeap } from './guard.ts';
+import type { GuardedHeap } from './guard.ts';
 import { processors, whyNoThreads } from './host.ts';
 import { matmulKernels } from './matmul.ts';
 import { BYTES, Heap, type WasmBuffer } from './memory.ts';
@@ -15,7 +15,7 @@ import { normKernels } from './norm.ts';
 import { poolKernels } from './pool.ts';
 import { reduceKernels } from './reduce.ts';
 import { stepKernels } from './steps.ts';
-import { Threads, type Tuning } from './threads.ts';
+import type { Threads, Tuning } from './threads.ts';
 
 export interface WasmBackendOptions {
   /** Most bytes that the memory may grow to. Default, and most that there can be, 4 GiB. */
@@ -61,8 +61,8 @@ function createKernels(context: Context): Kernels<WasmBuffer> {
 
 /** Settings that only tests change. */
 export interface Tests extends Partial<Tuning> {
-  /** Writes outside of blocks are noticed: `run` throws a StateError. */
-  readonly guard?: boolean;
+  /** A heap that notices writes outside of blocks: `run` throws a StateError. */
+  readonly guard?: typeof GuardedHeap;
 }
 
 /** Kernels for whole composites. */
@@ -123,11 +123,15 @@ async function createPlain(
       );
   }
   const { module, memory, wasm } = await instantiate(await load(build), pages, wanted > 1);
-  const guarded = tuning.guard ? new GuardedHeap(memory, pages * PAGE) : null;
+  const guarded = tuning.guard ? new tuning.guard(memory, pages * PAGE) : null;
   const heap = guarded ?? new Heap(memory, pages * PAGE);
   let threads: Threads | null = null;
   try {
-    if (wanted > 1) threads = await Threads.start(module, memory, kernelNames(wasm), wanted - 1, tuning);
+    if (wanted > 1) {
+      // A page that is not cross-origin isolated need not download it.
+      const { Threads } = await import('./threads.ts');
+      threads = await Threads.start(module, memory, kernelNames(wasm), wanted - 1, tuning);
+    }
   } catch (error) {
     notes.push(`'wasm' runs on one thread instead of ${wanted}: ${(error as Error).message}`);
   }

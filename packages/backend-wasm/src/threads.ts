@@ -1,6 +1,7 @@
 import { GraftError } from '@graftjs/core';
 import type { Task } from './context.ts';
-import { processors, startThread, type Thread, type WasmMemory, type WasmModule } from './host.ts';
+import { startThread, type Thread } from './host-threads.ts';
+import { processors, type WasmMemory, type WasmModule } from './host.ts';
 import { FIELD, WORDS, WORDS_AT, WORKER } from './worker.ts';
 
 /** Settings that only tests change. */

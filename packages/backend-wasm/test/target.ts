@@ -1,15 +1,16 @@
 import type { Target } from '@graftjs/conformance';
-import { createBackend } from '../src/backend.ts';
+import { createBackend, type Tests } from '../src/backend.ts';
+import { GuardedHeap } from '../src/guard.ts';
 import { readFile } from '../src/host.ts';
 import { createWasmBackend, type WasmBackend } from '../src/index.ts';
 
 /** Shares out every task that has two parts, however small. */
 const eager =
-  (threads: number, guard = false) =>
+  (threads: number, tests: Tests = {}) =>
   (): Promise<WasmBackend> =>
     createBackend({ threads }, () => readFile(new URL('../src/kernels.wasm', import.meta.url)), {
       worth: 1e-9,
-      guard,
+      ...tests,
     });
 
 export const target: Target = {
@@ -22,6 +23,6 @@ export const target: Target = {
     'on 2 threads': eager(2),
     'on 3 threads': eager(3),
     'on 7 threads': eager(7),
-    'on 2 threads, with guard bytes around every block': eager(2, true),
+    'on 2 threads, with guard bytes around every block': eager(2, { guard: GuardedHeap }),
   },
 };

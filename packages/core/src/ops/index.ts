@@ -1,6 +1,6 @@
 import type { OpDefinition } from '../op.ts';
 import type { OpName } from '../primitives.ts';
-import { ops } from './bound.ts';
+import { ops, type BoundOps } from './bound.ts';
 import * as convolution from './conv.ts';
 import * as create from './create.ts';
 import * as elementwise from './elementwise.ts';
@@ -9,7 +9,40 @@ import * as movement from './movement.ts';
 import * as pooling from './pool.ts';
 import * as reduction from './reduce.ts';
 
-Object.assign(ops, create, elementwise, movement, reduction, linear, convolution, pooling);
+const bound: BoundOps = {
+  add: elementwise.add,
+  arange: create.arange,
+  argmax: reduction.argmax,
+  broadcastTo: movement.broadcastTo,
+  cast: elementwise.cast,
+  concat: movement.concat,
+  div: elementwise.div,
+  equal: elementwise.equal,
+  exp: elementwise.exp,
+  expandDims: movement.expandDims,
+  greater: elementwise.greater,
+  index: movement.index,
+  log: elementwise.log,
+  matmul: linear.matmul,
+  max: reduction.max,
+  mean: reduction.mean,
+  mul: elementwise.mul,
+  neg: elementwise.neg,
+  oneHot: movement.oneHot,
+  pad: movement.pad,
+  pow: elementwise.pow,
+  relu: elementwise.relu,
+  reshape: movement.reshape,
+  select: elementwise.select,
+  slice: movement.slice,
+  sliceOp: movement.sliceOp,
+  sqrt: elementwise.sqrt,
+  sub: elementwise.sub,
+  sum: reduction.sum,
+  sumTo: reduction.sumTo,
+  transpose: movement.transpose,
+};
+Object.assign(ops, bound);
 
 /** Every primitive's definition. Total on purpose, like `Kernels`: conformance walks it. */
 export const primitives: { readonly [N in OpName]: OpDefinition<N> } = {
