@@ -65,8 +65,15 @@ function selectLine(size: i32, c: usize, c0: i32, a: usize, a0: i32, b: usize, b
   }
 }
 
-@inline
-function select(
+function selectWords(c: usize, c0: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  selectLine(4, c, c0, a, a0, b, b0, y, n, limit);
+}
+function selectBytes(c: usize, c0: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  selectLine(1, c, c0, a, a0, b, b0, y, n, limit);
+}
+
+/** Elements of `size` bytes, 4 or 1. */
+export function select(
   size: i32,
   c: usize,
   c1: i32,
@@ -101,7 +108,9 @@ function select(
       const n = <i32>min(<usize>(columns - column), (limit - y) / size);
       const s = q + <usize>(column * a0) * size;
       const t = r + <usize>(column * b0) * size;
-      selectLine(size, p + column * c0, c0, s, a0, t, b0, y, n, limit);
+      const u = p + column * c0;
+      if (size == 4) selectWords(u, c0, s, a0, t, b0, y, n, limit);
+      else selectBytes(u, c0, s, a0, t, b0, y, n, limit);
       p += c1;
       q += <usize>a1 * size;
       r += <usize>b1 * size;
@@ -109,13 +118,6 @@ function select(
     }
     row = 0;
   }
-}
-
-export function select32(c: usize, c1: i32, c0: i32, a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  select(4, c, c1, c0, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
-}
-export function select8(c: usize, c1: i32, c0: i32, a: usize, a1: i32, a0: i32, b: usize, b1: i32, b0: i32, y: usize, rows: i32, columns: i32, outer: i32, table: usize, begin: i32, end: i32): void {
-  select(1, c, c1, c0, a, a1, a0, b, b1, b0, y, rows, columns, outer, table, begin, end);
 }
 
 export function cast_float_int(x: usize, y: usize, begin: i32, end: i32): void {
@@ -163,11 +165,6 @@ export function fillWords(y: usize, bits: i32, begin: i32, end: i32): void {
 
 export function fillBytes(y: usize, value: i32, begin: i32, end: i32): void {
   memory.fill(y + begin, <u8>value, <usize>(end - begin));
-}
-
-/** n elements of four bytes, on this thread. */
-export function fill32(y: usize, n: i32, bits: i32): void {
-  fillWords(y, bits, 0, n);
 }
 
 /** 1 where all are finite: 0 · x is 0 for finite x, and NaN for the others. */

@@ -1,3 +1,4 @@
+import { storeUpTo } from './convert';
 import { exp, log } from './math';
 import { storeTransposed } from './pack';
 import { own } from './thread';
@@ -151,10 +152,7 @@ export function softmaxCrossEntropy(
     scatter(values, classes, step, lanes, logp);
     const loss = f32x4.sub(f32x4.splat(0), sumOf(MASKED, values, targets, classes, partials));
     const to = element(losses, 4 * part);
-    store<f32>(to, f32x4.extract_lane(loss, 0));
-    if (lanes > 1) store<f32>(to, f32x4.extract_lane(loss, 1), 4);
-    if (lanes > 2) store<f32>(to, f32x4.extract_lane(loss, 2), 8);
-    if (lanes > 3) store<f32>(to, f32x4.extract_lane(loss, 3), 12);
+    storeUpTo(to, loss, element(to, lanes));
   }
 }
 

@@ -155,6 +155,13 @@ const INT_EQUAL = 16;
 const INT_NOT_EQUAL = 17;
 const INT_LESS = 18;
 const INT_LESS_EQUAL = 19;
+/* Of truth values, one byte each, 0 or 1. */
+const AND = 20;
+const OR = 21;
+const BOOL_EQUAL = 22;
+const BOOL_NOT_EQUAL = 23;
+const BOOL_LESS = 24;
+const BOOL_LESS_EQUAL = 25;
 
 @inline
 function binaryOf(kind: i32, a: v128, b: v128): v128 {
@@ -284,6 +291,26 @@ function lineIntLessEqual(a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32
   line(INT_LESS_EQUAL, a, a0, b, b0, y, n, limit);
 }
 
+@inline
+function boolsOf(kind: i32, a: v128, b: v128): v128 {
+  if (kind == AND) return v128.and(a, b);
+  if (kind == OR) return v128.or(a, b);
+  if (kind == BOOL_NOT_EQUAL) return v128.xor(a, b);
+  const one = i8x16.splat(1);
+  if (kind == BOOL_EQUAL) return v128.xor(v128.xor(a, b), one);
+  if (kind == BOOL_LESS) return v128.andnot(b, a);
+  return v128.or(v128.xor(a, one), b);
+}
+
+/** One loop for all kinds: truth values are few bytes. */
+function lineBools(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
+  for (const stop = y + n; y < stop; y += 16, a += 16 * a0, b += 16 * b0) {
+    const u = a0 ? v128.load(a) : v128.load8_splat(a);
+    const v = b0 ? v128.load(b) : v128.load8_splat(b);
+    storeUpTo(y, boolsOf(kind, u, v), limit);
+  }
+}
+
 /** The choice is made once per row. */
 function anyLine(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i32, limit: usize): void {
   switch (kind) {
@@ -327,6 +354,8 @@ function anyLine(kind: i32, a: usize, a0: i32, b: usize, b0: i32, y: usize, n: i
       return lineIntLess(a, a0, b, b0, y, n, limit);
     case INT_LESS_EQUAL:
       return lineIntLessEqual(a, a0, b, b0, y, n, limit);
+    default:
+      return lineBools(kind, a, a0, b, b0, y, n, limit);
   }
 }
 
@@ -352,6 +381,7 @@ export function binary(
   end: i32,
 ): void {
   const size: usize = kind < EQUAL ? 4 : 1;
+  const shift = kind < AND ? 2 : 0;
   const pieces = (columns + PIECE - 1) / PIECE;
   const limit = y + <usize>firstOf(end, columns, pieces) * size;
   y += <usize>firstOf(begin, columns, pieces) * size;
@@ -361,77 +391,16 @@ export function binary(
   row %= rows;
   while (y < limit) {
     seek(table, outer, 2, plane++);
-    let p = element(a, plane0 + row * a1);
-    let q = element(b, plane1 + row * b1);
+    let p = a + (<usize>(plane0 + row * a1) << shift);
+    let q = b + (<usize>(plane1 + row * b1) << shift);
     for (; row < rows && y < limit; row++, column = 0) {
       const n = <i32>min(<usize>(columns - column), (limit - y) / size);
-      anyLine(kind, element(p, column * a0), a0, element(q, column * b0), b0, y, n, limit);
-      p = element(p, a1);
-      q = element(q, b1);
+      const s = p + (<usize>(column * a0) << shift);
+      const t = q + (<usize>(column * b0) << shift);
+      anyLine(kind, s, a0, t, b0, y, n, limit);
+      p += <usize>a1 << shift;
+      q += <usize>b1 << shift;
       y += <usize>n * size;
-    }
-    row = 0;
-  }
-}
-
-const AND = 0;
-const OR = 1;
-const BOOL_EQUAL = 2;
-const BOOL_NOT_EQUAL = 3;
-const BOOL_LESS = 4;
-const BOOL_LESS_EQUAL = 5;
-
-@inline
-function boolsOf(kind: i32, a: v128, b: v128): v128 {
-  if (kind == AND) return v128.and(a, b);
-  if (kind == OR) return v128.or(a, b);
-  if (kind == BOOL_NOT_EQUAL) return v128.xor(a, b);
-  const one = i8x16.splat(1);
-  if (kind == BOOL_EQUAL) return v128.xor(v128.xor(a, b), one);
-  if (kind == BOOL_LESS) return v128.andnot(b, a);
-  return v128.or(v128.xor(a, one), b);
-}
-
-/** The same for one-byte truth values, 0 or 1; `kind` as in the constants above. */
-export function bools(
-  kind: i32,
-  a: usize,
-  a1: i32,
-  a0: i32,
-  b: usize,
-  b1: i32,
-  b0: i32,
-  y: usize,
-  rows: i32,
-  columns: i32,
-  outer: i32,
-  table: usize,
-  begin: i32,
-  end: i32,
-): void {
-  const pieces = (columns + PIECE - 1) / PIECE;
-  const limit = y + firstOf(end, columns, pieces);
-  y += firstOf(begin, columns, pieces);
-  let column = (begin % pieces) * PIECE;
-  let row = begin / pieces;
-  let plane = row / rows;
-  row %= rows;
-  while (y < limit) {
-    seek(table, outer, 2, plane++);
-    let p = a + plane0 + row * a1;
-    let q = b + plane1 + row * b1;
-    for (; row < rows && y < limit; row++, column = 0) {
-      const stop = min(y + (columns - column), limit);
-      let s = p + column * a0;
-      let t = q + column * b0;
-      for (; y < stop; y += 16, s += 16 * a0, t += 16 * b0) {
-        const u = a0 ? v128.load(s) : v128.load8_splat(s);
-        const v = b0 ? v128.load(t) : v128.load8_splat(t);
-        storeUpTo(y, boolsOf(kind, u, v), limit);
-      }
-      y = stop;
-      p += a1;
-      q += b1;
     }
     row = 0;
   }

@@ -8,11 +8,9 @@ export {
   cast_float_int,
   cast_int_bool,
   cast_int_float,
-  fill32,
   fillBytes,
   fillWords,
-  select32,
-  select8,
+  select,
 } from './convert';
 export { softmaxCrossEntropy, softmaxCrossEntropyGrad } from './cross-entropy';
 export { depthwise, depthwiseWeightGrad } from './depthwise';
@@ -21,6 +19,7 @@ export * from './elementwise';
 export * from './matmul';
 export * from './movement';
 export { batchNormFirst, batchNormGradFirst, batchNormGradLast, batchNormLast } from './norm';
+export { packColumns } from './pack';
 export { avgPool, maxPool } from './pool';
 export { avgPoolGrad, maxPoolGrad } from './pool-grad';
 export * from './reduce';

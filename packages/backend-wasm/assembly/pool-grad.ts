@@ -245,8 +245,16 @@ function spreadLast(t: usize, g: usize, gx: usize, lanes: i32, z0: i32, z1: i32,
   }
 }
 
-/** Part by part: clears it, and lets row after row of windows add to it. `isMax` is a compile-time constant. */
-@inline
+function maxRow(last: i32, t: usize, x: usize, g: usize, gx: usize, lanes: i32, z0: i32, z1: i32, y0: i32, y1: i32): void {
+  if (last) giveLast(t, x, g, gx, lanes, z0, z1, y0, y1);
+  else giveFirst(t, x, g, gx, z0, z1, y0, y1);
+}
+function avgRow(last: i32, t: usize, g: usize, gx: usize, lanes: i32, z0: i32, z1: i32, y0: i32, y1: i32, counts: i32, columnCounts: usize): void {
+  if (last) spreadLast(t, g, gx, lanes, z0, z1, y0, y1, counts, columnCounts);
+  else spreadFirst(t, g, gx, z0, z1, y0, y1, counts, columnCounts);
+}
+
+/** Part by part: clears it, and lets row after row of windows add to it. */
 function gradient(isMax: bool, t: usize, x: usize, gy: usize, gx: usize, width: i32, begin: i32, end: i32): void {
   const isLast = int(t, LAST);
   const depth = int(t, OUT);
@@ -273,13 +281,10 @@ function gradient(isMax: bool, t: usize, x: usize, gy: usize, gx: usize, width: 
         const at = from + startOf(t, 0, oz) * int(t, FROM) + startOf(t, 1, oy) * int(t, FROM + 1);
         const g = element(gy, to + oz * int(t, TO) + oy * int(t, TO + 1));
         const s = element(gx, at);
-        if (isMax) {
-          if (isLast) giveLast(t, element(x, at), g, s, lanes, z0, z1, y0, y1);
-          else giveFirst(t, element(x, at), g, s, z0, z1, y0, y1);
-        } else {
+        if (isMax) maxRow(isLast, t, element(x, at), g, s, lanes, z0, z1, y0, y1);
+        else {
           const counts = int(t, COUNTS + oz) * int(rowCounts, oy);
-          if (isLast) spreadLast(t, g, s, lanes, z0, z1, y0, y1, counts, columnCounts);
-          else spreadFirst(t, g, s, z0, z1, y0, y1, counts, columnCounts);
+          avgRow(isLast, t, g, s, lanes, z0, z1, y0, y1, counts, columnCounts);
         }
       }
     }

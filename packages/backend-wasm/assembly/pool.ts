@@ -189,8 +189,18 @@ function rowLast(kind: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, coun
   }
 }
 
+/* The loops of each kind, as functions of their own: what is above is inlined, with `kind` a constant. */
+
+function maxRow(last: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32): void {
+  if (last) rowLast(MAX, t, x, y, oz, oy, 0, 0);
+  else rowFirst(MAX, t, x, y, oz, oy, 0, 0);
+}
+function avgRow(last: i32, t: usize, x: usize, y: usize, oz: i32, oy: i32, counts: i32, columnCounts: usize): void {
+  if (last) rowLast(AVERAGE, t, x, y, oz, oy, counts, columnCounts);
+  else rowFirst(AVERAGE, t, x, y, oz, oy, counts, columnCounts);
+}
+
 /** A part is a row of results, of one channel or in channels-last of all. */
-@inline
 function pool(kind: i32, t: usize, x: usize, y: usize, begin: i32, end: i32): void {
   const last = int(t, LAST);
   const height = int(t, OUT + 1);
@@ -209,8 +219,8 @@ function pool(kind: i32, t: usize, x: usize, y: usize, begin: i32, end: i32): vo
     const at = n * int(t, FROM + SAMPLE) + c * int(t, FROM + CHANNEL);
     const from = at + startOf(t, 0, oz) * int(t, FROM) + startOf(t, 1, oy) * int(t, FROM + 1);
     const to = n * int(t, TO + SAMPLE) + c * int(t, TO + CHANNEL) + oz * int(t, TO) + oy * int(t, TO + 1);
-    if (last) rowLast(kind, t, element(x, from), element(y, to), oz, oy, counts, columnCounts);
-    else rowFirst(kind, t, element(x, from), element(y, to), oz, oy, counts, columnCounts);
+    if (kind == MAX) maxRow(last, t, element(x, from), element(y, to), oz, oy);
+    else avgRow(last, t, element(x, from), element(y, to), oz, oy, counts, columnCounts);
   }
 }
 

@@ -332,41 +332,11 @@ function argmaxFour(x: usize, length: i32, step: usize): v128 {
   return where;
 }
 
-/** A part is up to 256 of the lanes of an output. */
-@inline
-function argmaxOf<T>(
-  x: usize,
-  outer: i32,
-  table: usize,
-  lanes: i32,
-  length: i32,
-  step: i32,
-  y: usize,
-  begin: i32,
-  end: i32,
-): void {
-  const across = (lanes + WIDTH - 1) / WIDTH;
-  const bytes = <usize>step * sizeof<T>();
-  for (let part = begin; part < end; part++) {
-    const k = part / across;
-    const first = (part % across) * WIDTH;
-    seek(table, outer, 1, k);
-    let s = x + <usize>(plane0 + first) * sizeof<T>();
-    let to = element(y, k * lanes + first);
-    const limit = element(to, min(WIDTH, lanes - first));
-    if (isFloat<T>() && lanes == 1 && length >= 4) store<i32>(to, argmaxRow(s, length));
-    else if (isFloat<T>() && lanes > 1) {
-      for (; to < limit; to += 16, s += 16) storeUpTo(to, argmaxFour(s, length, bytes), limit);
-    } else for (; to < limit; to += 4, s += sizeof<T>()) store<i32>(to, argmaxOne<T>(s, length, bytes));
-  }
-}
-
-@inline
-function argmaxOne<T>(s: usize, length: i32, step: usize): i32 {
+function argmaxOne<T>(s: usize, length: i32, step: i32): i32 {
   let best = load<T>(s);
   let where = 0;
   for (let i = 1; i < length && best == best; i++) {
-    s += step;
+    s += <usize>step * sizeof<T>();
     const v = load<T>(s);
     if (!beats<T>(v, best)) continue;
     best = v;
@@ -375,12 +345,26 @@ function argmaxOne<T>(s: usize, length: i32, step: usize): i32 {
   return where;
 }
 
-export function argmax_float(x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
-  argmaxOf<f32>(x, outer, table, lanes, length, step, y, begin, end);
-}
-export function argmax_int(x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
-  argmaxOf<i32>(x, outer, table, lanes, length, step, y, begin, end);
-}
-export function argmax_bool(x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
-  argmaxOf<u8>(x, outer, table, lanes, length, step, y, begin, end);
+/** `kind` is that of the maximum. A part is up to 256 of the lanes of an output. */
+export function argmax(kind: i32, x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
+  const shift = kind == BOOL_MAX ? 0 : 2;
+  const across = (lanes + WIDTH - 1) / WIDTH;
+  for (let part = begin; part < end; part++) {
+    const k = part / across;
+    const first = (part % across) * WIDTH;
+    seek(table, outer, 1, k);
+    let s = x + (<usize>(plane0 + first) << shift);
+    let to = element(y, k * lanes + first);
+    const limit = element(to, min(WIDTH, lanes - first));
+    if (kind == MAX && lanes == 1 && length >= 4) store<i32>(to, argmaxRow(s, length));
+    else if (kind == MAX && lanes > 1) {
+      for (; to < limit; to += 16, s += 16) storeUpTo(to, argmaxFour(s, length, <usize>step << 2), limit);
+    } else {
+      for (; to < limit; to += 4, s += <usize>1 << shift) {
+        if (kind == MAX) store<i32>(to, argmaxOne<f32>(s, length, step));
+        else if (kind == INT_MAX) store<i32>(to, argmaxOne<i32>(s, length, step));
+        else store<i32>(to, argmaxOne<u8>(s, length, step));
+      }
+    }
+  }
 }

@@ -64,7 +64,7 @@ export function positionProducts(
   const reordered = taps > 1 && channels > 1;
   const total = reordered ? scratch.words(size) : gw;
   const partial = plan.partial ? scratch.words(plan.partial) : 0;
-  context.wasm.fill32(total, size, 0);
+  context.wasm.fillWords(total, 0, 0, size);
   forEachPiece(context, plan, x, copy, (source, first, samples) =>
     context.split({
       kernel: 'multiplyPositions',

@@ -163,7 +163,7 @@ export function depthwiseWeightSums(
   const sums = scratch.words(2 * LANES * parts * terms);
   const room = scratch.words((threads * bytes) / 4);
   // Taps that reach nothing.
-  wasm.fill32(gw, channels * kernel, 0);
+  wasm.fillWords(gw, 0, 0, channels * kernel);
   const args = [table, gradient, x, gy, sums, order, kernel, gw, batch, room];
   split({ kernel: 'depthwiseWeightGrad', args, count: parts, cost });
 }

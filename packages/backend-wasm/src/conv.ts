@@ -45,7 +45,7 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       const incomplete = isPadded(p) || product(p.window.kernel) > 1;
       return produce(context, gx!, (to, scratch) => {
         if (incomplete && !weightsFinite(context, w!)) {
-          wasm.fill32(to, sizeOf(gx!.shape), 0);
+          wasm.fillWords(to, 0, 0, sizeOf(gx!.shape));
           wasm.convInputGradDirect(scratch.ints(problemTable(p)), from, weights, to);
           return;
         }

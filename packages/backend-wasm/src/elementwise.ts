@@ -8,7 +8,7 @@ type ElementwiseOp = 'unary' | 'binary' | 'compare' | 'select' | 'cast';
 const SHORT = { float32: 'float', int32: 'int', bool: 'bool' } as const;
 
 /** Numbers of the kinds that `binary` in assembly/elementwise.ts knows, by element and name. */
-const KINDS: Readonly<Record<'float32' | 'int32', Readonly<Record<string, number>>>> = {
+const KINDS: Readonly<Record<DType, Readonly<Record<string, number>>>> = {
   float32: {
     ...{ add: 0, sub: 1, mul: 2, div: 3, max: 4, min: 5, pow: 6 },
     ...{ equal: 12, notEqual: 13, less: 14, lessEqual: 15 },
@@ -17,16 +17,7 @@ const KINDS: Readonly<Record<'float32' | 'int32', Readonly<Record<string, number
     ...{ add: 7, sub: 8, mul: 9, max: 10, min: 11 },
     ...{ equal: 16, notEqual: 17, less: 18, lessEqual: 19 },
   },
-};
-
-/** Numbers of the kinds that `bools` in assembly/elementwise.ts knows. */
-const BOOL_KINDS: Readonly<Record<string, number>> = {
-  min: 0,
-  max: 1,
-  equal: 2,
-  notEqual: 3,
-  less: 4,
-  lessEqual: 5,
+  bool: { min: 20, max: 21, equal: 22, notEqual: 23, less: 24, lessEqual: 25 },
 };
 
 /** Elements that one vector of bytes holds: no two threads write in one. */
@@ -59,10 +50,9 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
       const { dtype } = a.spec;
       const walk = broadcast(scratch, [a, b], y.shape);
       const [a1, a0, b1, b0] = walk.steps as [number, number, number, number];
-      const number = (dtype === 'bool' ? BOOL_KINDS : KINDS[dtype])[kind]!;
       context.split({
-        kernel: dtype === 'bool' ? 'bools' : 'binary',
-        args: [number, a.buffer.ptr, a1, a0, b.buffer.ptr, b1, b0, to, ...walk.plane],
+        kernel: 'binary',
+        args: [KINDS[dtype][kind]!, a.buffer.ptr, a1, a0, b.buffer.ptr, b1, b0, to, ...walk.plane],
         count: walk.parts,
         cost: (COSTS[kind] ?? COST) * sizeOf(y.shape),
       });
@@ -88,8 +78,8 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
         const walk = broadcast(scratch, inputs, y!.shape);
         const [c1, c0, a1, a0, b1, b0] = walk.steps as [number, number, number, number, number, number];
         context.split({
-          kernel: BYTES[y!.dtype] === 4 ? 'select32' : 'select8',
-          args: [c, c1, c0, a, a1, a0, b, b1, b0, to, ...walk.plane],
+          kernel: 'select',
+          args: [BYTES[y!.dtype], c, c1, c0, a, a1, a0, b, b1, b0, to, ...walk.plane],
           count: walk.parts,
           cost: COST * sizeOf(y!.shape),
         });

@@ -7,18 +7,14 @@ type Fn = (...args: number[]) => number;
 
 type FloatUnary = Exclude<UnaryKind, 'not'>;
 type IntUnary = 'neg' | 'abs' | 'sign' | 'relu';
-type Element = 'float' | 'int' | 'bool';
 
 /** What the files in `assembly/` export; what each does is said there. */
 export type KernelName =
   | `unary_${FloatUnary | 'not'}`
   | `unary_int_${IntUnary}`
   | 'binary'
-  | 'bools'
-  | 'select32'
-  | 'select8'
+  | 'select'
   | `cast_${'float_int' | 'int_float' | 'bool_int' | 'bool_float' | 'float_bool' | 'int_bool'}`
-  | 'fill32'
   | 'fillWords'
   | 'fillBytes'
   | 'allFinite'
@@ -31,7 +27,7 @@ export type KernelName =
   | 'reduceRows'
   | 'reduceLanes'
   | 'joinBlocks'
-  | `argmax_${Element}`
+  | 'argmax'
   | 'matmul'
   | 'padRows'
   | 'packColumns'

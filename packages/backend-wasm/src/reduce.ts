@@ -54,8 +54,6 @@ const COST = 0.4;
 /** Numbers of the kinds of maxima that assembly/reduce.ts knows; sums are 0 (float32) and 1 (int32). */
 const MAXIMA = { float32: 2, int32: 3, bool: 4 } as const;
 
-const SHORT = { float32: 'float', int32: 'int', bool: 'bool' } as const;
-
 export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce'> {
   return {
     reduce([x], { kind, axes }, [y]) {
@@ -73,9 +71,9 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const outer = kept.length / 2;
         const table = outer > 0 ? scratch.ints(kept) : 0;
         if (kind === 'argmax') {
-          const args = [from, outer, table, lanes, length, step, to];
+          const args = [MAXIMA[dtype], from, outer, table, lanes, length, step, to];
           const count = (outputs / lanes) * Math.ceil(lanes / WIDTH);
-          context.split({ kernel: `argmax_${SHORT[dtype]}`, args, count, cost: size });
+          context.split({ kernel: 'argmax', args, count, cost: size });
           return;
         }
         // First the result of each block, and then of these; where there is one block, it is the whole.

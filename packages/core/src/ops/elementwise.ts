@@ -130,6 +130,8 @@ export const castOp: Primitive<'cast'> = defineOp({
   flops: () => 0,
 });
 
+// Bundlers leave out what such a call makes and nobody uses.
+/* @__NO_SIDE_EFFECTS__ */
 const unary =
   (kind: UnaryKind) =>
   (x: Tensor): Tensor =>
@@ -150,10 +152,12 @@ function lifted(
 ): Tensor {
   return isTensor(a) && isTensor(b) ? op([a, b]) : composite(() => op(pair(kind, a, b)));
 }
+/* @__NO_SIDE_EFFECTS__ */
 const binary =
   (kind: BinaryKind) =>
   (a: TensorLike, b: TensorLike): Tensor =>
     lifted(kind, a, b, (operands) => binaryOp.apply(operands, { kind }));
+/* @__NO_SIDE_EFFECTS__ */
 const compare =
   (kind: CompareKind) =>
   (a: TensorLike, b: TensorLike): Tensor =>
