@@ -166,32 +166,42 @@ export function batchNormFirst(
   const step = <usize>(channels * spatial) << 2;
   const packs = samples > 1 && (spatial & 7) != 0;
   const packed = packs ? own(room, ((samples * spatial) << 2) + 16) : 0;
-  const runs = packs ? 1 : samples;
-  const length = packs ? samples * spatial : spatial;
-  const sStep = packs ? <usize>spatial << 2 : step;
   const n: f32 = <f32>(samples * spatial);
   for (let c = begin; c < end; c++) {
-    let s = element(x, c * spatial);
+    const from = element(x, c * spatial);
+    let s = from;
+    let sStep = step;
+    let m: f32 = 0;
+    let v: f32 = 0;
     if (packs) {
-      pack(s, samples, spatial, step, packed);
+      pack(from, samples, spatial, step, packed);
+      m = sumX(packed, 1, samples * spatial, 0) / n;
+      v = sumSquares(packed, m, 1, samples * spatial, 0) / n;
       s = packed;
+      sStep = <usize>spatial << 2;
+    } else {
+      m = sumX(from, samples, spatial, step) / n;
+      v = sumSquares(from, m, samples, spatial, step) / n;
     }
-    const m: f32 = sumX(s, runs, length, step) / n;
-    const v: f32 = sumSquares(s, m, runs, length, step) / n;
     store<f32>(element(mean, c), m);
     store<f32>(element(variance, c), v);
     const inverse: f32 = <f32>1 / sqrt<f32>(v + load<f32>(eps));
     const mm = f32x4.splat(m);
     const scale = f32x4.splat(weight ? at(weight, c) * inverse : inverse);
-    // To add −0 changes nothing.
-    const shift = f32x4.splat(bias ? at(bias, c) : -0.0);
+    const shift = f32x4.splat(bias ? at(bias, c) : 0);
     let to = element(y, c * spatial);
     for (let i = 0; i < samples; i++, s += sStep, to += step) {
       const limit = element(to, spatial);
       let p = s;
-      for (let t = to; t < limit; t += 16, p += 16) {
-        const scaled = f32x4.mul(f32x4.sub(v128.load(p), mm), scale);
-        storeUpTo(t, f32x4.add(scaled, shift), limit);
+      if (bias) {
+        for (let t = to; t < limit; t += 16, p += 16) {
+          const scaled = f32x4.mul(f32x4.sub(v128.load(p), mm), scale);
+          storeUpTo(t, f32x4.add(scaled, shift), limit);
+        }
+      } else {
+        for (let t = to; t < limit; t += 16, p += 16) {
+          storeUpTo(t, f32x4.mul(f32x4.sub(v128.load(p), mm), scale), limit);
+        }
       }
     }
   }
@@ -220,21 +230,22 @@ export function batchNormGradFirst(
   const size = ((samples * spatial) << 2) + 16;
   const packedX = packs ? own(room, 2 * size) : 0;
   const packedG = packedX + <usize>size;
-  const runs = packs ? 1 : samples;
-  const length = packs ? samples * spatial : spatial;
-  const sStep = packs ? <usize>spatial << 2 : step;
   const n: f32 = <f32>(samples * spatial);
   for (let c = begin; c < end; c++) {
     let s = element(x, c * spatial);
     let q = element(g, c * spatial);
+    let sStep = step;
     const m = at(mean, c);
     if (packs) {
       pack(s, samples, spatial, step, packedX);
       pack(q, samples, spatial, step, packedG);
+      sumProducts(packedX, packedG, m, 1, samples * spatial, 0);
       s = packedX;
       q = packedG;
+      sStep = <usize>spatial << 2;
+    } else {
+      sumProducts(s, q, m, samples, spatial, step);
     }
-    sumProducts(s, q, m, runs, length, step);
     const inverse: f32 = <f32>1 / sqrt<f32>(at(variance, c) + load<f32>(eps));
     const sumG = total0;
     const along: f32 = total1 * inverse;
@@ -374,7 +385,7 @@ export function batchNormLast(
       v128.store(variance + at, v);
       const inverse = f32x4.div(f32x4.splat(1), f32x4.sqrt(f32x4.add(v, v128.load32_splat(eps))));
       v128.store(scales + i, weight ? f32x4.mul(v128.load(weight + at), inverse) : inverse);
-      v128.store(shifts + i, bias ? v128.load(bias + at) : f32x4.splat(-0.0));
+      if (bias) v128.store(shifts + i, v128.load(bias + at));
     }
     let s = from;
     let to = element(y, first);
@@ -385,7 +396,7 @@ export function batchNormLast(
       for (let t = to; t < limit; t += 16, p += 16, i += 16) {
         const d = f32x4.sub(v128.load(p), v128.load(means + i));
         const scaled = f32x4.mul(d, v128.load(scales + i));
-        storeUpTo(t, f32x4.add(scaled, v128.load(shifts + i)), limit);
+        storeUpTo(t, bias ? f32x4.add(scaled, v128.load(shifts + i)) : scaled, limit);
       }
     }
   }
