@@ -22,3 +22,25 @@ export const target: Target = {
     },
   },
 };
+
+const erf = "tfjs's polynomial for erf is good to 1.5e-7 absolutely";
+
+/** Another tfjs backend handed in, to show that what the primitives are composed of is not XNNPACK's alone. */
+export const others: readonly Target[] = [
+  {
+    name: "tfjs with tfjs's cpu",
+    create: async () => {
+      await import('@tensorflow/tfjs-backend-cpu'); // registers itself
+      return createTfjsBackend({ backend: 'cpu' });
+    },
+    model: { order: 'any', unary: { ...contractModel.unary, log1p: 5.7 } },
+    unsupported: {
+      erf,
+      'gelu [4, 9]': erf,
+      'round of specials': 'rounds −0.5 to +0',
+      'round halves to even': 'rounds −0.5 to +0',
+      'pow of specials': "JavaScript's 1 to the power of NaN is NaN",
+      'mul int32 wraps': 'multiplies in float64',
+    },
+  },
+];

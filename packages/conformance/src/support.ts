@@ -114,8 +114,8 @@ function rowsOf(reports: readonly SupportReport[], family: Family): Row[] {
   return [...rows.values()].sort((a, b) => order.indexOf(a.first.op) - order.indexOf(b.first.op));
 }
 
-/** `docs/support.md`. */
-export function supportTable(reports: readonly SupportReport[]): string {
+/** `docs/support.md`; of `others` only what they do not do. */
+export function supportTable(reports: readonly SupportReport[], others: readonly Target[] = []): string {
   const reasons: string[] = [];
   const note = (reason: string): string => {
     if (!reasons.includes(reason)) reasons.push(reason);
@@ -156,6 +156,10 @@ export function supportTable(reports: readonly SupportReport[]): string {
   }
   if (reasons.length)
     lines.push('', '## Not supported', '', ...reasons.map((reason, i) => `${i + 1}. ${reason}`));
+  for (const { name, unsupported = {} } of others) {
+    lines.push('', `## Skipped for ${name}`, '');
+    for (const [cases, reason] of Object.entries(unsupported)) lines.push(`- ${cases}: ${reason}`);
+  }
   return `${lines.join('\n')}\n`;
 }
 
