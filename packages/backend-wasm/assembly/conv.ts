@@ -222,10 +222,6 @@ class WeightProduct {
   groups: i32;
   size: i32;
   lanes: i32;
-  channels: i32;
-  /** How many pieces the lanes fall into, each of `chunk`. */
-  chunks: i32;
-  chunk: i32;
   /** Positions of a sample, and of a piece: of a sample at most, or several whole ones. */
   positions: i32;
   piece: i32;
@@ -240,60 +236,100 @@ class WeightProduct {
   grid: Grid;
 }
 
+/** Positions of the piece that begins at position `first` of some samples. */
+@inline
+function pieceAt(p: WeightProduct, first: i32, samples: i32): i32 {
+  const all = samples * p.positions;
+  return min(p.piece, p.piece < p.positions ? p.positions - (first % p.positions) : all - first);
+}
+
 /**
- * Adds the gradient of some samples to `total`, where lanes are tap by tap. The sum over a sample with several pieces
- * goes by way of `partial`. Parts are chunks of lanes, group by group.
+ * Packs the gradient of some samples, piece by piece and in a piece group by group, for all who need it. Parts are
+ * panels of four output channels, group by group.
  */
-export function multiplyPositions(
+export function packGradient(
   p: WeightProduct,
-  x: usize,
   gy: usize,
-  total: usize,
-  partial: usize,
+  packed: usize,
   samples: i32,
   scratch: usize,
   begin: i32,
   end: i32,
 ): void {
-  const edge = own(scratch, p.scratchBytes);
-  const sources = edge + 128;
+  const sources = own(scratch, p.scratchBytes);
   const results = sources + (<usize>(p.piece + 8) << 2);
-  const a = results + (<usize>(p.piece + 8) << 2);
-  const b = a + (<usize>(((p.size + ROWS - 1) & -ROWS) * p.piece) << 2);
-  const all = samples * p.positions;
-  const none = changetype<Affine>(0);
-  for (let first = 0; first < all; ) {
-    // Several whole samples, or a piece of one.
-    const within = first % p.positions;
-    const whole = p.piece >= p.positions;
-    const count = min(p.piece, (whole ? all : first - within + p.positions) - first);
-    const k = whole ? p.positions : count;
-    const segments = whole ? count / k : 1;
+  const panels = (p.size + ROWS - 1) / ROWS;
+  for (let first = 0, count = 0; first < samples * p.positions; first += count) {
+    count = pieceAt(p, first, samples);
     locate(p.grid, first, count, sources, results);
-    let packed = -1;
+    const piece = element(packed, first * p.groups * panels * ROWS);
     for (let part = begin; part < end; part++) {
-      const group = part / p.chunks;
-      const lane = (part % p.chunks) * p.chunk;
-      const n = min(p.chunk, p.lanes - lane);
-      if (group != packed)
-        packRows(element(gy, group * p.resultGroup), p.resultLane, p.size, results, count, a);
-      packed = group;
-      packPatches(element(x, group * p.sourceGroup), element(p.sourceLanes, lane), n, sources, count, b);
-      const at = group * p.size * p.lanes;
-      const to = element(whole ? total : partial, at);
-      const start = whole ? ADD : within ? CONTINUE : ZERO;
-      multiplySegments(a, p.size, b, n, k, segments, to, p.rows, element(p.columns, lane), start, edge, none, 0);
-      if (!whole && within + count == p.positions) addLanes(p, element(partial, at), lane, n, element(total, at));
+      const channel = (part % panels) * ROWS;
+      const from = element(gy, (part / panels) * p.resultGroup + channel * p.resultLane);
+      const to = element(piece, part * ROWS * count);
+      packRows(from, p.resultLane, min(ROWS, p.size - channel), results, count, to);
     }
-    first += count;
   }
 }
 
-function addLanes(p: WeightProduct, from: usize, lane: i32, n: i32, to: usize): void {
-  for (let row = 0; row < p.size; row++) {
-    let s = element(from, row * p.lanes + lane);
-    let t = element(to, row * p.lanes + lane);
-    for (let i = 0; i < n; i++, s += 4, t += 4) store<f32>(t, load<f32>(t) + load<f32>(s));
+/**
+ * Adds the gradient of some samples to `total`, which begins at 0 if `fresh` and where lanes are tap by tap. The sum
+ * over a sample with several pieces goes by way of `partial`. Parts are panels of eight lanes, group by group.
+ */
+export function multiplyPositions(
+  p: WeightProduct,
+  x: usize,
+  packed: usize,
+  total: usize,
+  partial: usize,
+  samples: i32,
+  fresh: i32,
+  scratch: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const sources = own(scratch, p.scratchBytes);
+  const results = sources + (<usize>(p.piece + 8) << 2);
+  const edge = results + (<usize>(p.piece + 8) << 2);
+  const b = edge + 128;
+  const height = (p.size + ROWS - 1) & -ROWS;
+  const panels = (p.lanes + COLUMNS - 1) / COLUMNS;
+  const whole = p.piece >= p.positions;
+  const none = changetype<Affine>(0);
+  for (let first = 0, count = 0; first < samples * p.positions; first += count) {
+    count = pieceAt(p, first, samples);
+    const within = first % p.positions;
+    const k = whole ? p.positions : count;
+    const initial = fresh != 0 && first == 0;
+    // A sum that began at +0 is never −0, so adding it to +0 is setting it.
+    const start = whole ? (initial && k == count ? ZERO : ADD) : within ? CONTINUE : ZERO;
+    locate(p.grid, first, count, sources, results);
+    for (let part = begin; part < end; part++) {
+      const group = part / panels;
+      const lane = (part % panels) * COLUMNS;
+      const n = min(COLUMNS, p.lanes - lane);
+      const at = group * p.size * p.lanes;
+      const sum = element(total, at + lane);
+      if (initial && (k < count || !whole)) clearLanes(p, n, sum);
+      packPatches(element(x, group * p.sourceGroup), element(p.sourceLanes, lane), n, sources, count, b);
+      const a = element(packed, (first * p.groups + group * count) * height);
+      const to = element(whole ? total : partial, at);
+      multiplySegments(a, p.size, b, n, k, count / k, to, p.rows, element(p.columns, lane), start, edge, none, 0);
+      if (!whole && within + count == p.positions) addLanes(p, element(partial, at + lane), n, sum);
+    }
+  }
+}
+
+function clearLanes(p: WeightProduct, n: i32, to: usize): void {
+  for (let row = 0; row < p.size; row++, to += <usize>(p.lanes - n) << 2) {
+    for (let i = 0; i < n; i++, to += 4) store<f32>(to, 0);
+  }
+}
+
+function addLanes(p: WeightProduct, from: usize, n: i32, to: usize): void {
+  const next = <usize>(p.lanes - n) << 2;
+  for (let row = 0; row < p.size; row++, from += next, to += next) {
+    for (let i = 0; i < n; i++, from += 4, to += 4) store<f32>(to, load<f32>(to) + load<f32>(from));
   }
 }
 

@@ -57,27 +57,46 @@ export function positionProducts(
   gy: number,
   gw: number,
 ): void {
-  const { table, channels, taps, outputs, parts, flops, batch } = plan;
+  const { table, channels, taps, outputs, rowPanels, panels, flops, batch, resultBatchStep } = plan;
+  const size = outputs * channels * taps;
+  if (!flops) return void context.wasm.fillWords(gw, 0, 0, size);
   const room = scratch.words((context.threads * plan.scratchBytes) / 4);
   const copy = plan.copy ? scratch.words(plan.samples * plan.copy.size) : 0;
-  const size = outputs * channels * taps;
+  const packed = scratch.words(plan.samples * plan.packed);
   const reordered = taps > 1 && channels > 1;
   const total = reordered ? scratch.words(size) : gw;
   const partial = plan.partial ? scratch.words(plan.partial) : 0;
-  context.wasm.fillWords(total, 0, 0, size);
-  forEachPiece(context, plan, x, copy, (source, first, samples) =>
+  forEachPiece(context, plan, x, copy, (source, first, samples) => {
+    context.split({
+      kernel: 'packGradient',
+      args: [table, gy + 4 * first * resultBatchStep, packed, samples, room],
+      count: rowPanels,
+      grain: evenGrain(rowPanels, context.threads),
+      cost: samples * plan.packed * MOVE,
+    });
     context.split({
       kernel: 'multiplyPositions',
-      args: [table, source, gy + 4 * first * plan.resultBatchStep, total, partial, samples, room],
-      count: parts,
-      // Each piece packs the other operand for itself.
-      grain: Math.ceil(parts / (2 * context.threads)),
+      args: [table, source, packed, total, partial, samples, first === 0 ? 1 : 0, room],
+      count: panels,
+      grain: evenGrain(panels, context.threads),
       cost: ((flops / batch) * samples) / SPEED,
-    }),
-  );
+    });
+  });
   if (!reordered) return;
   const args = [total, channels, taps, gw];
   context.split({ kernel: 'placeWeights', args, count: outputs, cost: size * MOVE });
+}
+
+/** Pieces of a product that a thread takes, at most. */
+const MOST_PIECES = 8;
+
+/** How many of `count` parts make a piece so that all threads do about as many, a few pieces each. */
+function evenGrain(count: number, threads: number): number {
+  const largest = (grain: number): number => grain * Math.ceil(count / grain / threads);
+  const least = Math.ceil(count / (MOST_PIECES * threads));
+  let best = least;
+  for (let grain = least; grain * threads <= count; grain++) if (largest(grain) < largest(best)) best = grain;
+  return Math.max(1, best);
 }
 
 /** Calls `fn` for some samples after others, with where they are: in the tensor or in a copy with padding. */

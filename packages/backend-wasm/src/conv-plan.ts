@@ -83,7 +83,11 @@ export interface PatchPlan extends SourcePlan {
 export interface PositionPlan extends SourcePlan {
   readonly table: number;
   readonly resultBatchStep: number;
-  readonly parts: number;
+  /** Panels of four output channels, and of eight lanes of tap and input channel. */
+  readonly rowPanels: number;
+  readonly panels: number;
+  /** Floats of a sample's packed gradient. */
+  readonly packed: number;
   readonly scratchBytes: number;
   /** Floats of the partial sums, if there are any. */
   readonly partial: number;
@@ -269,14 +273,13 @@ export function weightGradPlan(heap: Heap, p: ConvProblem): PositionPlan {
   const lanes = sourceLanes.length;
   const positions = product(grid.count);
   const fit = Math.max(64, Math.min(MOST_PIECE, Math.floor(PIECE / Math.max(1, size))));
-  const samples = Math.min(base.samples, Math.floor(fit / Math.max(1, positions)));
-  const piece = samples > 1 ? samples * positions : Math.min(positions, fit);
-  const wanted = Math.min(Math.ceil(PARTS / groups), Math.ceil(lanes / COLUMNS));
-  const chunk = panels(Math.ceil(lanes / Math.max(1, wanted)), COLUMNS);
-  const chunks = Math.ceil(lanes / Math.max(1, chunk));
-  const scratchBytes = 4 * (EDGE + 2 * (piece + COLUMNS) + piece * (panels(size, ROWS) + chunk));
+  const packed = groups * panels(size, ROWS) * positions;
+  const samples = Math.min(base.samples, Math.max(1, Math.floor(COPY / Math.max(1, packed))));
+  const together = Math.min(samples, Math.floor(fit / Math.max(1, positions)));
+  const piece = together > 1 ? together * positions : Math.min(positions, fit);
+  const scratchBytes = 4 * (EDGE + (2 + COLUMNS) * (piece + COLUMNS));
   const table = writeTable(heap, [
-    ...[groups, size, lanes, channels, chunks, chunk, positions, piece],
+    ...[groups, size, lanes, positions, piece],
     channels * source.channelStep,
     size * output.channelStep,
     output.channelStep,
@@ -289,9 +292,12 @@ export function weightGradPlan(heap: Heap, p: ConvProblem): PositionPlan {
   tables.push(table);
   return {
     ...base,
+    samples,
     table: table.ptr,
     resultBatchStep: output.batchStep,
-    parts: groups * chunks,
+    rowPanels: groups * Math.ceil(size / ROWS),
+    panels: groups * Math.ceil(lanes / COLUMNS),
+    packed,
     scratchBytes,
     partial: piece < positions ? output.channels * lanes : 0,
     channels,
