@@ -1,5 +1,6 @@
-import { Affine } from './affine';
+import { Affine, affineOf } from './affine';
 import { ADD, CONTINUE, COLUMNS, multiplySegments, ROWS, ZERO } from './gemm';
+import { madd } from './madd';
 import { packPatches, packRows, storeTransposed } from './pack';
 import { own } from './thread';
 
@@ -65,9 +66,10 @@ function locate(g: Grid, first: i32, m: i32, sources: usize, results: usize): vo
   }
 }
 
-/** A source tensor and its copy: channels last, with zeros around. */
+/** A source tensor and its copy with zeros around: channels last, or channel by channel in each row (`planes`). */
 @unmanaged
 class Padding {
+  planes: i32;
   channels: i32;
   depth: i32;
   height: i32;
@@ -102,6 +104,12 @@ export function padRows(p: Padding, x: usize, copy: usize, begin: i32, end: i32)
     // The copy may end before the source does.
     const count = min(p.width, p.toWidth - p.beforeX);
     const from = element(x, (rest / p.toDepth) * p.batchStep + z * p.stepZ + y * p.stepY);
+    if (p.planes) {
+      memory.fill(to, 0, stop - to);
+      for (let c = 0; c < p.channels; c++)
+        copyRow(element(from, c * p.channelStep), p.stepX, count, element(to, c * p.toWidth + p.beforeX));
+      continue;
+    }
     const at = element(to, p.beforeX * p.channels);
     const after = element(at, count * p.channels);
     memory.fill(to, 0, at - to);
@@ -109,6 +117,12 @@ export function padRows(p: Padding, x: usize, copy: usize, begin: i32, end: i32)
     else interleave(from, p.channelStep, p.channels, count, at);
     memory.fill(after, 0, stop - after);
   }
+}
+
+function copyRow(x: usize, step: i32, count: i32, to: usize): void {
+  let i = 0;
+  if (step == 1) for (; i + 4 <= count; i += 4) v128.store(element(to, i), v128.load(element(x, i)));
+  for (; i < count; i++) store<f32>(element(to, i), load<f32>(element(x, i * step)));
 }
 
 /** Writes `count` positions, channels side by side, from planes `channelStep` apart. */
@@ -214,6 +228,95 @@ export function multiplyPatches(
     const first = group * p.size + channel;
     multiplySegments(a, count, patches, m, p.k, 1, c, rows, results, ZERO, edge, after, first);
   }
+}
+
+/**
+ * The same for at most four result channels per group, where the patches would be packed for one panel of weights only:
+ * they are read in place, eight neighbours of a row at a time. Parts are rows of positions, with all groups of a row.
+ */
+export function multiplyRows(
+  p: Product,
+  x: usize,
+  weights: usize,
+  y: usize,
+  positions: i32,
+  after: Affine,
+  scratch: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const edge = own(scratch, p.scratchBytes);
+  const g = p.grid;
+  for (let part = begin; part < end; part++) {
+    const group = part % p.groups;
+    let rest = part / p.groups;
+    const row = rest % g.height;
+    rest /= g.height;
+    const z = rest % g.depth;
+    const n = rest / g.depth;
+    const source = n * g.sourceBatch + z * g.sourceZ + row * g.sourceY + group * p.sourceGroup;
+    const result = n * g.resultBatch + g.resultStart + z * g.resultZ + row * g.resultY + group * p.resultGroup;
+    const a = element(weights, group * ROWS * p.k);
+    for (let i = 0; i < g.width; i += COLUMNS) {
+      // The last eight may overlap the eight before.
+      const at = min(i, g.width - COLUMNS);
+      rowTile(a, element(x, source + at), p, edge, after, group * p.size);
+      for (let c = 0; c < p.size; c++) {
+        let to = element(y, result + load<i32>(element(p.rows, c)) + at * g.resultX);
+        for (let q = 0; q < COLUMNS; q++, to += <usize>g.resultX << 2)
+          store<f32>(to, load<f32>(element(edge, c * COLUMNS + q)));
+      }
+    }
+  }
+}
+
+function rowTile(a: usize, x: usize, p: Product, edge: usize, after: Affine, channel: i32): void {
+  let c00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0);
+  let c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0);
+  let c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0);
+  let c31 = f32x4.splat(0);
+  const four = p.size == ROWS;
+  let depth = p.sourceDepth;
+  for (const end = depth + (<usize>p.k << 2); depth != end; depth += 4, a += 16) {
+    const b = element(x, load<i32>(depth));
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    const a0 = v128.load32_splat(a);
+    c00 = madd(c00, a0, b0);
+    c01 = madd(c01, a0, b1);
+    const a1 = v128.load32_splat(a, 4);
+    c10 = madd(c10, a1, b0);
+    c11 = madd(c11, a1, b1);
+    const a2 = v128.load32_splat(a, 8);
+    c20 = madd(c20, a2, b0);
+    c21 = madd(c21, a2, b1);
+    if (!four) continue;
+    const a3 = v128.load32_splat(a, 12);
+    c30 = madd(c30, a3, b0);
+    c31 = madd(c31, a3, b1);
+  }
+  if (changetype<usize>(after)) {
+    c00 = affineOf(after, channel, c00);
+    c01 = affineOf(after, channel, c01);
+    c10 = affineOf(after, channel + 1, c10);
+    c11 = affineOf(after, channel + 1, c11);
+    c20 = affineOf(after, channel + 2, c20);
+    c21 = affineOf(after, channel + 2, c21);
+    c30 = affineOf(after, channel + 3, c30);
+    c31 = affineOf(after, channel + 3, c31);
+  }
+  v128.store(edge, c00);
+  v128.store(edge, c01, 16);
+  v128.store(edge, c10, 32);
+  v128.store(edge, c11, 48);
+  v128.store(edge, c20, 64);
+  v128.store(edge, c21, 80);
+  v128.store(edge, c30, 96);
+  v128.store(edge, c31, 112);
 }
 
 /** A weight gradient: per group, `size` output channels by `lanes` of tap and input channel. */

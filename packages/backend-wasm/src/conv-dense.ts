@@ -32,7 +32,7 @@ export function patchProducts(
     for (const { table, positions, block, parts, flops, weights: size } of products) {
       const all = positions * samples;
       context.split({
-        kernel: 'multiplyPatches',
+        kernel: plan.inRows ? 'multiplyRows' : 'multiplyPatches',
         args: [table, source, at, y + 4 * first * resultBatchStep, all, after, room],
         count: Math.ceil(all / block) * parts,
         cost: (all * flops) / SPEED,

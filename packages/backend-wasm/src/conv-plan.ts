@@ -29,7 +29,7 @@ const COPY = 1 << 20;
 /** So many parts are enough to share work evenly. */
 const PARTS = 16;
 
-/** Where a convolution reads its source: in place, or in a copy with zeros around and channels last. */
+/** Where a convolution reads its source: in place, or in a copy with zeros around. */
 interface Source {
   readonly of: Activation;
   readonly steps: Triple;
@@ -38,6 +38,8 @@ interface Source {
   readonly before: Triple;
   readonly extent: Triple;
   readonly copied: boolean;
+  /** Whether the copy has its channels one after another in each row, and not last. */
+  readonly planes: boolean;
   /** Whether some tap reads outside, where the copy has its zeros. */
   readonly padded: boolean;
 }
@@ -76,6 +78,8 @@ export interface ProductPlan {
 }
 
 export interface PatchPlan extends SourcePlan {
+  /** Whether rows of positions are read in place, for few result channels. */
+  readonly inRows: boolean;
   readonly resultBatchStep: number;
   readonly products: readonly ProductPlan[];
 }
@@ -98,7 +102,7 @@ export interface PositionPlan extends SourcePlan {
 
 const AXES = [0, 1, 2] as const;
 
-function sourceOf(of: Activation, grids: readonly Grid[]): Source {
+function sourceOf(of: Activation, grids: readonly Grid[], planes = false): Source {
   const low = AXES.map((a) => Math.min(0, ...grids.flatMap(({ taps }) => taps.map((t) => t[a]))));
   const high = AXES.map((a) =>
     Math.max(0, ...grids.flatMap((g) => g.taps.map((t) => (g.count[a] - 1) * g.step[a] + t[a] + 1))),
@@ -106,7 +110,7 @@ function sourceOf(of: Activation, grids: readonly Grid[]): Source {
   const padded = AXES.some((a) => low[a]! < 0 || high[a]! > of.extent[a]);
   // Planes are read in place only where eight positions are neighbours.
   const plain = grids.every((g) => g.taps.length <= 1 && g.step.every((n) => n === 1));
-  if (!padded && (of.channelsLast || plain)) {
+  if (!padded && (planes ? plain : of.channelsLast || plain)) {
     const { step, batchStep, channelStep, extent } = of;
     return {
       of,
@@ -116,21 +120,23 @@ function sourceOf(of: Activation, grids: readonly Grid[]): Source {
       before: [0, 0, 0],
       extent,
       copied: false,
+      planes,
       padded,
     };
   }
   const before: Triple = [-low[0]!, -low[1]!, -low[2]!];
   const extent: Triple = [high[0]! + before[0], high[1]! + before[1], high[2]! + before[2]];
-  const unit = of.channels;
-  const steps: Triple = [extent[1] * extent[2] * unit, extent[2] * unit, unit];
+  const row = extent[2] * of.channels;
+  const steps: Triple = [extent[1] * row, row, planes ? 1 : of.channels];
   return {
     of,
     steps,
-    batchStep: product(extent) * unit,
-    channelStep: 1,
+    batchStep: product(extent) * of.channels,
+    channelStep: planes ? extent[2] : 1,
     before,
     extent,
     copied: true,
+    planes,
     padded,
   };
 }
@@ -154,8 +160,9 @@ function gridFields({ to, count, step, toStart, toStep }: Grid, source: Source):
   ];
 }
 
-function copyTable(heap: Heap, { of, before, extent }: Source): WasmBuffer {
+function copyTable(heap: Heap, { of, before, extent, planes }: Source): WasmBuffer {
   return writeTable(heap, [
+    Number(planes),
     of.channels,
     ...of.extent,
     ...before,
@@ -207,11 +214,13 @@ function patchPlan(
   weightLane: number,
   weightDepth: (tap: number, channel: number) => number,
 ): PatchPlan {
-  const source = sourceOf(from, grids);
-  const tables: WasmBuffer[] = [];
-  const base = sourcePlan(heap, source, tables);
   const channels = from.channels / groups;
   const size = to.channels / groups;
+  const inRows =
+    size <= ROWS && !from.channelsLast && grids.every((g) => g.step[2] === 1 && g.count[2] >= COLUMNS);
+  const source = sourceOf(from, grids, inRows);
+  const tables: WasmBuffer[] = [];
+  const base = sourcePlan(heap, source, tables);
   const products = grids.map((grid): ProductPlan => {
     const k = grid.taps.length * channels;
     const positions = product(grid.count);
@@ -224,7 +233,7 @@ function patchPlan(
     const wanted = Math.min(Math.ceil(PARTS / Math.max(1, blocks)), Math.ceil(size / ROWS));
     const chunk = panels(Math.ceil(size / Math.max(1, wanted)), ROWS);
     const chunks = Math.ceil(size / Math.max(1, chunk));
-    const scratchBytes = 4 * (EDGE + block * (2 + k));
+    const scratchBytes = 4 * (EDGE + (inRows ? 0 : block * (2 + k)));
     const weights = grid.tapIndex.flatMap((t) =>
       Array.from({ length: channels }, (_, c) => weightDepth(t, c)),
     );
@@ -247,14 +256,14 @@ function patchPlan(
       panels: groups * Math.ceil(size / ROWS),
       weights: groups * panels(size, ROWS) * k,
       positions,
-      block,
+      block: inRows ? grid.count[2] : block,
       parts: groups * chunks,
       scratchBytes,
       flops: 2 * to.channels * k,
     };
   });
   const flops = products.reduce((sum, each) => sum + each.flops * each.positions, 0) * from.batch;
-  return { ...base, resultBatchStep: to.batchStep, products, flops };
+  return { ...base, inRows, resultBatchStep: to.batchStep, products, flops };
 }
 
 /**

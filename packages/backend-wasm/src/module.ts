@@ -33,6 +33,7 @@ export type KernelName =
   | 'packColumns'
   | 'packWeights'
   | 'multiplyPatches'
+  | 'multiplyRows'
   | 'packGradient'
   | 'multiplyPositions'
   | 'affinePlanes'
