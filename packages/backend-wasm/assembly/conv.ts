@@ -1,70 +1,15 @@
 import { Affine, affineOf } from './affine';
-import { ADD, CONTINUE, COLUMNS, multiplySegments, ROWS, ZERO } from './gemm';
+import { COLUMNS, multiplySegments, ROWS, ZERO } from './gemm';
 import { madd } from './madd';
 import { packPatches, packRows, storeTransposed } from './pack';
+import { Grid, locate } from './positions';
 import { own } from './thread';
+import { element } from './walk';
 
 /*
  * Dense convolutions as matrix products. A term of a sum lies at `position's offset + depth's offset` of its operand:
  * where taps fall into the padding, `padRows` has made a copy with real zeros first. src/conv-plan.ts writes the tables.
  */
-
-/** Positions of a grid, row-major, sample by sample: where each reads and where its result goes, in elements. */
-@unmanaged
-class Grid {
-  depth: i32;
-  height: i32;
-  width: i32;
-  sourceZ: i32;
-  sourceY: i32;
-  sourceX: i32;
-  sourceBatch: i32;
-  resultStart: i32;
-  resultZ: i32;
-  resultY: i32;
-  resultX: i32;
-  resultBatch: i32;
-}
-
-@inline
-function element(x: usize, i: i32): usize {
-  return x + (<usize>i << 2);
-}
-
-/** Offsets of m positions from `first` on; both tables are filled up to a multiple of eight. */
-function locate(g: Grid, first: i32, m: i32, sources: usize, results: usize): void {
-  let x = first % g.width;
-  let rest = first / g.width;
-  let y = rest % g.height;
-  rest /= g.height;
-  let z = rest % g.depth;
-  let n = rest / g.depth;
-  for (let i = 0; i < m; ) {
-    // To the end of a row at a time.
-    const run = min(g.width - x, m - i);
-    let source = n * g.sourceBatch + z * g.sourceZ + y * g.sourceY + x * g.sourceX;
-    let result = n * g.resultBatch + g.resultStart + z * g.resultZ + y * g.resultY + x * g.resultX;
-    for (let q = 0; q < run; q++, sources += 4, results += 4) {
-      store<i32>(sources, source);
-      store<i32>(results, result);
-      source += g.sourceX;
-      result += g.resultX;
-    }
-    i += run;
-    x = 0;
-    if (++y < g.height) continue;
-    y = 0;
-    if (++z < g.depth) continue;
-    z = 0;
-    n++;
-  }
-  // Neighbours may be read past the last, a step further could lie outside of the memory.
-  const step = g.sourceX == 1 ? 1 : 0;
-  for (let i = m; i & 7; i++, sources += 4, results += 4) {
-    store<i32>(sources, load<i32>(sources - 4) + step);
-    store<i32>(results, load<i32>(results - 4));
-  }
-}
 
 /** A source tensor and its copy with zeros around: channels last, or channel by channel in each row (`planes`). */
 @unmanaged
@@ -260,17 +205,24 @@ export function multiplyRows(
     for (let i = 0; i < g.width; i += COLUMNS) {
       // The last eight may overlap the eight before.
       const at = min(i, g.width - COLUMNS);
-      rowTile(a, element(x, source + at), p, edge, after, group * p.size);
+      rowTile(a, element(x, source + at), p, edge);
       for (let c = 0; c < p.size; c++) {
+        let from = edge + (<usize>c << 5);
+        if (changetype<usize>(after)) {
+          const channel = group * p.size + c;
+          v128.store(from, affineOf(after, channel, v128.load(from)));
+          v128.store(from, affineOf(after, channel, v128.load(from, 16)), 16);
+        }
         let to = element(y, result + load<i32>(element(p.rows, c)) + at * g.resultX);
-        for (let q = 0; q < COLUMNS; q++, to += <usize>g.resultX << 2)
-          store<f32>(to, load<f32>(element(edge, c * COLUMNS + q)));
+        for (let q = 0; q < COLUMNS; q++, from += 4, to += <usize>g.resultX << 2)
+          store<f32>(to, load<f32>(from));
       }
     }
   }
 }
 
-function rowTile(a: usize, x: usize, p: Product, edge: usize, after: Affine, channel: i32): void {
+/** Eight positions of up to four result channels, to `edge`. */
+function rowTile(a: usize, x: usize, p: Product, edge: usize): void {
   let c00 = f32x4.splat(0);
   let c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0);
@@ -299,16 +251,6 @@ function rowTile(a: usize, x: usize, p: Product, edge: usize, after: Affine, cha
     c30 = madd(c30, a3, b0);
     c31 = madd(c31, a3, b1);
   }
-  if (changetype<usize>(after)) {
-    c00 = affineOf(after, channel, c00);
-    c01 = affineOf(after, channel, c01);
-    c10 = affineOf(after, channel + 1, c10);
-    c11 = affineOf(after, channel + 1, c11);
-    c20 = affineOf(after, channel + 2, c20);
-    c21 = affineOf(after, channel + 2, c21);
-    c30 = affineOf(after, channel + 3, c30);
-    c31 = affineOf(after, channel + 3, c31);
-  }
   v128.store(edge, c00);
   v128.store(edge, c01, 16);
   v128.store(edge, c10, 32);
@@ -317,132 +259,4 @@ function rowTile(a: usize, x: usize, p: Product, edge: usize, after: Affine, cha
   v128.store(edge, c21, 80);
   v128.store(edge, c30, 96);
   v128.store(edge, c31, 112);
-}
-
-/** A weight gradient: per group, `size` output channels by `lanes` of tap and input channel. */
-@unmanaged
-class WeightProduct {
-  groups: i32;
-  size: i32;
-  lanes: i32;
-  /** Positions of a sample, and of a piece: of a sample at most, or several whole ones. */
-  positions: i32;
-  piece: i32;
-  sourceGroup: i32;
-  resultGroup: i32;
-  resultLane: i32;
-  /** Where the lanes read in the source; 0, lanes, 2 · lanes, …; 0, 1, 2, …. */
-  sourceLanes: usize;
-  rows: usize;
-  columns: usize;
-  scratchBytes: i32;
-  grid: Grid;
-}
-
-/** Positions of the piece that begins at position `first` of some samples. */
-@inline
-function pieceAt(p: WeightProduct, first: i32, samples: i32): i32 {
-  const all = samples * p.positions;
-  return min(p.piece, p.piece < p.positions ? p.positions - (first % p.positions) : all - first);
-}
-
-/**
- * Packs the gradient of some samples, piece by piece and in a piece group by group, for all who need it. Parts are
- * panels of four output channels, group by group.
- */
-export function packGradient(
-  p: WeightProduct,
-  gy: usize,
-  packed: usize,
-  samples: i32,
-  scratch: usize,
-  begin: i32,
-  end: i32,
-): void {
-  const sources = own(scratch, p.scratchBytes);
-  const results = sources + (<usize>(p.piece + 8) << 2);
-  const panels = (p.size + ROWS - 1) / ROWS;
-  for (let first = 0, count = 0; first < samples * p.positions; first += count) {
-    count = pieceAt(p, first, samples);
-    locate(p.grid, first, count, sources, results);
-    const piece = element(packed, first * p.groups * panels * ROWS);
-    for (let part = begin; part < end; part++) {
-      const channel = (part % panels) * ROWS;
-      const from = element(gy, (part / panels) * p.resultGroup + channel * p.resultLane);
-      const to = element(piece, part * ROWS * count);
-      packRows(from, p.resultLane, min(ROWS, p.size - channel), results, count, to);
-    }
-  }
-}
-
-/**
- * Adds the gradient of some samples to `total`, which begins at 0 if `fresh` and where lanes are tap by tap. The sum
- * over a sample with several pieces goes by way of `partial`. Parts are panels of eight lanes, group by group.
- */
-export function multiplyPositions(
-  p: WeightProduct,
-  x: usize,
-  packed: usize,
-  total: usize,
-  partial: usize,
-  samples: i32,
-  fresh: i32,
-  scratch: usize,
-  begin: i32,
-  end: i32,
-): void {
-  const sources = own(scratch, p.scratchBytes);
-  const results = sources + (<usize>(p.piece + 8) << 2);
-  const edge = results + (<usize>(p.piece + 8) << 2);
-  const b = edge + 128;
-  const height = (p.size + ROWS - 1) & -ROWS;
-  const panels = (p.lanes + COLUMNS - 1) / COLUMNS;
-  const whole = p.piece >= p.positions;
-  const none = changetype<Affine>(0);
-  for (let first = 0, count = 0; first < samples * p.positions; first += count) {
-    count = pieceAt(p, first, samples);
-    const within = first % p.positions;
-    const k = whole ? p.positions : count;
-    const initial = fresh != 0 && first == 0;
-    // A sum that began at +0 is never −0, so adding it to +0 is setting it.
-    const start = whole ? (initial && k == count ? ZERO : ADD) : within ? CONTINUE : ZERO;
-    locate(p.grid, first, count, sources, results);
-    for (let part = begin; part < end; part++) {
-      const group = part / panels;
-      const lane = (part % panels) * COLUMNS;
-      const n = min(COLUMNS, p.lanes - lane);
-      const at = group * p.size * p.lanes;
-      const sum = element(total, at + lane);
-      if (initial && (k < count || !whole)) clearLanes(p, n, sum);
-      packPatches(element(x, group * p.sourceGroup), element(p.sourceLanes, lane), n, sources, count, b);
-      const a = element(packed, (first * p.groups + group * count) * height);
-      const to = element(whole ? total : partial, at);
-      multiplySegments(a, p.size, b, n, k, count / k, to, p.rows, element(p.columns, lane), start, edge, none, 0);
-      if (!whole && within + count == p.positions) addLanes(p, element(partial, at + lane), n, sum);
-    }
-  }
-}
-
-function clearLanes(p: WeightProduct, n: i32, to: usize): void {
-  for (let row = 0; row < p.size; row++, to += <usize>(p.lanes - n) << 2) {
-    for (let i = 0; i < n; i++, to += 4) store<f32>(to, 0);
-  }
-}
-
-function addLanes(p: WeightProduct, from: usize, n: i32, to: usize): void {
-  const next = <usize>(p.lanes - n) << 2;
-  for (let row = 0; row < p.size; row++, from += next, to += next) {
-    for (let i = 0; i < n; i++, from += 4, to += 4) store<f32>(to, load<f32>(to) + load<f32>(from));
-  }
-}
-
-/** From `total`, where channels are neighbours, to the weights' order, where taps are. Parts are output channels. */
-export function placeWeights(total: usize, channels: i32, taps: i32, to: usize, begin: i32, end: i32): void {
-  const size = channels * taps;
-  for (let row = begin; row < end; row++) {
-    for (let t = 0, s = element(total, row * size); t < taps; t++) {
-      for (let c = 0, e = element(to, row * size + t); c < channels; c++, s += 4, e += <usize>taps << 2)
-        store<f32>(e, load<f32>(s));
-    }
-  }
 }

@@ -1,5 +1,6 @@
 export { affinePlanes, affineRows } from './affine';
 export * from './conv';
+export * from './conv-weights';
 export {
   allFinite,
   cast_bool_float,

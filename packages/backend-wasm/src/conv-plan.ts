@@ -286,7 +286,7 @@ export function weightGradPlan(heap: Heap, p: ConvProblem): PositionPlan {
   const samples = Math.min(base.samples, Math.max(1, Math.floor(COPY / Math.max(1, packed))));
   const together = Math.min(samples, Math.floor(fit / Math.max(1, positions)));
   const piece = together > 1 ? together * positions : Math.min(positions, fit);
-  const scratchBytes = 4 * (EDGE + (2 + COLUMNS) * (piece + COLUMNS));
+  const scratchBytes = 4 * (EDGE + (2 + 2 * COLUMNS) * (piece + COLUMNS));
   const table = writeTable(heap, [
     ...[groups, size, lanes, positions, piece],
     channels * source.channelStep,
