@@ -65,9 +65,8 @@ export function padRows(p: Padding, x: usize, copy: usize, begin: i32, end: i32)
 }
 
 function copyRow(x: usize, step: i32, count: i32, to: usize): void {
-  let i = 0;
-  if (step == 1) for (; i + 4 <= count; i += 4) v128.store(element(to, i), v128.load(element(x, i)));
-  for (; i < count; i++) store<f32>(element(to, i), load<f32>(element(x, i * step)));
+  if (step == 1) memory.copy(to, x, <usize>count << 2);
+  else for (let i = 0; i < count; i++) store<f32>(element(to, i), load<f32>(element(x, i * step)));
 }
 
 /** Writes `count` positions, channels side by side, from planes `channelStep` apart. */

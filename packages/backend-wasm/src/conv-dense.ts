@@ -96,7 +96,7 @@ function evenGrain(count: number, threads: number): number {
   const least = Math.ceil(count / (MOST_PIECES * threads));
   let best = least;
   for (let grain = least; grain * threads <= count; grain++) if (largest(grain) < largest(best)) best = grain;
-  return Math.max(1, best);
+  return best;
 }
 
 /** Calls `fn` for some samples after others, with where they are: in the tensor or in a copy with padding. */
