@@ -42,16 +42,16 @@ const page = (entry: string): string => `
   } from '@graftjs/core';
   export { createWasmBackend } from '${entry}';`;
 
-const CEILING = 61_000;
+const CEILING = 62_700;
 
-test('a page that trains downloads at most 61 kB of core and this backend, kernels included', async () => {
+test('a page that trains downloads at most 62.7 kB of core and this backend, kernels included', async () => {
   const size = await gzipped(page('./index.ts'));
   expect(size).toBeGreaterThan(10_000); // it did bundle
   expect(size + kernels).toBeLessThan(CEILING);
   expect(await gzipped(page('./inline.ts'))).toBeLessThan(CEILING);
 });
 
-test('all that the two packages export, used or not, is at most 75 kB', async () => {
+test('all that the two packages export, used or not, is at most 76 kB', async () => {
   const everything = `export * from '@graftjs/core'; export * from './index.ts';`;
-  expect((await gzipped(everything)) + kernels).toBeLessThan(75_000);
+  expect((await gzipped(everything)) + kernels).toBeLessThan(76_000);
 });
