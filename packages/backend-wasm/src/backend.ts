@@ -93,9 +93,14 @@ export async function createBackend(
   const reason = whyNotRevectorized();
   const plain = (note: string): Promise<WasmBackend> => createPlain(options, load, tuning, [note]);
   if (reason !== null) return plain(`'wasm' runs without revectorizing: ${reason}`);
-  const reference = await createPlain({ ...options, threads: 1 }, load, {});
+  // Fused multiply-add has other bits, so a comparison with them would say nothing: one of the two options.
+  const notes = options.relaxedSimd
+    ? ["'wasm' runs without relaxed SIMD: it revectorizes, and the two do not go together"]
+    : [];
+  const exact = { ...options, relaxedSimd: false };
+  const reference = await createPlain({ ...exact, threads: 1 }, load, {});
   turnRevectorizer(true);
-  const backend = await createPlain(options, load, tuning, [], 'kernels-paired');
+  const backend = await createPlain(exact, load, tuning, notes, 'kernels-paired');
   const same = sameBits(reference, backend);
   await reference.dispose();
   if (same) return backend;
@@ -115,7 +120,7 @@ async function createPlain(
 ): Promise<WasmBackend> {
   const wanted = wantedThreads(options.threads, notes);
   const pages = Math.max(2, Math.min(MOST_PAGES, Math.floor((options.maxBytes ?? Infinity) / PAGE)));
-  if (options.relaxedSimd && build === 'kernels') {
+  if (options.relaxedSimd) {
     if (canRelax(await load('kernels-relaxed'))) build = 'kernels-relaxed';
     else
       notes.push(

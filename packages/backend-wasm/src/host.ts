@@ -1,8 +1,8 @@
 import { GraftError } from '@graftjs/core';
 
 /*
- * What the host lends: WebAssembly, files; threads are in host-threads.ts. Neither the library of ES2023 nor one host's types declare all of
- * it, so the part that is used is declared here, and looked for when it is needed.
+ * What the host lends: WebAssembly, files; threads are in host-threads.ts. Neither the library of ES2023 nor one host's
+ * types declare all of it, so the part that is used is declared here, and looked for when it is needed.
  */
 
 /** A memory whose `buffer` is a SharedArrayBuffer if it was asked for, and changes when the memory grows. */

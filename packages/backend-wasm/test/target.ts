@@ -1,14 +1,14 @@
 import type { Target } from '@graftjs/conformance';
-import { createBackend, type Tests } from '../src/backend.ts';
+import { createBackend, type KernelBuild, type Tests } from '../src/backend.ts';
 import { GuardedHeap } from '../src/guard.ts';
 import { readFile } from '../src/host.ts';
 import { createWasmBackend, type WasmBackend } from '../src/index.ts';
 
 /** Shares out every task that has two parts, however small. */
 const eager =
-  (threads: number, tests: Tests = {}) =>
+  (threads: number, tests: Tests = {}, build: KernelBuild = 'kernels') =>
   (): Promise<WasmBackend> =>
-    createBackend({ threads }, () => readFile(new URL('../src/kernels.wasm', import.meta.url)), {
+    createBackend({ threads }, () => readFile(new URL(`../src/${build}.wasm`, import.meta.url)), {
       worth: 1e-9,
       ...tests,
     });
@@ -23,6 +23,7 @@ export const target: Target = {
     'on 2 threads': eager(2),
     'on 3 threads': eager(3),
     'on 7 threads': eager(7),
+    'on 2 threads, with the kernels for a V8 that revectorizes': eager(2, {}, 'kernels-paired'),
     'on 2 threads, with guard bytes around every block': eager(2, { guard: GuardedHeap }),
   },
 };

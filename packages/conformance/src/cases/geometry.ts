@@ -78,6 +78,7 @@ export const convGeometries: readonly ConvGeometry[] = [
   conv({ what: 'padded, large', input: [10, 9], kernel: [3, 3], channels: 20, filters: 24, batch: 1, padding: same(2, 1) }),
   conv({ what: 'depthwise, large', input: [13, 14], kernel: [5, 5], channels: 37, filters: 37, groups: 37, batch: 1, padding: same(2, 2) }),
   conv({ what: 'thousands of positions', input: [41, 37], kernel: [3, 3], channels: 3, filters: 5, padding: same(2, 1) }),
+  conv({ what: 'four filters in each of two groups', input: [5, 19], kernel: [3, 3], channels: 6, filters: 8, groups: 2, padding: same(2, 1) }),
   conv({ what: 'hundreds of channels', input: [3, 2], kernel: [3, 3], channels: 130, filters: 34, padding: same(2, 1), batch: 1 }),
   conv({ what: 'depthwise, long rows', input: [23, 41], kernel: [3, 3], channels: 9, filters: 9, groups: 9, batch: 1, padding: same(2, 1) }),
   conv({ what: 'depthwise, stride 2, long rows', input: [33, 30], kernel: [3, 3], stride: [2, 2], channels: 8, filters: 8, groups: 8, batch: 1, padding: [[0, 1], [0, 1]] }),
