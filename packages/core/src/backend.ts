@@ -1,4 +1,5 @@
 import type { FusedKernels } from './fused.ts';
+import type { Graph } from './graph.ts';
 import type { OpAttrs, OpName } from './primitives.ts';
 import type { TensorSpec, TypedArray } from './types.ts';
 
@@ -54,8 +55,23 @@ export interface Backend<B = unknown> {
    */
   readonly fused?: Partial<FusedKernels<B>> | undefined;
 
+  /**
+   * Takes a graph whole, where that is faster than its ops one by one. Returns at once, as `run` does: what goes wrong in
+   * building it surfaces where the first run's results are read. Every run gives the same results as the ops would,
+   * within the backend's bounds.
+   */
+  compile?(graph: Graph): Executable<B>;
+
   /** Bytes that the backend itself holds, pools and caches included; for reports and leak tests. */
   memory?(): BackendMemory;
+}
+
+/** A compiled graph. */
+export interface Executable<B = unknown> {
+  /** Enqueues one run: a buffer per input of the graph, in its order; gives a fresh buffer per output. */
+  run(inputs: readonly B[]): B[];
+  /** Frees it, after the runs that are still queued. */
+  dispose(): void;
 }
 
 export interface Operand<B> {

@@ -28,6 +28,7 @@ export type {
   FusedName,
 } from './fused.ts';
 export { fusedComposites } from './fused-composites.ts';
+export type { Graph, GraphNode } from './graph.ts';
 export * from './functional/index.ts';
 export * from './metrics.ts';
 export * from './nn/index.ts';
