@@ -59,8 +59,9 @@ export interface Backend<B = unknown> {
    * Takes a graph whole, where that is faster than its ops one by one. Returns at once, as `run` does: what goes wrong in
    * building it surfaces where the first run's results are read. Every run gives the same results as the ops would,
    * within the backend's bounds.
+   * @param captures A buffer for each of the graph's captures. They are the caller's, and stay until `dispose()`.
    */
-  compile?(graph: Graph): Executable<B>;
+  compile?(graph: Graph, captures: readonly B[]): Executable<B>;
 
   /** Bytes that the backend itself holds, pools and caches included; for reports and leak tests. */
   memory?(): BackendMemory;

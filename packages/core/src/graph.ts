@@ -20,6 +20,8 @@ export interface Graph {
   readonly specs: readonly TensorSpec[];
   /** Values that each run is given, in this order. */
   readonly inputs: readonly number[];
+  /** Values from outside that are the same in every run, such as locked weights: given once, when it is compiled. */
+  readonly captures: readonly number[];
   /** Values that never change, row-major. */
   readonly constants: ReadonlyMap<number, TypedArray>;
   /** In an order in which every input comes before its use. */
