@@ -12,6 +12,11 @@ const coreAndFormats = {
   regex: '^@graftjs/(?!(core|formats)$)',
   message: 'Of Graft, models may import @graftjs/core and @graftjs/formats only. Tests may import more.',
 };
+const coreAndOnnx = {
+  regex: '^@graftjs/(?!(core(/planning)?|onnx-graph)$)',
+  message:
+    'Of Graft, this package may import @graftjs/core and @graftjs/onnx-graph only. Tests may import more.',
+};
 const nothing = {
   regex: '^[^.]',
   message: 'Core depends on nothing: no package, no Node module. Pass it in as an argument instead.',
@@ -83,6 +88,12 @@ export default defineConfig(
     files: ['packages/models/src/node/**/*.ts'],
     ignores: tests,
     rules: { 'no-restricted-imports': imports(coreAndFormats) },
+  },
+  {
+    name: 'these speak ONNX',
+    files: ['packages/{formats,backend-onnx}/src/**/*.ts'],
+    ignores: [...tests, 'packages/*/src/node/**'],
+    rules: { 'no-restricted-imports': imports(coreAndOnnx, noNode) },
   },
   {
     name: 'core stands alone',

@@ -43,6 +43,19 @@ export class KernelError extends GraftError {
   }
 }
 
+/** A file that is not what it claims to be. The message says what is wrong, where, and what to do about it. */
+export class FormatError extends GraftError {
+  override name = 'FormatError';
+  constructor(
+    message: string,
+    /** Position in the file, in bytes, of what is wrong; undefined where there is no such place. */
+    readonly offset?: number,
+    hint?: string,
+  ) {
+    super(`${message}${offset === undefined ? '' : ` (at byte ${offset})`}${hint ? `: ${hint}` : ''}`);
+  }
+}
+
 /** Edit distance (Levenshtein), for suggestions. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,17 +1,6 @@
-import { GraftError, UnsupportedError } from '@graftjs/core';
+import { UnsupportedError } from '@graftjs/core';
 
-/** A file that is not what it claims to be. The message says what is wrong, where, and what to do about it. */
-export class FormatError extends GraftError {
-  override name = 'FormatError';
-  constructor(
-    message: string,
-    /** Position in the file, in bytes, of what is wrong; undefined where there is no such place. */
-    readonly offset?: number,
-    hint?: string,
-  ) {
-    super(`${message}${offset === undefined ? '' : ` (at byte ${offset})`}${hint ? `: ${hint}` : ''}`);
-  }
-}
+export { FormatError } from '@graftjs/core';
 
 /** What a graph needs and this reader does not have, in the order of first appearance. */
 export interface MissingOp {

@@ -2,7 +2,6 @@ export * from './errors.ts';
 export * from './graph.ts';
 export * from './graph-module.ts';
 export { graphOps, type GraphOp } from './graph-ops.ts';
-export * from './half.ts';
 export { parseStrictJson, type StrictJson } from './json.ts';
 export * from './safetensors.ts';
 export * from './segments.ts';

@@ -1,6 +1,12 @@
-import type { Shape, StateEntry } from '@graftjs/core';
+import {
+  decodeBfloat16,
+  decodeFloat16,
+  encodeBfloat16,
+  encodeFloat16,
+  type Shape,
+  type StateEntry,
+} from '@graftjs/core';
 import { FormatError } from './errors.ts';
-import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './half.ts';
 import { parseStrictJson, type StrictJson } from './json.ts';
 
 /**

@@ -1,6 +1,5 @@
-import { sizeOf } from '@graftjs/core';
+import { decodeFloat16, sizeOf } from '@graftjs/core';
 import { FormatError } from './errors.ts';
-import { decodeFloat16 } from './half.ts';
 
 /** One stored constant of a TensorFlow.js model. */
 export interface TfjsWeight {

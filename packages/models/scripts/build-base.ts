@@ -9,11 +9,10 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { float16ToNumber, numberToFloat16 } from '@graftjs/core';
 import {
   cutGraph,
-  float16ToNumber,
   graphToJSON,
-  numberToFloat16,
   readTfjsGraphModel,
   renameNodes,
   simplifyActivations,

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
+  decodeFloat16,
   mul,
   setDefaultBackend,
   stagesOf,
@@ -15,7 +16,7 @@ import {
   type Module,
   type Sequential,
 } from '@graftjs/core';
-import { decodeFloat16, readSafetensors, type GraphModule } from '@graftjs/formats';
+import { readSafetensors, type GraphModule } from '@graftjs/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateTfjs } from '../test/evaluate-tfjs.ts';
 import { cocoMobilenetName } from './coco-mobilenet-v3.ts';
