@@ -1,7 +1,9 @@
 import {
+  batchNorm,
   composite,
   getDefaultBackend,
   GraftError,
+  isTensor,
   Module,
   Parameter,
   sizeOf,
@@ -10,11 +12,13 @@ import {
   type Backend,
   type Member,
   type Tensor,
-  type TensorLike,
 } from '@graftjs/core';
 import { FormatError } from './errors.ts';
 import { graphOps } from './graph-ops.ts';
-import type { Graph, GraphNode, GraphValues } from './graph.ts';
+import { layoutOf } from './graph-ops/arguments.ts';
+import type { GraphDef, GraphInput, GraphNode, GraphValues } from './graph.ts';
+import { hostArray, isHostArray, toTensor, type GraphValue, type HostArray } from './host-array.ts';
+import { hostOps } from './host-ops.ts';
 
 export interface GraphModuleOptions {
   /** Where the weights go. Default: `getDefaultBackend()`. */
@@ -22,20 +26,23 @@ export interface GraphModuleOptions {
 }
 
 /**
- * A `Graph` as an ordinary module: trainable tensors are parameters, the other stored tensors buffers, all under the
- * names that they have in the graph ('expand.weight'). Batch norm that the graph has not folded runs on its stored
- * statistics, in training too; what drops out is not in an exported graph.
+ * A `GraphDef` as an ordinary module: trainable tensors are parameters, the other stored tensors buffers, all under the
+ * names that they have in the graph ('expand.weight'). Batch norm whose node has a `momentum` is one like core's: it uses
+ * the batch's statistics while it trains, unless it is locked; any other runs on its stored statistics always.
  */
 export class GraphModule extends Module {
-  readonly graph: Graph;
+  readonly graph: GraphDef;
+  /** What batch norm uses in training: the batch's statistics, or the stored ones as in evaluation. */
+  statistics: 'batch' | 'stored' = 'batch';
   readonly #slots = new Map<string, Parameter | StateBuffer>();
   readonly #activated: ReadonlyMap<string, GraphNode>;
+  readonly #norms: readonly GraphNode[];
 
   /**
    * Without `weights` all are zero, to be filled by `loadStateDict`.
    * @throws FormatError where values are missing or do not have the graph's shape.
    */
-  constructor(graph: Graph, weights?: ReadonlyMap<string, GraphValues>, options: GraphModuleOptions = {}) {
+  constructor(graph: GraphDef, weights?: ReadonlyMap<string, GraphValues>, options: GraphModuleOptions = {}) {
     super();
     this.graph = graph;
     this.#activated = activatedConvolutions(graph);
@@ -48,10 +55,17 @@ export class GraphModule extends Module {
       const value = tensor(data, shape, { dtype: 'float32', backend });
       this.#slots.set(name, trainable ? new Parameter(value) : new StateBuffer(value));
     }
+    this.#norms = graph.nodes.filter(
+      (n) => n.op === 'batchNorm' && typeof n.attrs['momentum'] === 'number' && this.#running(n),
+    );
   }
 
   override *members(): IterableIterator<[string, Member]> {
     yield* this.#slots;
+  }
+
+  override get frozen(): boolean {
+    return super.frozen && !this.#norms.some((n) => this.#moves(n));
   }
 
   /** The one output of a graph with one input. @throws GraftError on others: call `run`. */
@@ -71,31 +85,112 @@ export class GraphModule extends Module {
     wanted: readonly string[] = this.graph.outputs,
   ): Map<string, Tensor> {
     return composite(() => {
-      const values = new Map<string, Tensor>();
+      const values = new Map<string, GraphValue>();
       for (const name of this.graph.inputs) {
         const x = inputs.get(name);
         if (!x) throw new GraftError(`no value for the graph's input '${name}'`);
         values.set(name, x);
       }
-      const valueOf = (input: string | number): TensorLike =>
-        typeof input === 'number' ? input : (values.get(input) ?? this.#slots.get(input)!.value);
+      const valueOf = (input: GraphInput): GraphValue => {
+        if (typeof input === 'number') return input;
+        if (typeof input !== 'string') return hostArray(input.dtype, input.shape, input.values);
+        return values.get(input) ?? this.#slots.get(input)!.value;
+      };
       for (const node of this.graph.nodes) {
         if (values.has(node.name)) continue;
         const after = wanted.includes(node.name) ? undefined : this.#activated.get(node.name);
         const whole = after ? { ...node, attrs: { ...node.attrs, activation: after.op } } : node;
-        values.set((after ?? node).name, execute(whole, node.inputs.map(valueOf)));
+        values.set((after ?? node).name, this.#execute(whole, node.inputs.map(valueOf)));
       }
-      return new Map(wanted.map((name) => [name, valueOf(name) as Tensor]));
+      const beside = [...inputs.values()][0];
+      return new Map(
+        wanted.map((name) => {
+          const v = valueOf(name);
+          return [name, isTensor(v) ? v : toTensor(onHost(v, []), beside)];
+        }),
+      );
     });
+  }
+
+  #execute(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
+    try {
+      if (this.training && this.#norms.includes(node) && this.#moves(node))
+        return this.#batchNorm(node, inputs);
+      return evaluate(node, inputs);
+    } catch (cause) {
+      if (!(cause instanceof Error)) throw cause;
+      // A TypeError here means attributes that no importer writes.
+      const kind = cause instanceof GraftError ? GraftError : FormatError;
+      throw Object.assign(new kind(`node '${node.name}' (${node.op}): ${cause.message}`), { cause });
+    }
+  }
+
+  /** The stored statistics of a batch norm, if they are stored. */
+  #running(node: GraphNode): { mean: StateBuffer; variance: StateBuffer } | undefined {
+    const [mean, variance] = node.inputs
+      .slice(3)
+      .map((i) => (typeof i === 'string' ? this.#slots.get(i) : undefined));
+    return mean instanceof StateBuffer && variance instanceof StateBuffer ? { mean, variance } : undefined;
+  }
+  /** Would this batch norm move its statistics in training? Not where it is locked: as a module, or both its parameters. */
+  #moves(node: GraphNode): boolean {
+    if (this.locked || this.statistics === 'stored') return false;
+    const own = node.inputs.slice(1, 3).map((i) => (typeof i === 'string' ? this.#slots.get(i) : undefined));
+    const parameters = own.filter((p) => p instanceof Parameter);
+    return !parameters.length || parameters.some((p) => !p.locked);
+  }
+  /** By the batch's statistics, and moves the stored ones. */
+  #batchNorm(node: GraphNode, inputs: readonly GraphValue[]): Tensor {
+    const running = this.#running(node)!;
+    const [x, weight, bias] = inputs as Tensor[];
+    const out = batchNorm(
+      x!,
+      { mean: running.mean.value, variance: running.variance.value },
+      {
+        weight: weight!,
+        bias: bias!,
+        eps: node.attrs['epsilon'] as number,
+        momentum: node.attrs['momentum'] as number,
+        layout: layoutOf(node.attrs),
+        training: true,
+      },
+    );
+    running.mean.set(out.mean);
+    running.variance.set(out.variance);
+    return out.y;
   }
 }
 
+/** Numbers take the type of the arrays beside them. */
+function onHost(v: HostArray | number, others: readonly HostArray[]): HostArray {
+  if (typeof v !== 'number') return v;
+  return hostArray(others[0]?.dtype ?? (Number.isInteger(v) ? 'int32' : 'float32'), [], [v]);
+}
+
+/** Values that are all on the host stay there, if the operation can. */
+function evaluate(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
+  const hostOp = inputs.some(isTensor) ? undefined : hostOps[node.op];
+  if (!hostOp) {
+    const op = graphOps[node.op];
+    if (!op) throw new GraftError('this operation takes only what is known before anything is computed');
+    return op(inputs, node.attrs);
+  }
+  const arrays = inputs.filter(isHostArray);
+  return hostOp(
+    inputs.map((v) => onHost(v as HostArray | number, arrays)),
+    node.attrs,
+  );
+}
+
 /** Convolutions that only a relu or relu6 reads, and that node: the two are one pass over the data (`convAffine`). */
-function activatedConvolutions({ nodes, outputs }: Graph): Map<string, GraphNode> {
+function activatedConvolutions({ nodes, outputs }: GraphDef): Map<string, GraphNode> {
   const users = new Map<string, GraphNode[]>();
   for (const node of nodes) {
     for (const input of node.inputs) {
-      if (typeof input === 'string') users.set(input, [...(users.get(input) ?? []), node]);
+      if (typeof input !== 'string') continue;
+      const before = users.get(input);
+      if (before) before.push(node);
+      else users.set(input, [node]);
     }
   }
   const found = new Map<string, GraphNode>();
@@ -105,15 +200,4 @@ function activatedConvolutions({ nodes, outputs }: Graph): Map<string, GraphNode
     if (user.op === 'relu' || user.op === 'relu6') found.set(name, user);
   }
   return found;
-}
-
-function execute(node: GraphNode, inputs: readonly TensorLike[]): Tensor {
-  try {
-    return graphOps[node.op]!(inputs, node.attrs);
-  } catch (cause) {
-    if (!(cause instanceof Error)) throw cause;
-    // A TypeError here means attributes that no importer writes.
-    const kind = cause instanceof GraftError ? GraftError : FormatError;
-    throw Object.assign(new kind(`node '${node.name}' (${node.op}): ${cause.message}`), { cause });
-  }
 }

@@ -7,7 +7,7 @@ import {
   graphFromJSON,
   graphToJSON,
   renameNodes,
-  type Graph,
+  type GraphDef,
   type GraphValues,
   type GraphWithWeights,
 } from './graph.ts';
@@ -17,7 +17,7 @@ import { simplifyActivations } from './simplify.ts';
 let cpu: Backend;
 beforeAll(async () => setDefaultBackend((cpu = await createCpuBackend())));
 
-const node = (name: string, op: string, ...inputs: (string | number)[]): Graph['nodes'][number] => ({
+const node = (name: string, op: string, ...inputs: (string | number)[]): GraphDef['nodes'][number] => ({
   name,
   op,
   inputs,
@@ -25,7 +25,7 @@ const node = (name: string, op: string, ...inputs: (string | number)[]): Graph['
 });
 
 /** x → a.one → a.two → (b.left, b.right) → b.sum → c.scale, with a weight in b and one in c. */
-const diamond: Graph = {
+const diamond: GraphDef = {
   inputs: ['x'],
   outputs: ['c.scale'],
   nodes: [
@@ -144,7 +144,7 @@ describe('cutting', () => {
     ]);
   });
   it('does not cut where two values are still needed', () => {
-    const skip: Graph = {
+    const skip: GraphDef = {
       ...diamond,
       nodes: [...diamond.nodes.slice(0, -1), node('c.scale', 'mul', 'b.sum', 'a.one')],
     };
@@ -169,7 +169,7 @@ describe('cutting', () => {
     );
   });
   it('keeps weights that are shared and trained in one place', () => {
-    const shared: Graph = {
+    const shared: GraphDef = {
       ...diamond,
       nodes: [...diamond.nodes.slice(0, -1), node('c.scale', 'mul', 'b.sum', 'b.left.weight')],
     };
@@ -191,7 +191,7 @@ describe('renaming', () => {
 
 describe('simplifyActivations', () => {
   const sixth = 0.1666259765625; // as float16 has it
-  const swish = (flip: boolean): Graph => ({
+  const swish = (flip: boolean): GraphDef => ({
     inputs: ['x'],
     outputs: ['out'],
     tensors: {},
@@ -214,7 +214,7 @@ describe('simplifyActivations', () => {
     expect(simplifyActivations(graph).nodes).toEqual([node('out', 'hardsigmoid', 'x')]);
   });
   it('leaves alone what only looks like it', () => {
-    const other = (change: (nodes: Graph['nodes'][number][]) => void): Graph => {
+    const other = (change: (nodes: GraphDef['nodes'][number][]) => void): GraphDef => {
       const nodes = [...swish(false).nodes];
       change(nodes);
       return { ...swish(false), nodes };

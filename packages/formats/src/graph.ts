@@ -1,9 +1,19 @@
-import { sizeOf, unknownName, type Shape } from '@graftjs/core';
+import { sizeOf, unknownName, type DType, type Shape } from '@graftjs/core';
 import { FormatError } from './errors.ts';
 import { graphOps } from './graph-ops.ts';
+import { hostOps } from './host-ops.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type Attrs = Readonly<Record<string, Json>>;
+
+/** A small constant with axes: indices, extents. Weights and everything large are stored tensors. */
+export interface GraphConstant {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly values: readonly number[];
+}
+/** A name, a number for a scalar, or a small constant. */
+export type GraphInput = string | number | GraphConstant;
 
 /** One operation. */
 export interface GraphNode {
@@ -11,8 +21,8 @@ export interface GraphNode {
   readonly name: string;
   /** A key of `graphOps`. */
   readonly op: string;
-  /** Names of graph inputs, nodes or stored tensors that come before; a number is a scalar constant. */
-  readonly inputs: readonly (string | number)[];
+  /** Names of graph inputs, nodes or stored tensors that come before, and constants. */
+  readonly inputs: readonly GraphInput[];
   readonly attrs: Attrs;
 }
 
@@ -27,7 +37,7 @@ export interface GraphTensor {
  * A network as data: what the importers give, what `GraphModule` runs, and plain JSON. Nodes are in topological order.
  * Weights are in Graft's layout, `[outChannels, inChannels / groups, ...kernel]`, wherever they came from.
  */
-export interface Graph {
+export interface GraphDef {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly nodes: readonly GraphNode[];
@@ -40,7 +50,7 @@ export interface GraphValues {
 }
 /** A graph and the values of its stored tensors. */
 export interface GraphWithWeights {
-  readonly graph: Graph;
+  readonly graph: GraphDef;
   readonly weights: ReadonlyMap<string, GraphValues>;
 }
 
@@ -49,6 +59,18 @@ const isRecord = (v: unknown): v is Record<string, unknown> =>
 const isNames = (v: unknown): v is string[] => Array.isArray(v) && v.every((s) => typeof s === 'string');
 const isExtents = (v: unknown): v is number[] =>
   Array.isArray(v) && v.length <= 32 && v.every((d) => Number.isSafeInteger(d) && (d as number) >= 0);
+
+const MAX_CONSTANT = 65536;
+function isGraphConstant(v: unknown): v is GraphConstant {
+  if (!isRecord(v) || !isExtents(v['shape']) || !Array.isArray(v['values'])) return false;
+  const { dtype, shape, values } = v as Record<string, unknown> & { shape: number[]; values: unknown[] };
+  return (
+    ['float32', 'int32', 'bool'].includes(dtype as string) &&
+    values.length <= MAX_CONSTANT &&
+    values.length === sizeOf(shape) &&
+    values.every(Number.isFinite)
+  );
+}
 
 function isJson(v: unknown, depth = 0): v is Json {
   if (depth > 8) return false;
@@ -63,7 +85,7 @@ function isJson(v: unknown, depth = 0): v is Json {
  * tensors used and of a sane size.
  * @throws FormatError that names the node.
  */
-export function graphFromJSON(json: unknown): Graph {
+export function graphFromJSON(json: unknown): GraphDef {
   const bad = (what: string): never => {
     throw new FormatError(`not a graph: ${what}`);
   };
@@ -89,20 +111,24 @@ export function graphFromJSON(json: unknown): Graph {
     if (!isRecord(n) || typeof n['name'] !== 'string' || typeof n['op'] !== 'string') return bad(`node ${i}`);
     const { name, op, inputs: from, attrs } = n;
     const where = `node '${name as string}'`;
-    if (!Object.hasOwn(graphOps, op as string))
+    if (!Object.hasOwn(graphOps, op as string) && !Object.hasOwn(hostOps, op as string))
       throw unknownName(`operation at ${where}:`, op as string, Object.keys(graphOps));
     if (!Array.isArray(from) || !from.length) return bad(`${where} has no inputs`);
     for (const x of from as unknown[]) {
-      if (typeof x === 'number' ? !Number.isFinite(x) : typeof x !== 'string' || !defined.has(x)) {
-        bad(`${where} takes ${JSON.stringify(x)}, which is not defined before it`);
-      }
+      const fine =
+        typeof x === 'number'
+          ? Number.isFinite(x)
+          : typeof x === 'string'
+            ? defined.has(x)
+            : isGraphConstant(x);
+      if (!fine) bad(`${where} takes ${JSON.stringify(x)}, which is not defined before it`);
     }
     if (!isRecord(attrs) || !isJson(attrs)) return bad(`${where} has no attrs`);
     define(name as string);
     return {
       name: name as string,
       op: op as string,
-      inputs: from as (string | number)[],
+      inputs: from as GraphInput[],
       attrs: attrs as Attrs,
     };
   });
@@ -111,7 +137,7 @@ export function graphFromJSON(json: unknown): Graph {
 }
 
 /** The graph as plain data for `JSON.stringify`; `graphFromJSON` reads it. */
-export function graphToJSON(graph: Graph): Json {
+export function graphToJSON(graph: GraphDef): Json {
   return JSON.parse(JSON.stringify(graph)) as Json;
 }
 

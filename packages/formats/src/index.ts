@@ -3,6 +3,7 @@ export * from './graph.ts';
 export * from './graph-module.ts';
 export { graphOps, type GraphOp } from './graph-ops.ts';
 export { parseStrictJson, type StrictJson } from './json.ts';
+export * from './onnx/index.ts';
 export * from './safetensors.ts';
 export * from './segments.ts';
 export { readTfjsGraphModel, type TfjsOptions } from './tfjs.ts';

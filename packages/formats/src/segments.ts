@@ -1,14 +1,14 @@
 import { Sequential } from '@graftjs/core';
 import { FormatError } from './errors.ts';
 import { GraphModule, type GraphModuleOptions } from './graph-module.ts';
-import type { Graph, GraphNode, GraphValues, GraphWithWeights } from './graph.ts';
+import type { GraphDef, GraphInput, GraphNode, GraphValues, GraphWithWeights } from './graph.ts';
 
 /**
  * The places where a graph with one input and one output can be cut: positions in `graph.nodes` after which exactly
  * one value, that of the node there, is still needed. These are the articulation points of the graph: any topological
  * order gives the same ones, because every other node either leads to such a node or comes from it.
  */
-export function articulationPoints(graph: Graph): number[] {
+export function articulationPoints(graph: GraphDef): number[] {
   const lastUse = new Map<string, number>();
   graph.nodes.forEach((node, i) => {
     for (const x of node.inputs) if (typeof x === 'string') lastUse.set(x, i);
@@ -91,11 +91,11 @@ function segment(
   const inside = new Set(nodes.map((n) => n.name));
   const short = (name: string): string =>
     name.startsWith(`${stage}.`) ? name.slice(stage.length + 1) : name;
-  const tensors: [string, Graph['tensors'][string]][] = [];
+  const tensors: [string, GraphDef['tensors'][string]][] = [];
   const weights = new Map<string, GraphValues>();
   const inputName = inside.has(`${stage}.input`) ? 'x' : 'input';
-  const rename = (name: string | number): string | number => {
-    if (typeof name === 'number') return name;
+  const rename = (name: GraphInput): GraphInput => {
+    if (typeof name !== 'string') return name;
     if (name === input) return inputName;
     if (!inside.has(name) && !weights.has(short(name))) {
       tensors.push([short(name), source.graph.tensors[name]!]);

@@ -1,7 +1,7 @@
-import type { Graph, GraphNode } from './graph.ts';
+import type { GraphDef, GraphInput, GraphNode } from './graph.ts';
 
 /** Exporters and float16 storage blur constants: 1/6 arrives as 0.16666667 or 0.16662598. */
-const isAbout = (value: string | number | undefined, target: number): boolean =>
+const isAbout = (value: GraphInput | undefined, target: number): boolean =>
   typeof value === 'number' && Math.abs(value - target) <= target * 1e-3;
 
 /**
@@ -9,18 +9,18 @@ const isAbout = (value: string | number | undefined, target: number): boolean =>
  * exporters write for them, and says them in one node each: with a gradient in closed form, and with the exact 1/6 that
  * the network was trained with where a file has rounded it. The new node bears the name of the last one that it replaces.
  */
-export function simplifyActivations(graph: Graph): Graph {
+export function simplifyActivations(graph: GraphDef): GraphDef {
   const byName = new Map(graph.nodes.map((n) => [n.name, n]));
   const users = new Map<string, number>();
   for (const name of [...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs]) {
     if (typeof name === 'string') users.set(name, (users.get(name) ?? 0) + 1);
   }
-  const only = (input: string | number | undefined, op: string): GraphNode | undefined => {
+  const only = (input: GraphInput | undefined, op: string): GraphNode | undefined => {
     const node = typeof input === 'string' ? byName.get(input) : undefined;
     return node?.op === op && users.get(node.name) === 1 ? node : undefined;
   };
   /** x of relu6(x + 3), with the nodes in between used by nobody else. */
-  const shifted = (input: string | number | undefined): string | undefined => {
+  const shifted = (input: GraphInput | undefined): string | undefined => {
     const sum = only(only(input, 'relu6')?.inputs[0], 'add');
     if (!sum) return undefined;
     const [a, b] = sum.inputs;
@@ -53,8 +53,8 @@ function scaledBySixth(node: GraphNode | undefined): string | undefined {
 }
 
 /** Without the nodes and stored tensors that no output needs. */
-export function prune(graph: Graph): Graph {
-  const used = new Set<string | number>(graph.outputs);
+export function prune(graph: GraphDef): GraphDef {
+  const used = new Set<GraphInput>(graph.outputs);
   const nodes: GraphNode[] = [];
   for (const node of [...graph.nodes].reverse()) {
     if (!used.has(node.name)) continue;

@@ -201,7 +201,7 @@ const concat: Translation = (node, to) => {
 /** Constants stay constants through these. */
 const identity: Translation = (node, to) => to.bind(node.name, to.value(node.inputs[0] ?? ''));
 
-/** TensorFlow's op → how it is said in a `Graph`. */
+/** TensorFlow's op → how it is said in a `GraphDef`. */
 export const translations: Readonly<Record<string, Translation>> = {
   Identity: identity,
   StopGradient: identity,

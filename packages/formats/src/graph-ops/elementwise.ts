@@ -1,0 +1,105 @@
+import * as core from '@graftjs/core';
+import { isTensor, type DType, type Tensor, type TensorLike } from '@graftjs/core';
+import { boundedShape } from '../host-array.ts';
+import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
+
+/** Two small operands may broadcast to something huge. */
+function bounded(...operands: readonly TensorLike[]): void {
+  const shapes = operands.filter(isTensor).map((x) => x.shape);
+  const rank = Math.max(...shapes.map((s) => s.length));
+  boundedShape(
+    Array.from({ length: rank }, (_, i) => Math.max(...shapes.map((s) => s[i - rank + s.length] ?? 1))),
+  );
+}
+const binary =
+  (f: (a: TensorLike, b: TensorLike) => Tensor): GraphOp =>
+  (x) => {
+    const [a, b] = [operandAt(x, 0), operandAt(x, 1)];
+    bounded(a, b);
+    return f(a, b);
+  };
+/** Of any number of inputs, two by two. */
+const folded =
+  (f: (a: TensorLike, b: TensorLike) => Tensor): GraphOp =>
+  (x) =>
+    x
+      .map((_, i) => i)
+      .slice(1)
+      .reduce((y, i) => binary(f)([y, x[i]!], {}) as Tensor, tensorAt(x, 0));
+
+function select(x: Inputs): Tensor {
+  const [a, b] = [operandAt(x, 1), operandAt(x, 2)];
+  const condition = tensorAt(x, 0);
+  bounded(condition, a, b);
+  return core.select(condition, a, b);
+}
+
+export const elementwise: Readonly<Record<string, GraphOp>> = {
+  add: folded(core.add),
+  sub: binary(core.sub),
+  mul: binary(core.mul),
+  div: binary(core.div),
+  pow: binary(core.pow),
+  maximum: folded(core.maximum),
+  minimum: folded(core.minimum),
+
+  equal: binary(core.equal),
+  less: binary(core.less),
+  lessEqual: binary(core.lessEqual),
+  greater: binary(core.greater),
+  greaterEqual: binary(core.greaterEqual),
+  logicalAnd: binary(core.logicalAnd),
+  logicalOr: binary(core.logicalOr),
+  logicalNot: unary(core.logicalNot),
+  /** condition, a, b: all three broadcast. */
+  select,
+  cast: (x, a) => core.cast(tensorAt(x, 0), a['dtype'] as DType),
+
+  neg: unary(core.neg),
+  abs: unary(core.abs),
+  sign: unary(core.sign),
+  floor: unary(core.floor),
+  ceil: unary(core.ceil),
+  round: unary(core.round),
+  exp: unary(core.exp),
+  log: unary(core.log),
+  sqrt: unary(core.sqrt),
+  rsqrt: unary(core.rsqrt),
+  reciprocal: unary(core.reciprocal),
+  erf: unary(core.erf),
+  square: unary((x) => core.mul(x, x)),
+
+  relu: unary(core.relu),
+  relu6: unary(core.relu6),
+  hardswish: unary(core.hardswish),
+  hardsigmoid: unary(core.hardsigmoid),
+  sigmoid: unary(core.sigmoid),
+  tanh: unary(core.tanh),
+  silu: unary(core.silu),
+  softplus: unary((x) => core.softplus(x)),
+  mish: unary(core.mish),
+  gelu: (x, a) => core.gelu(tensorAt(x, 0), { approximate: a['approximate'] === 'tanh' ? 'tanh' : 'none' }),
+  elu: (x, a) => core.elu(tensorAt(x, 0), number(a, 'alpha', 1)),
+  leakyRelu: (x, a) => core.leakyRelu(tensorAt(x, 0), number(a, 'slope', 0.2)),
+  /** x, slope of any shape that broadcasts. */
+  prelu(x) {
+    const input = tensorAt(x, 0);
+    const slope = operandAt(x, 1);
+    bounded(input, slope);
+    return core.select(core.greater(input, 0), input, core.mul(input, slope));
+  },
+  clip: (x, a) => core.clip(tensorAt(x, 0), number(a, 'low', -Infinity), number(a, 'high', Infinity)),
+  /** `flattenFrom`: over that axis and all after it together, as ONNX did before version 13. */
+  softmax: (x, a) => alongAxis(core.softmax, tensorAt(x, 0), a),
+  logSoftmax: (x, a) => alongAxis(core.logSoftmax, tensorAt(x, 0), a),
+};
+
+function alongAxis(
+  f: (x: Tensor, axis: number) => Tensor,
+  x: Tensor,
+  a: Readonly<Record<string, unknown>>,
+): Tensor {
+  const from = a['flattenFrom'];
+  if (typeof from !== 'number') return f(x, typeof a['axis'] === 'number' ? a['axis'] : -1);
+  return core.reshape(f(core.flatten(x, from < 0 ? from + x.rank : from), -1), x.shape);
+}

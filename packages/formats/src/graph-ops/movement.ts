@@ -1,0 +1,143 @@
+import * as core from '@graftjs/core';
+import { isTensor, ShapeError, sizeOf, type DType, type Tensor } from '@graftjs/core';
+import { boundedShape, hostArray, toTensor } from '../host-array.ts';
+import { resize } from '../resize.ts';
+import {
+  layoutOf,
+  number,
+  numbers,
+  numbersAt,
+  optionalNumbers,
+  tensorAt,
+  type GraphOp,
+} from './arguments.ts';
+import { reshapeTarget, sliceRanges } from './shapes.ts';
+
+/** `axes` of extent 1 removed; negative ones count from the end. */
+function squeeze(x: Tensor, axes: readonly number[]): Tensor {
+  return [...axes]
+    .map((i) => (i < 0 ? i + x.rank : i))
+    .sort((i, j) => j - i)
+    .reduce((y, axis) => core.squeeze(y, axis), x);
+}
+
+export const movement: Readonly<Record<string, GraphOp>> = {
+  identity: (x) => x[0]!,
+  /** The extents of axes `start` (default 0) to `end` (default all): computed at once, whatever the batch. */
+  shape(x, a) {
+    const { shape } = tensorAt(x, 0);
+    const end = typeof a['end'] === 'number' ? a['end'] : undefined;
+    const part = shape.slice(number(a, 'start', 0), end);
+    return hostArray('int32', [part.length], part);
+  },
+  /** x, and the shape as an attribute or as a second input. `copyZeros`: an extent 0 stands for the one that is there. */
+  reshape(x, a) {
+    const input = tensorAt(x, 0);
+    const wanted = x.length > 1 ? numbersAt(x, 1) : numbers(a, 'shape');
+    return core.reshape(input, reshapeTarget(input.shape, wanted, a));
+  },
+  /** To two axes, cut in front of `axis`. */
+  flatten(x, a) {
+    const { shape } = tensorAt(x, 0);
+    const axis = number(a, 'axis', 1);
+    const at = axis < 0 ? axis + shape.length : axis;
+    if (!(at >= 0 && at <= shape.length))
+      throw new ShapeError(`flatten from axis ${axis} of ${shape.length} axes`);
+    return core.reshape(tensorAt(x, 0), [sizeOf(shape.slice(0, at)), sizeOf(shape.slice(at))]);
+  },
+  transpose: (x, a) => core.transpose(tensorAt(x, 0), optionalNumbers(a, 'perm')),
+  squeeze(x, a) {
+    const axes = numbers(a, 'axes');
+    return axes.length ? squeeze(tensorAt(x, 0), axes) : core.squeeze(tensorAt(x, 0));
+  },
+  expandDims: (x, a) => core.expandDims(tensorAt(x, 0), number(a, 'axis', 0)),
+  /** New axes of extent 1, at `axes` of the result. */
+  unsqueeze(x, a) {
+    const input = tensorAt(x, 0);
+    const axes = numbers(a, 'axes');
+    const rank = input.rank + axes.length;
+    const at = axes.map((i) => (i < 0 ? i + rank : i)).sort((i, j) => i - j);
+    return at.reduce((y, axis) => core.expandDims(y, axis), input);
+  },
+  concat(x, a) {
+    const inputs = x.map((_, i) => tensorAt(x, i));
+    boundedShape([inputs.reduce((n, t) => n + t.size, 0)]);
+    return core.concat(inputs, number(a, 'axis', 0));
+  },
+  pad(x, a) {
+    const input = tensorAt(x, 0);
+    const [before, after] = [numbers(a, 'before'), numbers(a, 'after')];
+    boundedShape(input.shape.map((d, i) => d + Math.max(before[i]!, 0) + Math.max(after[i]!, 0)));
+    return core.pad(input, { before, after, value: number(a, 'value', 0) });
+  },
+  /** See `sliceRanges`; starts and ends may be further inputs. `drop`: axes of extent 1 to remove. */
+  slice(x, a) {
+    const input = tensorAt(x, 0);
+    const given = x.length > 2 ? [numbersAt(x, 1), numbersAt(x, 2)] : [];
+    const cut = sliceRanges(input.shape, a, ...given).reduce((y, { start, size, step }, axis) => {
+      if (start === 0 && step === 1 && size === y.shape[axis]) return y;
+      if (step > 0) return core.slice(y, axis, start, start + Math.max((size - 1) * step + 1, 0), step);
+      return core.gather(
+        y,
+        Array.from({ length: size }, (_, i) => start + i * step),
+        axis,
+      );
+    }, input);
+    return squeeze(cut, optionalNumbers(a, 'drop') ?? []);
+  },
+  /** Part `index` of `count` along `axis`; all are as large as the first, but the last. */
+  part(x, a) {
+    const input = tensorAt(x, 0);
+    const axis = number(a, 'axis', 0);
+    const size = Math.ceil((input.shape.at(axis) ?? 0) / number(a, 'count', 1));
+    const at = number(a, 'index', 0) * size;
+    return core.slice(input, axis, at, at + size);
+  },
+  /** x, indices (of any shape, counted from the end where negative), along `axis`. */
+  gather(x, a) {
+    const input = tensorAt(x, 0);
+    const axis = number(a, 'axis', 0);
+    const at = axis < 0 ? axis + input.rank : axis;
+    const extent = input.shape[at];
+    if (extent === undefined) throw new ShapeError(`gather along axis ${axis} of ${input.rank} axes`);
+    const given = x[1]!;
+    if (isTensor(given)) {
+      const wrapped = core.select(core.less(given, 0), core.add(given, extent), given);
+      return pick(input, core.flatten(wrapped, 0), given.shape, at);
+    }
+    const shape = typeof given === 'number' ? [] : given.shape;
+    const indices = numbersAt(x, 1).map((i) => (i < 0 ? i + extent : i));
+    if (indices.some((i) => !(i >= 0 && i < extent)))
+      throw new ShapeError(
+        `index ${indices.find((i) => !(i >= 0 && i < extent))} of an axis of extent ${extent}`,
+      );
+    return pick(input, toTensor(hostArray('int32', [indices.length], indices), input), shape, at);
+  },
+  /** x, shape: broadcasts both to each other. */
+  expand(x) {
+    const input = tensorAt(x, 0);
+    const wanted = numbersAt(x, 1);
+    const rank = Math.max(input.rank, wanted.length);
+    const shape = Array.from({ length: rank }, (_, i) => {
+      const [own, other] = [input.shape[i - rank + input.rank] ?? 1, wanted[i - rank + wanted.length] ?? 1];
+      return own === 1 ? other : own;
+    });
+    return core.broadcastTo(input, boundedShape(shape));
+  },
+  /** shape → a tensor of it, full of `value`. */
+  fill: (x, a) =>
+    core.full(boundedShape(numbersAt(x, 0)), number(a, 'value', 0), { dtype: a['dtype'] as DType }),
+  resize: (x, a) =>
+    resize(tensorAt(x, 0), numbers(a, 'size') as [number, number], {
+      method: a['method'] === 'nearest' ? 'nearest' : 'bilinear',
+      alignCorners: a['alignCorners'] === true,
+      halfPixelCenters: a['halfPixelCenters'] === true,
+      layout: layoutOf(a),
+    }),
+};
+
+function pick(x: Tensor, flat: Tensor, shape: readonly number[], axis: number): Tensor {
+  const target = [...x.shape.slice(0, axis), ...shape, ...x.shape.slice(axis + 1)];
+  boundedShape(target);
+  return core.reshape(core.gather(x, flat, axis), target);
+}

@@ -1,0 +1,31 @@
+import { constantOf, type Translation } from './lower.ts';
+import { attrFloats, attrInts, attrTensor, dtypeOf, Unsupported } from './node.ts';
+import { valuesOf } from '@graftjs/onnx-graph';
+
+const constant: Translation = (node, to) => {
+  const tensor = attrTensor(node, 'value');
+  if (tensor) return to.output(to.tensorConstant(tensor, node.outputs[0] ?? null));
+  const { value_float: f, value_int: i } = node.attributes;
+  if (f?.type === 'float') return to.output(constantOf('float32', [], [f.value]));
+  if (i?.type === 'int') return to.output(constantOf('int32', [], [i.value]));
+  const floats = attrFloats(node, 'value_floats');
+  if (floats) return to.output(constantOf('float32', [floats.length], floats));
+  const ints = attrInts(node, 'value_ints');
+  if (ints) return to.output(constantOf('int32', [ints.length], ints));
+  throw new Unsupported(`a constant by ${Object.keys(node.attributes).join(', ') || 'nothing'}`);
+};
+
+const constantOfShape: Translation = (node, to) => {
+  const value = attrTensor(node, 'value');
+  const dtype = value ? dtypeOf(value.element) : 'float32';
+  if (!dtype) throw new Unsupported(`values of ${value!.element}`);
+  to.give('fill', [to.extents(0)], { dtype, value: value ? (valuesOf(value)[0] ?? 0) : 0 });
+};
+
+const range: Translation = (_, to) => to.give('range', [to.extents(0), to.extents(1), to.extents(2)]);
+
+export const constants: Readonly<Record<string, Translation>> = {
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Range: range,
+};

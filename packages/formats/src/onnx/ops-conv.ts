@@ -1,0 +1,111 @@
+import type { OnnxNode } from '@graftjs/onnx-graph';
+import type { Json } from '../graph.ts';
+import { hostOps } from '../host-ops.ts';
+import { type OnnxLowering, type Translation } from './lower.ts';
+import { attrFloat, attrInt, attrInts, attrString, Unsupported } from './node.ts';
+
+/** Extents and steps of a window; a file may claim anything. */
+const MAX_EXTENT = 2 ** 16;
+
+function extents(node: OnnxNode, name: string, count: number, fallback: number): number[] {
+  const list = attrInts(node, name) ?? new Array<number>(count).fill(fallback);
+  if (list.length !== count) throw new Unsupported(`${name} [${list.join(', ')}] for ${count} spatial axes`);
+  if (!list.every((v) => v >= 0 && v <= MAX_EXTENT)) throw new Unsupported(`${name} [${list.join(', ')}]`);
+  return [...list];
+}
+
+/** Stride, dilation and padding of a convolution or pool with `rank` spatial axes. */
+export function windowAttrs(
+  node: OnnxNode,
+  rank: number,
+): { stride: number[]; dilation: number[]; padding: Json } {
+  const stride = extents(node, 'strides', rank, 1);
+  const dilation = extents(node, 'dilations', rank, 1);
+  const auto = attrString(node, 'auto_pad', 'NOTSET');
+  if (auto === 'SAME_UPPER') return { stride, dilation, padding: 'same' };
+  if (auto === 'SAME_LOWER') return { stride, dilation, padding: 'same-lower' };
+  if (auto !== 'NOTSET' && auto !== 'VALID' && auto !== '') throw new Unsupported(`auto_pad ${auto}`);
+  const pads = auto === 'VALID' ? new Array<number>(2 * rank).fill(0) : extents(node, 'pads', 2 * rank, 0);
+  // ONNX lists all the sides in front, then all those behind.
+  const padding = stride.map((_, i) => [pads[i]!, pads[rank + i]!]);
+  return { stride, dilation, padding };
+}
+
+/** Spatial axes of a convolution: from its weights, or from its attributes where those are computed. */
+function spatialRank(node: OnnxNode, to: OnnxLowering): number {
+  const w = to.input(1);
+  const rank = w.kind === 'constant' ? w.array.shape.length - 2 : attrInts(node, 'kernel_shape')?.length;
+  if (rank === undefined) throw new Unsupported('computed weights without kernel_shape');
+  if (!(rank >= 1 && rank <= 3)) throw new Unsupported(`${rank} spatial axes`);
+  return rank;
+}
+
+const conv: Translation = (node, to) => {
+  const attrs = {
+    ...windowAttrs(node, spatialRank(node, to)),
+    groups: attrInt(node, 'group', 1),
+    layout: 'channels-first',
+  };
+  const weight = to.weight(1, 'weight');
+  to.give('conv', [to.input(0), weight, to.optional(2) && to.weight(2, 'bias')], attrs);
+};
+
+const convTranspose: Translation = (node, to) => {
+  const rank = spatialRank(node, to);
+  const window = windowAttrs(node, rank);
+  if (attrInts(node, 'output_shape')) throw new Unsupported('output_shape');
+  if (typeof window.padding === 'string') throw new Unsupported(`auto_pad of a transposed convolution`);
+  const attrs = {
+    ...window,
+    outputPadding: extents(node, 'output_padding', rank, 0),
+    groups: attrInt(node, 'group', 1),
+    layout: 'channels-first',
+  };
+  const weight = to.weight(1, 'weight');
+  to.give('convTranspose', [to.input(0), weight, to.optional(2) && to.weight(2, 'bias')], attrs);
+};
+
+const transposed = (a: Parameters<NonNullable<(typeof hostOps)['transpose']>>[0][0]): typeof a =>
+  hostOps['transpose']!([a], { perm: [1, 0] });
+
+/** alpha · A' · B' + beta · C, the first version of which broadcast C only if told to. */
+const gemm: Translation = (node, to) => {
+  const [alpha, beta] = [attrFloat(node, 'alpha', 1), attrFloat(node, 'beta', 1)];
+  const transA = attrInt(node, 'transA', 0) !== 0;
+  const transB = attrInt(node, 'transB', 0) !== 0;
+  const b = to.input(1);
+  const c = to.optional(2);
+  const a = transA ? to.add('transpose', [to.input(0)], { perm: [1, 0] }) : to.input(0);
+  const isLayer =
+    alpha === 1 &&
+    b.kind === 'constant' &&
+    b.array.shape.length === 2 &&
+    (!c ||
+      (beta === 1 &&
+        c.kind === 'constant' &&
+        c.array.shape.length === 1 &&
+        c.array.values.length === b.array.shape[transB ? 0 : 1]));
+  if (isLayer) {
+    const w = transB ? to.weight(1, 'weight') : to.weight(1, 'weight', true, 'transposed', transposed);
+    return to.give('linear', [a, w, c && to.weight(2, 'bias')]);
+  }
+  const scaled = (v: ReturnType<OnnxLowering['input']>, by: number): typeof v =>
+    by === 1 ? v : to.add('mul', [v, to.number(by)]);
+  const product = scaled(to.add('matmul', [a, to.weight(1, 'weight')], { transposeB: transB }), alpha);
+  to.output(c ? to.add('add', [product, scaled(to.weight(2, 'bias'), beta)]) : product);
+};
+
+/** A product with constant weights is a linear layer; a bias that is added behind it joins it (`joinBiases`). */
+const matmul: Translation = (_, to) => {
+  const b = to.input(1);
+  if (b.kind === 'constant' && b.array.shape.length === 2)
+    return to.give('linear', [to.input(0), to.weight(1, 'weight', true, 'transposed', transposed)]);
+  to.give('matmul', [to.weight(0, 'weight'), to.weight(1, 'weight')]);
+};
+
+export const convolutions: Readonly<Record<string, Translation>> = {
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  Gemm: gemm,
+  MatMul: matmul,
+};

@@ -1,0 +1,125 @@
+import type { OnnxNode } from '@graftjs/onnx-graph';
+import type { Json } from '../graph.ts';
+import { type OnnxLowering, type Value, type Translation } from './lower.ts';
+import { attrInt, attrInts, attrFloat, attrString, Unsupported } from './node.ts';
+
+/** Axes: an attribute in older versions, input `i` in newer ones. */
+export function axesOf(node: OnnxNode, to: OnnxLowering, i = 1): number[] | undefined {
+  const attribute = attrInts(node, 'axes');
+  return attribute ? [...attribute] : to.ints(i);
+}
+
+const reshape: Translation = (node, to) => {
+  const copyZeros = attrInt(node, 'allowzero', 0) === 0;
+  const shape = attrInts(node, 'shape');
+  const wanted = shape ? undefined : to.extents(1);
+  if (wanted?.kind === 'computed') return to.give('reshape', [to.input(0), wanted], { copyZeros });
+  to.give('reshape', [to.input(0)], {
+    shape: shape ? [...shape] : Array.from(wanted!.array.values),
+    copyZeros,
+  });
+};
+
+const concat: Translation = (node, to) => {
+  const inputs = node.inputs.map((_, i) => to.input(i));
+  to.give('concat', inputs, { axis: attrInt(node, 'axis', 1) });
+};
+
+/** Starts and ends: attributes before version 10, then inputs, which may be computed from shapes. */
+const slice: Translation = (node, to) => {
+  if (to.opset < 10) {
+    const [starts, ends] = [attrInts(node, 'starts') ?? [], attrInts(node, 'ends') ?? []];
+    const axes = attrInts(node, 'axes') ?? starts.map((_, i) => i);
+    return to.give('slice', [to.input(0)], { starts: [...starts], ends: [...ends], axes: [...axes] });
+  }
+  const [starts, ends] = [to.extents(1), to.extents(2)];
+  const [axes, steps] = [to.ints(3), to.ints(4)];
+  const rest = { ...(axes && { axes }), ...(steps && { steps }) };
+  if (starts.kind === 'constant' && ends.kind === 'constant') {
+    const [from, end] = [starts, ends].map((v) => Array.from(v.array.values)) as [number[], number[]];
+    return to.give('slice', [to.input(0)], { starts: from, ends: end, ...rest });
+  }
+  to.give('slice', [to.input(0), starts, ends], rest);
+};
+
+/** Every output is a slice. Extents: an attribute before version 13, then an input; or that many equal parts. */
+const split: Translation = (node, to) => {
+  const axis = attrInt(node, 'axis', 0);
+  const sizes = attrInts(node, 'split') ?? to.ints(1);
+  const x = to.input(0);
+  if (sizes) {
+    let at = 0;
+    sizes.forEach((n, i) => {
+      to.output(to.add('slice', [x], { axes: [axis], starts: [at], ends: [at + n] }), i);
+      at += n;
+    });
+  } else {
+    const count = attrInt(node, 'num_outputs', node.outputs.length);
+    node.outputs.forEach((_, i) => to.output(to.add('part', [x], { axis, index: i, count }), i));
+  }
+};
+
+const pad: Translation = (node, to) => {
+  const mode = attrString(node, 'mode', 'constant');
+  const pads = attrInts(node, 'pads') ?? to.ints(1);
+  if (!pads || pads.length % 2 !== 0) throw new Unsupported('pads that are not constant');
+  if (to.optional(3)) throw new Unsupported('pads of some axes');
+  const rank = pads.length / 2;
+  const value = to.opset < 11 ? attrFloat(node, 'value', 0) : (to.scalar(2) ?? 0);
+  const attrs = { before: pads.slice(0, rank), after: pads.slice(rank) };
+  if (mode !== 'constant') throw new Unsupported(`mode ${mode}`);
+  to.give('pad', [to.input(0)], { ...attrs, value });
+};
+
+const gather: Translation = (node, to) =>
+  to.give('gather', [to.input(0), to.input(1)], { axis: attrInt(node, 'axis', 0) });
+
+const squeeze: Translation = (node, to) =>
+  to.give('squeeze', [to.input(0)], { axes: axesOf(node, to) ?? [] });
+const unsqueeze: Translation = (node, to) => {
+  const axes = axesOf(node, to);
+  if (!axes) throw new Unsupported('no axes');
+  to.give('unsqueeze', [to.input(0)], { axes });
+};
+
+const transpose: Translation = (node, to) => {
+  const perm = attrInts(node, 'perm');
+  to.give('transpose', [to.input(0)], perm ? { perm: [...perm] } : {});
+};
+
+const shape: Translation = (node, to) => {
+  const end = attrInt(node, 'end');
+  const attrs: Record<string, Json> = { start: attrInt(node, 'start', 0), ...(end !== undefined && { end }) };
+  to.give('shape', [to.input(0)], attrs);
+};
+
+/** Passes its input on. */
+const identity: Translation = (_, to) => to.output(to.input(0));
+
+/** In inference it does nothing. */
+const dropout: Translation = (node, to) => {
+  if (to.optional(2) && to.scalar(2) !== 0) throw new Unsupported('training_mode');
+  to.output(to.input(0));
+};
+
+const expand: Translation = (_, to) => {
+  const x: Value = to.input(0);
+  to.give('expand', [x, to.extents(1)]);
+};
+
+export const movements: Readonly<Record<string, Translation>> = {
+  Identity: identity,
+  Dropout: dropout,
+  Reshape: reshape,
+  Flatten: (node, to) => to.give('flatten', [to.input(0)], { axis: attrInt(node, 'axis', 1) }),
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Transpose: transpose,
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Pad: pad,
+  Gather: gather,
+  Shape: shape,
+  Expand: expand,
+};

@@ -1,0 +1,46 @@
+import { unknownName } from '@graftjs/core';
+import type { OnnxGraph, OnnxNode } from '@graftjs/onnx-graph';
+import { FormatError } from '../errors.ts';
+
+/**
+ * The nodes that `outputs` need, inputs before users; files need not list them so.
+ * @throws FormatError on cycles, values that are given twice and values that nothing gives.
+ */
+export function neededNodes(graph: OnnxGraph, outputs: readonly string[]): OnnxNode[] {
+  const given = new Set([...graph.inputs.map((i) => i.name), ...graph.initializers.map((t) => t.name)]);
+  const makers = new Map<string, OnnxNode>();
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) {
+      if (!name) continue;
+      if (makers.has(name) || given.has(name)) throw new FormatError(`the value '${name}' is given twice`);
+      makers.set(name, node);
+    }
+  }
+  for (const name of outputs)
+    if (!makers.has(name) && !given.has(name)) throw unknownName('output', name, makers.keys());
+
+  const order: OnnxNode[] = [];
+  const state = new Map<OnnxNode, 'open' | 'done'>();
+  // With an explicit stack: a hostile graph may be deeper than the call stack.
+  const stack = outputs.flatMap((o) => makers.get(o) ?? []).reverse();
+  while (stack.length) {
+    const node = stack.at(-1)!;
+    if (state.get(node) === 'done') stack.pop();
+    else if (state.get(node) === 'open') {
+      state.set(node, 'done');
+      order.push(node);
+      stack.pop();
+    } else {
+      state.set(node, 'open');
+      for (const input of [...node.inputs].reverse()) {
+        if (!input || given.has(input)) continue;
+        const maker = makers.get(input);
+        const where = `node '${node.name || node.outputs[0]}' (${node.opType})`;
+        if (!maker) throw new FormatError(`${where} takes '${input}', which nothing gives`);
+        if (state.get(maker) === 'open') throw new FormatError(`the graph has a cycle through '${input}'`);
+        if (!state.has(maker)) stack.push(maker);
+      }
+    }
+  }
+  return order;
+}

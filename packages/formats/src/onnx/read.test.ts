@@ -1,0 +1,126 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import { setDefaultBackend, tensor, type Tensor } from '@graftjs/core';
+import { tensorOf } from '@graftjs/onnx-graph';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { file, floats, ints, input, model, n } from '../../test/onnx-model.ts';
+import { GraphModule } from '../graph-module.ts';
+import { graphOfModel, readOnnx } from './read.ts';
+
+beforeAll(async () => setDefaultBackend(await createCpuBackend()));
+
+const run = (m: ReturnType<typeof model>, x: Tensor): Tensor => {
+  const { graph, weights } = graphOfModel(m);
+  return new GraphModule(graph, weights).eval().forward(x);
+};
+const ramp = (...shape: number[]): Tensor =>
+  tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i),
+    shape,
+  );
+
+describe('a small network', () => {
+  const network = model(
+    [
+      n(
+        'Conv',
+        ['x', 'features.0.weight', 'features.0.bias'],
+        ['c'],
+        { pads: [1, 1, 1, 1] },
+        '/features/features.0/Conv',
+      ),
+      n('Relu', ['c'], ['r'], {}, '/features/features.1/Relu'),
+      n('GlobalAveragePool', ['r'], ['p']),
+      n('Shape', ['p'], ['s']),
+      n('Gather', ['s', 'zero'], ['batch'], { axis: 0 }),
+      n('Unsqueeze', ['batch', 'first'], ['b1']),
+      n('Concat', ['b1', 'rest'], ['shape'], { axis: 0 }),
+      n('Reshape', ['p', 'shape'], ['f']),
+      n('MatMul', ['f', 'onnx::MatMul_20'], ['m'], {}, '/classifier/MatMul'),
+      n('Add', ['classifier.bias', 'm'], ['logits'], {}, '/classifier/Add'),
+    ],
+    [
+      floats('features.0.weight', [4, 3, 3, 3]),
+      floats('features.0.bias', [4]),
+      ints('zero', [0], []),
+      ints('first', [0]),
+      ints('rest', [-1]),
+      floats('onnx::MatMul_20', [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]),
+      floats('classifier.bias', [2]),
+    ],
+    { inputs: [input('x', ['batch', 3, 8, 8])], metadata: new Map([['classes', '["a","b"]']]) },
+  );
+
+  it('has its weights under their names, and is a Module', () => {
+    const { graph, weights, inputs, outputs, metadata } = graphOfModel(network);
+    expect(Object.entries(graph.tensors)).toEqual([
+      ['features.0.weight', { shape: [4, 3, 3, 3], trainable: true }],
+      ['features.0.bias', { shape: [4], trainable: true }],
+      ['classifier.weight', { shape: [2, 4], trainable: true }],
+      ['classifier.bias', { shape: [2], trainable: true }],
+    ]);
+    expect([...weights.get('classifier.weight')!.data]).toEqual([1, 3, 5, 7, 2, 4, 6, 8]);
+    expect(graph.nodes.at(-1)).toMatchObject({ op: 'linear' });
+    expect(inputs).toEqual([{ name: 'x', element: 'float32', shape: ['batch', 3, 8, 8] }]);
+    expect(outputs).toEqual(['logits']);
+    expect(metadata.get('classes')).toBe('["a","b"]');
+  });
+
+  it('takes any batch, although its file computes shapes', () => {
+    expect(run(network, ramp(1, 3, 8, 8)).shape).toEqual([1, 2]);
+    expect(run(network, ramp(5, 3, 4, 4)).shape).toEqual([5, 2]);
+  });
+});
+
+describe('constants', () => {
+  it('are folded: float16 through Cast, a quantised weight, a transposed one', () => {
+    const half = {
+      ...tensorOf('h', 'uint8', [4], [0, 0x3c, 0, 0x40]),
+      element: 'float16' as const,
+      dims: [1, 2],
+    };
+    const m = model(
+      [
+        n('Cast', ['h'], ['w1'], { to: 1 }),
+        n('Transpose', ['w1'], ['w2'], { perm: [1, 0] }),
+        n('MatMul', ['x', 'w2'], ['y']),
+      ],
+      [half],
+    );
+    const { graph, weights } = graphOfModel(m);
+    expect(graph.nodes.map((node) => node.op)).toEqual(['linear']);
+    expect([...weights.values()].map((w) => [...w.data])).toEqual([[1, 2]]);
+    expect(run(m, tensor([[1, 10]])).dataSync()).toEqual(Float32Array.of(21));
+  });
+
+  it('that are only shared stay one parameter', () => {
+    const m = model(
+      [n('MatMul', ['x', 'w'], ['a']), n('MatMul', ['a', 'w'], ['y'])],
+      [floats('w', [2, 2], [0, 1, 1, 0])],
+    );
+    const { graph, weights } = graphOfModel(m);
+    expect([...new GraphModule(graph, weights).namedParameters()].map(([name]) => name)).toEqual(['w']);
+  });
+});
+
+describe('files that cannot be read', () => {
+  const reading = (...args: Parameters<typeof file>): Promise<unknown> => readOnnx(file(...args));
+  it('name every operation that is missing', async () => {
+    await expect(
+      reading([
+        n('Loop', ['x'], ['a'], {}, 'loop'),
+        n('Fancy', ['a'], ['b'], {}, 'first'),
+        n('Fancy', ['b'], ['y']),
+      ]),
+    ).rejects.toThrow(/Loop \(1×, for example 'loop'\), Fancy \(2×, for example 'first'\)/);
+  });
+  it('have cycles, values given twice or not at all, no input', async () => {
+    await expect(reading([n('Add', ['x', 'b'], ['a']), n('Relu', ['a'], ['b'])])).rejects.toThrow(
+      /cycle through/,
+    );
+    await expect(reading([n('Relu', ['x'], ['y']), n('Relu', ['x'], ['y'])])).rejects.toThrow(/given twice/);
+    await expect(reading([n('Relu', ['z'], ['y'])])).rejects.toThrow(/takes 'z', which nothing gives/);
+    await expect(reading([n('Relu', ['w'], ['y'])], [floats('w', [2])])).rejects.toThrow(
+      /do not depend on any input/,
+    );
+  });
+});

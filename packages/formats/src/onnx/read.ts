@@ -1,0 +1,178 @@
+import { GraftError } from '@graftjs/core';
+import { decodeModel, type OnnxElement, type OnnxModel, type OnnxNode } from '@graftjs/onnx-graph';
+import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
+import { graphFromJSON, type GraphWithWeights } from '../graph.ts';
+import { prune, simplifyActivations } from '../simplify.ts';
+import { withExternal, type ReadExternal } from './external.ts';
+import { joinBiases } from './join-biases.ts';
+import { OnnxLowering } from './lower.ts';
+import { Unsupported } from './node.ts';
+import { neededNodes } from './order.ts';
+import { translations } from './translations.ts';
+
+/** The newest version of ONNX's operators that is known here. */
+const NEWEST_OPSET = 23;
+
+export interface OnnxReadOptions {
+  /** Values wanted. Default: the model's outputs. What they do not need is left out. */
+  readonly outputs?: readonly string[];
+  /** Reads files beside the model that hold weights. Paths that leave the model's folder never reach it. */
+  readonly readExternal?: ReadExternal;
+}
+
+/** An input of a model, under its name in the graph. */
+export interface OnnxInput {
+  readonly name: string;
+  /** As the file says it; Graft computes every float type in float32, every integer type in int32. */
+  readonly element: OnnxElement | null;
+  /** A string is a symbolic extent, such as the batch's; '' an unknown one. Null: nothing is said. */
+  readonly shape: readonly (number | string)[] | null;
+}
+
+export interface OnnxImport extends GraphWithWeights {
+  /** In the order of the graph's inputs. */
+  readonly inputs: readonly OnnxInput[];
+  /** Names of the outputs in the file, in the order of the graph's outputs. */
+  readonly outputs: readonly string[];
+  /** What the file carries beside the graph: class names and preprocessing of models that Graft wrote, for example. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads an `.onnx` file into a graph of Graft's own operations. Weights are the float constants that convolutions, products
+ * and norms take, and factors and summands behind them; everything that follows from constants alone is computed at once.
+ * Shapes that the network computes from its inputs' are computed when it runs, so every batch size works.
+ * @throws FormatError on malformed files; UnsupportedOpsError that lists every operation which is needed and missing.
+ */
+export async function readOnnx(bytes: Uint8Array, options: OnnxReadOptions = {}): Promise<OnnxImport> {
+  return graphOfModel(await withExternal(decodeModel(bytes), options.readExternal), options);
+}
+
+/** The same for a model that is decoded already, without external data. */
+export function graphOfModel(model: OnnxModel, options: Pick<OnnxReadOptions, 'outputs'> = {}): OnnxImport {
+  const { graph } = model;
+  const opset = model.opsets.get('') ?? 1;
+  if (opset > NEWEST_OPSET) {
+    throw new FormatError(
+      `this model uses version ${opset} of ONNX's operators, the newest known here is ${NEWEST_OPSET}`,
+    );
+  }
+  const outputs = options.outputs ?? graph.outputs.map((o) => o.name);
+  if (!outputs.length) throw new FormatError('the model has no outputs');
+  const order = neededNodes(graph, outputs);
+
+  const to = new OnnxLowering(opset);
+  const used = new Set([...order.flatMap((n) => n.inputs), ...outputs]);
+  const stored = new Set<string>();
+  for (const tensor of graph.initializers) {
+    if (stored.has(tensor.name)) throw new FormatError(`the tensor '${tensor.name}' is stored twice`);
+    stored.add(tensor.name);
+  }
+  const inputs = graph.inputs.filter((i) => used.has(i.name) && !stored.has(i.name));
+  for (const { name } of inputs) {
+    if (to.has(name)) throw new FormatError(`two inputs are called '${name}'`);
+    to.bindInput(name);
+  }
+  const missing = new Map<string, MissingOp>();
+  for (const tensor of graph.initializers)
+    if (used.has(tensor.name))
+      attempt(
+        missing,
+        `tensor '${tensor.name}'`,
+        tensor.name,
+        () => to.bindTensor(tensor),
+        () => to.bind(tensor.name, 'missing'),
+      );
+  for (const node of order) translate(node, to, missing);
+  if (missing.size) throw new UnsupportedOpsError([...missing.values()]);
+  return finished(model, inputs, outputs, to);
+}
+
+/** Runs `translate`; what it cannot express is noted, and `otherwise` done, so that the search goes on. */
+function attempt(
+  missing: Map<string, MissingOp>,
+  op: string,
+  example: string,
+  run: () => void,
+  otherwise: () => void,
+): void {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Unsupported) {
+      // What depends on something missing is not news.
+      if (!error.message.startsWith('input of')) note(missing, op, example, error.message);
+      otherwise();
+    } else if (error instanceof GraftError) {
+      throw Object.assign(new FormatError(`node '${example}' (${op}): ${error.message}`), { cause: error });
+    } else throw error;
+  }
+}
+
+function note(missing: Map<string, MissingOp>, op: string, example: string, reason?: string): void {
+  const key = reason ? `${op} ${reason}` : op;
+  const before = missing.get(key);
+  missing.set(
+    key,
+    before ? { ...before, count: before.count + 1 } : { op, count: 1, example, ...(reason && { reason }) },
+  );
+}
+
+function translate(node: OnnxNode, to: OnnxLowering, missing: Map<string, MissingOp>): void {
+  const example = node.name || node.outputs.find(Boolean) || '';
+  const bindMissing = (): void => {
+    for (const o of node.outputs) if (!to.has(o)) to.bind(o, 'missing');
+  };
+  const op = node.domain ? `${node.domain}.${node.opType}` : node.opType;
+  const translation = Object.hasOwn(translations, op) ? translations[op] : undefined;
+  if (!translation) {
+    note(missing, op, example);
+    return bindMissing();
+  }
+  attempt(
+    missing,
+    op,
+    example,
+    () => {
+      to.begin(node);
+      translation(node, to);
+    },
+    bindMissing,
+  );
+  // Outputs that the translation does not give are fine as long as nobody asks for them.
+  for (const o of node.outputs) if (o && !to.has(o)) to.bindAbsent(o, `${op} at '${example}'`);
+}
+
+function finished(
+  model: OnnxModel,
+  inputs: readonly OnnxModel['graph']['inputs'][number][],
+  outputs: readonly string[],
+  to: OnnxLowering,
+): OnnxImport {
+  if (!inputs.length) throw new FormatError('the wanted outputs do not depend on any input of the graph');
+  const names = outputs.map((o) => {
+    const v = outputValue(to, o);
+    if (v === 'missing') throw new FormatError(`the output '${o}' cannot be given`);
+    if (v.kind === 'constant') throw new FormatError(`the output '${o}' is a constant`);
+    return v.name;
+  });
+  const raw = { inputs: to.inputs, outputs: names, nodes: to.nodes, tensors: to.tensors };
+  const graph = prune(simplifyActivations(joinBiases(graphFromJSON(raw))));
+  const weights = new Map([...to.weights].filter(([name]) => Object.hasOwn(graph.tensors, name)));
+  return {
+    graph,
+    weights,
+    inputs: inputs.map(({ element, shape }, i) => ({ name: to.inputs[i]!, element, shape })),
+    outputs,
+    metadata: model.metadata,
+  };
+}
+
+function outputValue(to: OnnxLowering, name: string): ReturnType<OnnxLowering['value']> {
+  try {
+    return to.value(name);
+  } catch (error) {
+    if (error instanceof Unsupported) throw new FormatError(`the model's output ${error.message}`);
+    throw error;
+  }
+}
