@@ -8,7 +8,7 @@ import {
 import { flushes } from './bounds/model.ts';
 import type { Case, Family } from './cases/index.ts';
 import { sameBits, withinBound, type Comparison } from './compare.ts';
-import { differentiable, evaluate, type Results } from './evaluate.ts';
+import { differentiable, evaluate, evaluateCompiled, type Results } from './evaluate.ts';
 import { fusedBy, withFused } from './fused.ts';
 import { createContract } from './oracle/index.ts';
 import type { Target } from './target.ts';
@@ -17,9 +17,10 @@ import type { Target } from './target.ts';
  * `test`: outputs on real data within the bound. `exact`: outputs and gradients on whole numbers, where the bound is 0.
  * `grad`: gradients on real data within the bound. `bits`: outputs and gradients on real data, every bit as the contract
  * says. `fused`: where the backend has fused kernels, outputs and gradients without them have the same bits; a backend
- * that does not claim the contract must then be within the bound, too. `law`: the outputs of a law have the same bits. (That the gradients are the right ones is shown once, on the oracle: see finite-differences.ts.)
+ * that does not claim the contract must then be within the bound, too. `compiled`: outputs and gradients of the case as one graph (`compile`), where the
+ * backend takes graphs whole or claims the contract: its bits there, within the bound otherwise. `law`: the outputs of a law have the same bits. (That the gradients are the right ones is shown once, on the oracle: see finite-differences.ts.)
  */
-export type Mode = 'test' | 'exact' | 'grad' | 'bits' | 'fused' | 'law';
+export type Mode = 'test' | 'exact' | 'grad' | 'bits' | 'fused' | 'compiled' | 'law';
 
 export interface Outcome {
   readonly case: Case;
@@ -59,6 +60,7 @@ export function modesOf(c: Case, target: Target): Mode[] {
   if (differentiable(c)) modes.push('grad');
   if (target.bitExact) modes.push('bits');
   if (USERS_OF_FUSED.includes(c.family)) modes.push('fused');
+  if (target.bitExact || target.compiles) modes.push('compiled');
   return modes;
 }
 
@@ -113,12 +115,10 @@ const againstFirst: Judge = (got) =>
     return sameBits(await got.get(name)!.data(), await first.data(), first);
   });
 
+type Run = [Parameters<typeof evaluate>[2], 'outputs' | 'gradients', Backend, Backend, Judge];
+
 /** The runs that make up a mode: kind of data, what is run, on what, where the truth comes from, how it is compared. */
-function runsOf(
-  c: Case,
-  mode: Mode,
-  subject: Subject,
-): [Parameters<typeof evaluate>[2], 'outputs' | 'gradients', Backend, Backend, Judge][] {
+function runsOf(c: Case, mode: Mode, subject: Subject): Run[] {
   const both = differentiable(c) ? (['outputs', 'gradients'] as const) : (['outputs'] as const);
   const { backend, bounds, target } = subject;
   const bounded = againstBound(c, subject, false);
@@ -140,6 +140,15 @@ function runsOf(
           : ['real', what, plain, bounds, bounded],
       );
     }
+    case 'compiled':
+      return both.flatMap((what): Run[] => [
+        target.bitExact
+          ? ['real', what, backend, backend, againstBits]
+          : ['real', what, backend, bounds, bounded],
+        ...(!target.bitExact && modesOf(c, target).includes('exact')
+          ? [['whole', what, backend, bounds, againstBound(c, subject, true)] as Run]
+          : []),
+      ]);
     case 'law':
       return [['real', 'outputs', backend, backend, againstFirst]];
   }
@@ -156,7 +165,7 @@ export async function check(c: Case, mode: Mode, subject: Subject): Promise<Outc
   let worst: Comparison = { share: 0, problem: null };
   try {
     for (const [kind, what, on, truth, compare] of runsOf(c, mode, subject)) {
-      const got = evaluate(c, on, kind, what);
+      const got = (mode === 'compiled' ? evaluateCompiled : evaluate)(c, on, kind, what);
       const want = evaluate(c, truth, kind, what);
       const comparison = await compare(got, want);
       if (comparison.share >= worst.share) worst = comparison;

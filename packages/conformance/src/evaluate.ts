@@ -1,4 +1,5 @@
 import {
+  compile,
   concat,
   getDefaultBackend,
   Random,
@@ -31,6 +32,28 @@ export function evaluate(c: Case, backend: Backend, kind: DataKind, what: 'outpu
     scope(() => {
       const inputs = upload(c, dataOf(c, kind), backend);
       return what === 'outputs' ? forward(c, inputs) : backward(c, inputs, kind);
+    }),
+  );
+}
+
+/** The same with the run of the case, gradients included, compiled first. */
+export function evaluateCompiled(
+  c: Case,
+  backend: Backend,
+  kind: DataKind,
+  what: 'outputs' | 'gradients',
+): Results {
+  const gradients = what === 'gradients';
+  return withDefaultBackend(backend, () =>
+    scope(() => {
+      const inputs = upload(c, dataOf(c, kind), backend);
+      const run = compile((...xs: Tensor[]) => (gradients ? backward(c, xs, kind) : forward(c, xs)));
+      try {
+        const first = run(...inputs);
+        return c.draws ? first : run(...inputs); // recorded, and run again
+      } finally {
+        run.dispose();
+      }
     }),
   );
 }

@@ -9,6 +9,8 @@ export interface Target {
   readonly model?: Partial<ErrorModel>;
   /** It claims the contract: the bits that core's `primitives.ts` prescribes. Default false. */
   readonly bitExact?: boolean;
+  /** It takes graphs whole (`Backend.compile`): every case is run compiled, too. Default false. */
+  readonly compiles?: boolean;
   /** It keeps −0 apart from +0. Default true. */
   readonly signedZero?: boolean;
   /** The same backend in other settings (threads), which must give the same bits. */

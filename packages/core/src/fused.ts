@@ -2,7 +2,7 @@ import type { Operand } from './backend.ts';
 import { carryOut, composite, isEager, isFollowed } from './op.ts';
 import { wantDtype } from './ops/check.ts';
 import type { ConvAttrs, NoAttrs } from './primitives.ts';
-import type { Tensor, TensorLike } from './tensor.ts';
+import { isTensor, type Tensor, type TensorLike } from './tensor.ts';
 import type { Layout, TensorSpec } from './types.ts';
 
 /**
@@ -10,9 +10,9 @@ import type { Layout, TensorSpec } from './types.ts';
  * written where they are used, once, as decompositions into primitives; **a kernel gives exactly the bits of its
  * decomposition**, so no result tells whether a backend has it. Numbers among the attributes are rounded to float32
  * before they are used, as scalar tensors are (1 − x is computed in float64 first). `name?` marks an input that may be
- * absent: its operand is null.
+ * absent: its operand is null. Those of type `R` differ from step to step; in a compiled step they are scalar tensors.
  */
-export interface FusedAttrs {
+export interface FusedAttrs<R = number> {
   /**
    * (x, w, scale? `[c]`, shift? `[c]`) → act(conv(x, w) · scale + shift), c the output channels. relu6 is
    * min(relu(y), 6). See functional/conv-affine.ts.
@@ -31,7 +31,7 @@ export interface FusedAttrs {
   softmaxCrossEntropyGrad: NoAttrs;
   /** (p, g, buffer?) → the next p and, with momentum, the next buffer. See optim/rules.ts. */
   sgd: {
-    readonly lr: number;
+    readonly lr: R;
     readonly weightDecay: number;
     readonly momentum: number;
     readonly dampening: number;
@@ -40,14 +40,14 @@ export interface FusedAttrs {
   /** (p, g, m?, v?) → the next p, m and v; both moments are absent in the first step. See optim/rules.ts. */
   adam: {
     /** Factor on m / (√v + eps), bias corrections included. */
-    readonly rate: number;
+    readonly rate: R;
     readonly beta1: number;
     readonly beta2: number;
-    readonly eps: number;
+    readonly eps: R;
     /** λ of g + λ · p; 0 leaves g alone. */
     readonly weightDecay: number;
     /** p is multiplied by this first (adamW); 1 leaves it alone. */
-    readonly shrink: number;
+    readonly shrink: R;
   };
 }
 
@@ -68,20 +68,28 @@ export type FusedKernel<N extends FusedName, B> = {
 export type FusedKernels<B> = { readonly [N in FusedName]: FusedKernel<N, B> };
 
 /** Makes scalars for a decomposition: optimizers share theirs over a step. */
-export type Scalars = (value: number) => TensorLike;
+export type Scalars = (value: TensorLike) => TensorLike;
 
 export interface FusedDefinition<N extends FusedName> {
   readonly name: N;
   /** Output specs; checks the arguments. */
-  readonly infer: (inputs: readonly (TensorSpec | null)[], attrs: FusedAttrs[N]) => TensorSpec[];
+  readonly infer: (inputs: readonly (TensorSpec | null)[], attrs: FusedAttrs<TensorLike>[N]) => TensorSpec[];
   /** The definition, in public ops: what every backend without a kernel runs, and what tapes and tracers see. */
-  readonly decompose: (inputs: readonly (Tensor | null)[], attrs: FusedAttrs[N], c: Scalars) => Tensor[];
+  readonly decompose: (
+    inputs: readonly (Tensor | null)[],
+    attrs: FusedAttrs<TensorLike>[N],
+    c: Scalars,
+  ) => Tensor[];
 }
 
 /** A definition with its doorway. */
 export interface FusedComposite<N extends FusedName> extends FusedDefinition<N> {
   /** Runs the backend's kernel where there is one and nobody follows the inputs, otherwise the decomposition. */
-  readonly apply: (inputs: readonly (Tensor | null)[], attrs: FusedAttrs[N], c?: Scalars) => Tensor[];
+  readonly apply: (
+    inputs: readonly (Tensor | null)[],
+    attrs: FusedAttrs<TensorLike>[N],
+    c?: Scalars,
+  ) => Tensor[];
 }
 
 /** Defines a composite that backends may have a kernel for. */
@@ -91,8 +99,10 @@ export function defineFused<N extends FusedName>(definition: FusedDefinition<N>)
     for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
     const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
     const kernel = inputs[0]!.backend.fused?.[name];
-    if (!kernel || !isEager() || isFollowed(inputs)) return composite(() => decompose(inputs, attrs, c));
-    return carryOut(name, inputs, outputs, (operands) => kernel(operands, attrs, outputs));
+    const plain = !Object.values(attrs).some(isTensor);
+    if (!kernel || !plain || !isEager() || isFollowed(inputs))
+      return composite(() => decompose(inputs, attrs, c));
+    return carryOut(name, inputs, outputs, (operands) => kernel(operands, attrs as FusedAttrs[N], outputs));
   };
   return { ...definition, apply };
 }

@@ -10,6 +10,7 @@ export {
   noGrad,
   withRecorders,
   withRunner,
+  type CompositeCall,
   type OpDefinition,
   type Recorded,
   type Recorder,
@@ -28,7 +29,12 @@ export type {
   FusedName,
 } from './fused.ts';
 export { fusedComposites } from './fused-composites.ts';
+export { compile, type Compiled, type CompileOptions } from './compile/compile.ts';
+export { interpret } from './compile/interpret.ts';
+export { record, type RecordedCall, type Recording } from './compile/record.ts';
+export type { Feed } from './compile/trace.ts';
 export type { Graph, GraphNode } from './graph.ts';
+export { hostEffect, type Cell } from './tracing.ts';
 export * from './functional/index.ts';
 export * from './metrics.ts';
 export * from './nn/index.ts';

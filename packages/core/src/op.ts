@@ -1,7 +1,7 @@
 import type { Backend, Operand } from './backend.ts';
 import { KernelError, GraftError, StateError } from './errors.ts';
 import type { OpAttrs, OpName } from './primitives.ts';
-import { scope, Tensor } from './tensor.ts';
+import { isTensor, scope, Tensor } from './tensor.ts';
 import type { TensorSpec } from './types.ts';
 
 /** What a vjp gets: the forward's tensors, the gradient of each output, and which gradients are wanted. */
@@ -39,11 +39,20 @@ export interface Recorded {
   readonly outputs: readonly Tensor[];
   readonly vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[];
 }
+/** How a composite is known to recorders that take it whole. */
+export interface CompositeCall {
+  readonly name: string;
+  /** Null where an optional one is absent. */
+  readonly inputs: readonly (Tensor | null)[];
+  readonly attrs?: unknown;
+}
 /** Sees every op that runs while it is installed. */
 export interface Recorder {
   record(entry: Recorded): void;
   /** Does it care what becomes of this tensor? Where nobody does, fused kernels may run. Default: of every one. */
   follows?(t: Tensor): boolean;
+  /** Takes composites that have a name whole: it is told of them here, and not of their parts. */
+  composite?(call: CompositeCall, outputs: readonly Tensor[]): void;
 }
 
 /** Carries an op out. *Eager* calls the backend at once; a tracer appends a node to a graph instead. */
@@ -188,6 +197,21 @@ export function customVjp(
 }
 
 /** A composite: frees its intermediate tensors at once, but for those that a tape needs to walk back. */
-export function composite<T>(fn: () => T): T {
-  return scope(fn);
+export function composite<T>(fn: () => T, call?: CompositeCall): T {
+  if (!call || !takesWhole()) return scope(fn);
+  const outer = recorders;
+  const result = scope(() =>
+    withRecorders(
+      outer.filter((r) => !r.composite),
+      fn,
+    ),
+  );
+  const outputs = isTensor(result) ? [result] : (result as readonly Tensor[]);
+  for (const r of outer) r.composite?.(call, outputs);
+  return result;
+}
+
+/** Is there a recorder that takes composites whole? */
+export function takesWhole(): boolean {
+  return recorders.some((r) => r.composite);
 }

@@ -19,6 +19,8 @@ export interface Case {
   readonly exact?: boolean;
   /** The outputs are all the same in mathematics; on a backend that claims the contract, in every bit. Checked for that only. */
   readonly law?: boolean;
+  /** It draws from a stream that it makes itself: a compiled function is not asked to make it anew, so it runs once. */
+  readonly draws?: boolean;
   /** Values come with zeros of both signs, NaN or infinities: no gradients, and no whole-numbered data. */
   readonly special?: boolean;
 }

@@ -27,12 +27,19 @@ import type { Layout } from '../types.ts';
 import { perChannel } from './channels.ts';
 
 /** A function of one tensor, element by element, whose derivative is known in closed form. */
-function pointwise(name: string, x: Tensor, forward: () => Tensor, gradient: (gy: Tensor) => Tensor): Tensor {
+function pointwise(
+  name: string,
+  x: Tensor,
+  forward: () => Tensor,
+  gradient: (gy: Tensor) => Tensor,
+  attrs: object = {},
+): Tensor {
   return customVjp(
     name,
     [x],
     () => [forward()],
     ({ gy }) => [composite(() => gradient(gy))],
+    attrs,
   )[0]!;
 }
 
@@ -57,6 +64,7 @@ export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
     x,
     () => select(greater(x, 0), x, mul(x, slope)),
     (gy) => select(greater(x, 0), gy, mul(gy, slope)),
+    { slope },
   );
 }
 
@@ -65,11 +73,14 @@ export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
  * @param slope `[1]` or `[channels]`.
  */
 export function prelu(x: Tensor, slope: Tensor, options: { readonly layout?: Layout } = {}): Tensor {
-  return composite(() => {
-    const w =
-      slope.size === 1 ? reshape(slope, []) : perChannel(slope, x.rank, options.layout ?? 'channels-first');
-    return select(greater(x, 0), x, mul(x, w));
-  });
+  const layout = options.layout ?? 'channels-first';
+  return composite(
+    () => {
+      const w = slope.size === 1 ? reshape(slope, []) : perChannel(slope, x.rank, layout);
+      return select(greater(x, 0), x, mul(x, w));
+    },
+    { name: 'prelu', inputs: [x, slope], attrs: { layout } },
+  );
 }
 
 /** x where x > 0, otherwise alpha · (exp(x) − 1). (Clevert et al., 2016, arXiv:1511.07289) */
@@ -81,6 +92,7 @@ export function elu(x: Tensor, alpha = 1): Tensor {
     x,
     () => select(greater(x, 0), x, mul(expm1(low()), alpha)),
     (gy) => select(greater(x, 0), gy, mul(gy, mul(exp(low()), alpha))),
+    { alpha },
   );
 }
 
@@ -157,6 +169,7 @@ export function hardtanh(x: Tensor, low = -1, high = 1): Tensor {
     x,
     () => clip(x, low, high),
     (gy) => select(between(x, low, high), gy, 0),
+    { low, high },
   );
 }
 
@@ -170,6 +183,7 @@ export function softplus(x: Tensor, beta = 1): Tensor {
     x,
     () => (beta === 1 ? log1pExp(x) : div(log1pExp(mul(x, beta)), beta)),
     (gy) => mul(gy, sigmoid(beta === 1 ? x : mul(x, beta))),
+    { beta },
   );
 }
 

@@ -76,10 +76,13 @@ function scaleShift(
   eps: number,
   layout: Layout,
 ): Tensor {
-  return composite(() => {
-    const { scale, shift } = storedAffine(running, weight, bias, eps);
-    return add(mul(x, perChannel(scale, x.rank, layout)), perChannel(shift, x.rank, layout));
-  });
+  return composite(
+    () => {
+      const { scale, shift } = storedAffine(running, weight, bias, eps);
+      return add(mul(x, perChannel(scale, x.rank, layout)), perChannel(shift, x.rank, layout));
+    },
+    { name: 'batchNorm', inputs: [x, running.mean, running.variance, weight, bias], attrs: { eps, layout } },
+  );
 }
 
 /** Batch norm on stored statistics is x · scale + shift, both `[c]`. */

@@ -1,5 +1,5 @@
 import { defineFused, type FusedActivation, type FusedComposite } from '../fused.ts';
-import { composite, customVjp, isFollowed } from '../op.ts';
+import { composite, customVjp, isFollowed, takesWhole } from '../op.ts';
 import {
   add,
   convInputGradOp,
@@ -57,6 +57,10 @@ export interface ConvAffineOptions extends ConvOptions {
 export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}): Tensor {
   const { scale = null, shift = null, activation = 'none' } = options;
   const attrs = { ...resolveConv(x, w, options), activation };
+  if (takesWhole()) {
+    const whole = { name: 'convAffine', inputs: [x, w, scale, shift], attrs };
+    return composite(() => convAffineForward.decompose(whole.inputs, attrs, (value) => value)[0]!, whole);
+  }
   const run = (): Tensor[] => convAffineForward.apply([x, w, scale, shift], attrs);
   // The scale's gradient needs what the convolution gave, which is not kept otherwise.
   if (isFollowed([scale]) || !isFollowed([x, w, shift])) return run()[0]!;

@@ -1,6 +1,6 @@
 import { GraftError } from '../errors.ts';
 import { currentRandom } from '../nn/random-context.ts';
-import { mul, tensor } from '../ops/index.ts';
+import { hostTensor, mul } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import type { Random } from '../rng/index.ts';
 import type { Tensor } from '../tensor.ts';
@@ -36,8 +36,11 @@ export function dropout(x: Tensor, p: number, options: DropoutOptions = {}): Ten
   const shape = x.shape.map((d, i) =>
     per === 'element' || i === 0 || (per === 'channel' && i === channel) ? d : 1,
   );
-  const drawn = (options.random ?? currentRandom()).uniformArray(sizeOf(shape));
-  const mask = new Float32Array(drawn.length);
-  for (let i = 0; i < mask.length; i++) mask[i] = drawn[i]! < p ? 0 : 1 / (1 - p);
-  return mul(x, tensor(mask, shape, { backend: x.backend }));
+  const draw = (): Float32Array => {
+    const drawn = (options.random ?? currentRandom()).uniformArray(sizeOf(shape));
+    const mask = new Float32Array(drawn.length);
+    for (let i = 0; i < mask.length; i++) mask[i] = drawn[i]! < p ? 0 : 1 / (1 - p);
+    return mask;
+  };
+  return mul(x, hostTensor(shape, draw, x.backend));
 }

@@ -24,12 +24,13 @@ export function linear(x: Tensor, w: Tensor, b?: Tensor | null): Tensor {
   const out = w.shape[0]!;
   if (b && (b.rank !== 1 || b.shape[0] !== out))
     fail('linear', `bias has shape ${showShape(b.shape)}, it must be [${out}]`);
-  return composite(() => {
+  const compute = (): Tensor => {
     const flat = x.rank === 2 ? x : reshape(x, [-1, w.shape[1]!]);
     const y = matmul(flat, w, { transposeB: true });
     const biased = b ? add(y, b) : y;
     return x.rank === 2 ? biased : reshape(biased, [...x.shape.slice(0, -1), out]);
-  });
+  };
+  return composite(compute, { name: 'linear', inputs: [x, w, b ?? null] });
 }
 
 /** `convTranspose` with a bias `[outChannels]`, added last. */

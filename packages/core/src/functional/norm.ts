@@ -1,4 +1,4 @@
-import { composite, customVjp } from '../op.ts';
+import { composite, customVjp, type CompositeCall } from '../op.ts';
 import { add, broadcastTo, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
 import { fail, normalizeAxes } from '../ops/check.ts';
 import { channelAxis, spatialAxes } from '../ops/spatial.ts';
@@ -7,12 +7,13 @@ import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
 import { channelsOf, perChannel, wantPerChannel } from './channels.ts';
 
 const keepDims = { keepDims: true } as const;
+const EPS = 1e-5;
 
 /**
  * (x − mean) / √(variance + eps) over `axes`, with the biased variance, in two passes: first the mean, then the squared
  * deviations from it, which loses nothing to cancellation when the mean is large.
  */
-export function standardize(x: Tensor, axes: Axes, eps = 1e-5): Tensor {
+export function standardize(x: Tensor, axes: Axes, eps: number = EPS): Tensor {
   const over = normalizeAxes('standardize', axes, x.rank);
   const n = over.reduce((p, a) => p * x.shape[a]!, 1);
   return composite(
@@ -42,6 +43,7 @@ export function standardize(x: Tensor, axes: Axes, eps = 1e-5): Tensor {
             }),
           ];
         },
+        { axes: over, eps },
       )[0]!,
   );
 }
@@ -97,9 +99,12 @@ export function layerNorm(x: Tensor, shape: number | Shape, options: AffineOptio
       fail('layerNorm', `${name} has shape ${showShape(p.shape)}, it must be ${showShape(want)}`);
   }
   const axes = want.map((_, i) => first + i);
-  return composite(() =>
-    affine(standardize(x, axes, options.eps), options.weight ?? null, options.bias ?? null),
-  );
+  const { weight = null, bias = null, eps = EPS } = options;
+  return composite(() => affine(standardize(x, axes, eps), weight, bias), {
+    name: 'layerNorm',
+    inputs: [x, weight, bias],
+    attrs: { axes, eps },
+  });
 }
 
 export interface ChannelNormOptions extends AffineOptions {
@@ -117,6 +122,11 @@ function channelAffine(op: string, y: Tensor, options: ChannelNormOptions): Tens
   return affine(y, shaped('weight', options.weight), shaped('bias', options.bias));
 }
 
+function wholeNorm(name: string, x: Tensor, options: ChannelNormOptions, more: object = {}): CompositeCall {
+  const { weight = null, bias = null, eps = EPS, layout = 'channels-first' } = options;
+  return { name, inputs: [x, weight, bias], attrs: { eps, layout, ...more } };
+}
+
 /**
  * Normalizes each sample over groups of neighbouring channels and all positions. (Wu, He, 2018, arXiv:1803.08494)
  * @param x `[n, c, ...spatial]` (or channels-last); `weight` and `bias` are `[c]`.
@@ -129,8 +139,10 @@ export function groupNorm(x: Tensor, groups: number, options: ChannelNormOptions
   const at = channelAxis(layout, x.rank);
   const parted = [...x.shape.slice(0, at), groups, c / groups, ...x.shape.slice(at + 1)];
   const axes = parted.map((_, i) => i).filter((i) => i !== 0 && i !== at);
-  return composite(() =>
-    channelAffine('groupNorm', reshape(standardize(reshape(x, parted), axes, options.eps), x.shape), options),
+  const { eps = EPS } = options;
+  return composite(
+    () => channelAffine('groupNorm', reshape(standardize(reshape(x, parted), axes, eps), x.shape), options),
+    wholeNorm('groupNorm', x, options, { groups }),
   );
 }
 
@@ -139,5 +151,8 @@ export function instanceNorm(x: Tensor, options: ChannelNormOptions = {}): Tenso
   if (x.rank < 3)
     fail('instanceNorm', `input has shape ${showShape(x.shape)}, it needs at least one spatial axis`);
   const axes = spatialAxes(options.layout ?? 'channels-first', x.rank);
-  return composite(() => channelAffine('instanceNorm', standardize(x, axes, options.eps), options));
+  return composite(
+    () => channelAffine('instanceNorm', standardize(x, axes, options.eps ?? EPS), options),
+    wholeNorm('instanceNorm', x, options),
+  );
 }

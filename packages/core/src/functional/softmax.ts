@@ -19,6 +19,7 @@ export function softmax(x: Tensor, axis = -1): Tensor {
       const y = outputs[0]!;
       return [composite(() => mul(y, sub(gy, sum(mul(gy, y), a, keepDims))))];
     },
+    { axis: a },
   )[0]!;
 }
 
@@ -30,6 +31,7 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
     [x],
     () => [logSoftmaxForward(x, a)],
     ({ outputs, gy }) => [logSoftmaxGrad(outputs[0]!, gy, a)],
+    { axis: a },
   )[0]!;
 }
 

@@ -1,31 +1,45 @@
 import type { Backend } from '../backend.ts';
-import { GraftError, unknownName } from '../errors.ts';
-import { commonBackend } from '../op.ts';
+import { GraftError, StateError, unknownName } from '../errors.ts';
+import { commonBackend, takesWhole } from '../op.ts';
 import { Tensor } from '../tensor.ts';
+import { tracing, type Cell } from '../tracing.ts';
 import { sameShape, showShape, type Shape } from '../types.ts';
 
 /** A named tensor of a module, replaced as a whole: the old value is freed when a new one is set. */
-abstract class Slot {
-  #value: Tensor;
+abstract class Slot implements Cell {
+  /** Null until the function that made it under `compile` has run. */
+  #value: Tensor | null = null;
   constructor(value: Tensor) {
-    this.#value = value.keep();
+    this.#put(value);
   }
   get value(): Tensor {
+    const trace = tracing();
+    if (trace) return trace.read(this, this.#value);
+    if (!this.#value)
+      throw new StateError('this value was to come from a compiled function that has not run, or failed');
     return this.#value;
   }
   /** Takes `next` over; it must have the same shape and dtype. */
   set(next: Tensor): void {
-    if (next === this.#value) return;
-    if (!sameShape(next.shape, this.#value.shape) || next.dtype !== this.#value.dtype) {
+    const value = this.#value === null && !tracing() ? null : this.value;
+    if (next === value) return;
+    if (value && (!sameShape(next.shape, value.shape) || next.dtype !== value.dtype)) {
       throw new GraftError(
-        `cannot replace ${this.#value.dtype}${showShape(this.#value.shape)} by ${next.dtype}${showShape(next.shape)}`,
+        `cannot replace ${value.dtype}${showShape(value.shape)} by ${next.dtype}${showShape(next.shape)}`,
       );
     }
-    this.#value.dispose();
+    this.#put(next);
+  }
+  #put(next: Tensor): void {
+    const trace = tracing();
+    if (trace) return trace.write(this, next, this.#value);
+    this.#value?.dispose();
     this.#value = next.keep();
   }
   dispose(): void {
-    this.#value.dispose();
+    const trace = tracing();
+    if (trace) trace.drop(this);
+    else this.#value?.dispose();
   }
 }
 
@@ -41,6 +55,8 @@ export class Parameter extends Slot {
 export class StateBuffer extends Slot {
   /** `loadStateDict` does not ask for it: PyTorch's older checkpoints lack `num_batches_tracked`. */
   optional = false;
+  /** Its module is locked, so it stays as it is. */
+  locked = false;
 }
 
 export type Member = Module | Parameter | StateBuffer;
@@ -210,7 +226,10 @@ export abstract class Module {
       throw unknownName('layer', String(pattern), [...this.namedModules()].map(([n]) => n).filter(Boolean));
     }
     for (const [, p] of parameters) p.locked = locked;
-    for (const [, m] of modules) m.locked = locked;
+    for (const [, m] of modules) {
+      m.locked = locked;
+      for (const [, member] of m.members()) if (member instanceof StateBuffer) member.locked = locked;
+    }
     return this;
   }
 
@@ -267,9 +286,10 @@ function join(prefix: string, key: string): string {
 /** Runs modules one after the other, several in one pass where one of them knows how. */
 export function runChain(modules: readonly Module[], x: Tensor): Tensor {
   let y = x;
+  const apart = takesWhole();
   for (let i = 0; i < modules.length; i++) {
     const m = modules[i]!;
-    if (!m.forwardInto) y = m.forward(y);
+    if (!m.forwardInto || apart) y = m.forward(y);
     else {
       const result = m.forwardInto(y, modules.slice(i + 1));
       y = result.y;

@@ -1,6 +1,8 @@
 import { Random } from '../rng/index.ts';
+import { hostEffect } from '../tracing.ts';
 
 let current = new Random(0, 'default');
+const outer: Random[] = [];
 
 /** Seeds the stream that initializers and dropout draw from, when nobody gave them another with `withRandom`. */
 export function manualSeed(seed: number): void {
@@ -14,11 +16,15 @@ export function currentRandom(): Random {
 
 /** Runs `fn` (synchronous) with another stream. `fit` gives every step its own, so that a resumed run draws the same. */
 export function withRandom<T>(random: Random, fn: () => T): T {
-  const before = current;
-  current = random;
+  hostEffect(() => {
+    outer.push(current);
+    current = random;
+  });
   try {
     return fn();
   } finally {
-    current = before;
+    hostEffect(() => {
+      current = outer.pop()!;
+    });
   }
 }

@@ -2,6 +2,7 @@ import type { Backend } from '../backend.ts';
 import { getDefaultBackend } from '../default-backend.ts';
 import type { Random } from '../rng/index.ts';
 import { isTensor, Tensor, type NestedArray, type TensorLike } from '../tensor.ts';
+import { tracing } from '../tracing.ts';
 import { showShape, sizeOf, type DType, type Shape, type TypedArray } from '../types.ts';
 import { fail } from './check.ts';
 
@@ -34,7 +35,7 @@ function flatten(value: NestedArray): (number | boolean)[] {
  * @throws ShapeError on ragged arrays, or when the number of values is not that of the shape.
  */
 export function tensor(values: NestedArray | TypedArray, shape?: Shape, options: CreateOptions = {}): Tensor {
-  const backend = options.backend ?? getDefaultBackend();
+  const backend = tracing()?.backend ?? options.backend ?? getDefaultBackend();
   const typed = ArrayBuffer.isView(values);
   const flat: ArrayLike<number | boolean> = typed ? values : flatten(values);
   const target = shape ?? (typed ? [values.length] : shapeOf(values));
@@ -55,6 +56,18 @@ export function tensor(values: NestedArray | TypedArray, shape?: Shape, options:
         : 'float32');
   const spec = { dtype, shape: [...target] };
   return Tensor.fromBuffer(backend, backend.upload(flat as ArrayLike<number>, spec), spec);
+}
+
+/**
+ * A float32 tensor whose values the host draws or computes. Where a function is being compiled, `make` is asked anew at
+ * each of its calls, so that the values are not those of the first.
+ */
+export function hostTensor(shape: Shape, make: () => ArrayLike<number>, backend?: Backend): Tensor {
+  const spec = { dtype: 'float32', shape: [...shape] } as const;
+  const trace = tracing();
+  if (trace) return trace.host(spec, make);
+  const at = backend ?? getDefaultBackend();
+  return Tensor.fromBuffer(at, at.upload(make(), spec), spec);
 }
 
 /** A tensor whose every element is `value`. */

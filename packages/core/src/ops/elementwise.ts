@@ -228,5 +228,6 @@ export function clip(x: Tensor, low: number, high: number): Tensor {
     [x],
     () => [minimum(maximum(x, low), high)],
     ({ gy }) => [select(logicalAnd(greaterEqual(x, low), lessEqual(x, high)), gy, 0)],
+    { low, high },
   )[0]!;
 }

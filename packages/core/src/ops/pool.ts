@@ -1,4 +1,4 @@
-import { defineOp, type Primitive } from '../op.ts';
+import { composite, defineOp, type Primitive } from '../op.ts';
 import type { AvgPoolAttrs, PoolAttrs } from '../primitives.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf, type Layout, type TensorSpec } from '../types.ts';
@@ -169,8 +169,11 @@ export function globalAvgPool(
   x: Tensor,
   options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
 ): Tensor {
-  return ops.mean(x, spatialAxes(options.layout ?? 'channels-first', x.rank), {
-    keepDims: options.keepDims ?? false,
+  const { layout = 'channels-first', keepDims = false } = options;
+  return composite(() => ops.mean(x, spatialAxes(layout, x.rank), { keepDims }), {
+    name: 'globalAvgPool',
+    inputs: [x],
+    attrs: { layout, keepDims },
   });
 }
 
@@ -179,8 +182,11 @@ export function globalMaxPool(
   x: Tensor,
   options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
 ): Tensor {
-  return ops.max(x, spatialAxes(options.layout ?? 'channels-first', x.rank), {
-    keepDims: options.keepDims ?? false,
+  const { layout = 'channels-first', keepDims = false } = options;
+  return composite(() => ops.max(x, spatialAxes(layout, x.rank), { keepDims }), {
+    name: 'globalMaxPool',
+    inputs: [x],
+    attrs: { layout, keepDims },
   });
 }
 

@@ -12,3 +12,4 @@ export {
   type SgdHyper,
 } from './rules.ts';
 export * from './schedules.ts';
+export type { Snapshot } from './snapshot.ts';

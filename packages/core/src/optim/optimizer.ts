@@ -1,10 +1,12 @@
 import type { Backend } from '../backend.ts';
 import { GraftError } from '../errors.ts';
-import type { Parameter } from '../nn/module.ts';
+import { StateBuffer, type Parameter } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
-import { tensor } from '../ops/index.ts';
-import { scope, Tensor } from '../tensor.ts';
+import { hostTensor, tensor } from '../ops/index.ts';
+import { isTensor, scope, Tensor, type TensorLike } from '../tensor.ts';
+import { hostEffect, tracing } from '../tracing.ts';
 import { sameShape, showShape } from '../types.ts';
+import { snapshotOf, type Snapshot } from './snapshot.ts';
 
 export interface OptimizerEntry {
   /** Of the parameter in the model; the optimizer's state is kept under it. */
@@ -39,9 +41,9 @@ export interface Optimizer {
   readonly stepCount: number;
   /**
    * Gives every parameter its next value. Locked ones are left alone altogether: no weight decay, no momentum.
-   * @param factor on the learning rate, for this step.
+   * @param factor on the learning rate, for this step. A function is asked again at each call of a compiled step.
    */
-  step(entries: Iterable<OptimizerEntry>, factor?: number): void;
+  step(entries: Iterable<OptimizerEntry>, factor?: number | (() => number)): void;
   /**
    * What it remembers, live: `<parameter>.<slot>`, and the parameter's own number of steps as the int32 scalar
    * `<parameter>.step`. With `stepCount`, enough to go on with the same bits.
@@ -52,6 +54,8 @@ export interface Optimizer {
    * synchronous backends; others have to read the step counts.
    */
   loadState(state: ReadonlyMap<string, Tensor>, stepCount: number): Promise<void>;
+  /** Remembers where it is, for a step that may fail. */
+  snapshot(): Snapshot;
   /** Its settings, for records. */
   describe(): Record<string, unknown>;
   /** Frees its state. */
@@ -63,14 +67,16 @@ export interface UpdateContext<H extends BaseHyper> {
   readonly p: Tensor;
   readonly g: Tensor;
   readonly hyper: H;
-  /** Learning rate with all factors. */
-  readonly lr: number;
-  /** This parameter's step, from 1. */
-  readonly t: number;
+  /**
+   * A number that depends on the learning rate (with all factors) and the parameter's step (from 1). Everything that
+   * changes from step to step is asked for in this way, so that compiled steps ask again.
+   * @param name Tells it from the rule's other numbers.
+   */
+  readonly at: (name: string, f: (lr: number, t: number) => number) => TensorLike;
   /** State of the last step; empty at first. */
   readonly state: Readonly<Record<string, Tensor>>;
   /** Scalars on the backend, made once per step. */
-  readonly c: (value: number) => Tensor;
+  readonly c: (value: TensorLike) => Tensor;
 }
 
 /** The parameter's next value and state. */
@@ -80,11 +86,18 @@ export interface Update {
 }
 
 interface Memory {
-  readonly backend: Backend;
+  readonly backend: () => Backend;
   t: number;
-  slots: Record<string, Tensor>;
+  slots: Record<string, StateBuffer>;
   /** `t` on the backend, made by `state()`. */
   step: Tensor | null;
+}
+
+/** What one step's parameters share. */
+interface Shared {
+  readonly scalars: Map<Backend, Map<number, Tensor>>;
+  /** By group, step and name. */
+  readonly rates: Map<string, Tensor>;
 }
 
 /** Everything but the formula. */
@@ -114,24 +127,27 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
     return this.#stepCount;
   }
 
-  step(entries: Iterable<OptimizerEntry>, factor = 1): void {
-    this.#stepCount++;
-    const scalars = new Map<Backend, Map<number, Tensor>>();
+  step(entries: Iterable<OptimizerEntry>, factor: number | (() => number) = 1): void {
+    hostEffect(() => {
+      this.#stepCount++;
+    });
+    const shared: Shared = { scalars: new Map(), rates: new Map() };
     try {
       noGrad(() => {
         for (const entry of entries) {
-          if (!entry.parameter.locked) scope(() => this.#one(entry, factor, scalars));
+          if (!entry.parameter.locked) scope(() => this.#one(entry, factor, shared));
         }
       });
     } finally {
-      for (const known of scalars.values()) for (const t of known.values()) t.dispose();
+      for (const known of shared.scalars.values()) for (const t of known.values()) t.dispose();
+      for (const t of shared.rates.values()) t.dispose();
     }
   }
 
   #one(
     { name, parameter, grad }: OptimizerEntry,
-    factor: number,
-    scalars: Map<Backend, Map<number, Tensor>>,
+    factor: number | (() => number),
+    { scalars, rates }: Shared,
   ): void {
     const p = parameter.value;
     if (!sameShape(grad.shape, p.shape)) {
@@ -142,37 +158,57 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
     const { backend } = p;
     let known = scalars.get(backend);
     if (!known) scalars.set(backend, (known = new Map()));
-    const c = (value: number): Tensor => {
+    const c = (value: TensorLike): Tensor => {
+      if (isTensor(value)) return value;
       let t = known.get(value);
       if (!t) known.set(value, (t = tensor([value], [], { dtype: 'float32', backend }).keep()));
       return t;
     };
-    const override = this.#groups[parameter.group];
-    const hyper = { ...this.hyper, ...override };
-    const lr = (override?.lr ?? this.lr) * (this.lrPerGroup[parameter.group] ?? 1) * factor;
-    const memory = this.#memory.get(name) ?? { backend, t: 0, slots: {}, step: null };
-    const next = this.rule({ p, g: grad, hyper, lr, t: memory.t + 1, state: memory.slots, c });
-    const before = Object.values(memory.slots);
-    // A slot may be the gradient itself, which belongs to the caller: tensors are immutable, so share its buffer.
-    memory.slots = Object.fromEntries(
-      Object.entries(next.state).map(([slot, v]) => [
-        slot,
-        (v === grad ? new Tensor(v.storage, v) : v).keep(),
-      ]),
-    );
-    const now = new Set(Object.values(memory.slots));
-    for (const v of before) if (!now.has(v)) v.dispose();
-    memory.t++;
-    this.#memory.set(name, memory);
+    const { group } = parameter;
+    const hyper = { ...this.hyper, ...this.#groups[group] };
+    const memory = this.#memoryOf(name, parameter);
+    const at = (what: string, f: (lr: number, t: number) => number): TensorLike => {
+      const now = (): number => {
+        const base = this.#groups[group]?.lr ?? this.lr;
+        const scale = typeof factor === 'number' ? factor : factor();
+        return f(base * (this.lrPerGroup[group] ?? 1) * scale, this.#memory.get(name)!.t + 1);
+      };
+      if (!tracing()) return now();
+      const key = `${memory.t} ${what} ${group}`;
+      let rate = rates.get(key);
+      if (!rate) rates.set(key, (rate = hostTensor([], () => [now()], backend).keep()));
+      return rate;
+    };
+    const state = Object.fromEntries(Object.entries(memory.slots).map(([slot, s]) => [slot, s.value]));
+    const next = this.rule({ p, g: grad, hyper, at, state, c });
+    for (const [slot, v] of Object.entries(next.state)) {
+      // It may be the gradient itself, which belongs to the caller: tensors are immutable, so share its buffer.
+      const own = v === grad ? new Tensor(v.storage, v) : v;
+      const kept = memory.slots[slot];
+      if (kept) kept.set(own);
+      else memory.slots[slot] = new StateBuffer(own);
+    }
+    hostEffect(() => {
+      this.#memory.get(name)!.t++;
+    });
     parameter.set(next.p);
+  }
+
+  #memoryOf(name: string, parameter: Parameter): Memory {
+    let memory = this.#memory.get(name);
+    if (!memory) {
+      const backend = (): Backend => parameter.value.backend;
+      this.#memory.set(name, (memory = { backend, t: 0, slots: {}, step: null }));
+    }
+    return memory;
   }
 
   state(): Map<string, Tensor> {
     const out = new Map<string, Tensor>();
     for (const [name, memory] of this.#memory) {
-      for (const [slot, v] of Object.entries(memory.slots)) out.set(`${name}.${slot}`, v);
+      for (const [slot, v] of Object.entries(memory.slots)) out.set(`${name}.${slot}`, v.value);
       memory.step?.dispose();
-      memory.step = tensor([memory.t], [], { dtype: 'int32', backend: memory.backend }).keep();
+      memory.step = tensor([memory.t], [], { dtype: 'int32', backend: memory.backend() }).keep();
       out.set(`${name}.step`, memory.step);
     }
     return out;
@@ -181,17 +217,36 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
   async loadState(state: ReadonlyMap<string, Tensor>, stepCount: number): Promise<void> {
     const loaded = new Map<string, Memory>();
     for (const [key, entry] of state) {
+      const { backend } = entry;
       const dot = key.lastIndexOf('.');
       const name = key.slice(0, dot);
       const slot = key.slice(dot + 1);
-      const memory = loaded.get(name) ?? { backend: entry.backend, t: 0, slots: {}, step: null };
+      const memory = loaded.get(name) ?? { backend: () => backend, t: 0, slots: {}, step: null };
       loaded.set(name, memory);
-      if (slot !== 'step') memory.slots[slot] = new Tensor(entry.storage, entry).keep();
+      if (slot !== 'step') memory.slots[slot] = new StateBuffer(new Tensor(entry.storage, entry));
       else memory.t = (entry.backend.readSync ? entry.dataSync() : await entry.data())[0]!;
     }
     this.dispose();
     for (const [name, memory] of loaded) this.#memory.set(name, memory);
     this.#stepCount = stepCount;
+  }
+
+  snapshot(): Snapshot {
+    const stepCount = this.#stepCount;
+    const memories = new Map([...this.#memory].map(([name, m]) => [name, { t: m.t, slots: { ...m.slots } }]));
+    const cells = snapshotOf([...this.#memory.values()].flatMap((m) => Object.values(m.slots)));
+    return {
+      restore: () => {
+        cells.restore();
+        this.#stepCount = stepCount;
+        for (const [name, memory] of this.#memory) {
+          const before = memories.get(name);
+          if (before) Object.assign(memory, before);
+          else this.#memory.delete(name);
+        }
+      },
+      release: () => cells.release(),
+    };
   }
 
   describe(): Record<string, unknown> {

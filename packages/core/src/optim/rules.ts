@@ -1,5 +1,5 @@
 import { add, div, maximum, mul, relu, sqrt, sub } from '../ops/index.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Tensor, TensorLike } from '../tensor.ts';
 import {
   RuleOptimizer,
   type BaseHyper,
@@ -44,8 +44,9 @@ export interface SgdHyper extends BaseHyper {
  */
 export function sgd(options: Options<SgdHyper> = {}): Optimizer {
   const hyper = settings({ lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false }, options);
-  return new RuleOptimizer<SgdHyper>('sgd', hyper, options, ({ p, g, hyper: h, lr, state, c }) => {
-    const [next, buffer] = sgdStep.apply([p, g, state.momentum_buffer ?? null], { ...h, lr }, c);
+  return new RuleOptimizer<SgdHyper>('sgd', hyper, options, ({ p, g, hyper: h, at, state, c }) => {
+    const attrs = { ...h, lr: at('lr', (lr) => lr) };
+    const [next, buffer] = sgdStep.apply([p, g, state.momentum_buffer ?? null], attrs, c);
     return { p: next!, state: buffer ? { momentum_buffer: buffer } : {} };
   });
 }
@@ -61,15 +62,15 @@ export interface AdamHyper extends BaseHyper {
 
 /** A step with the decay of the weights as given: as a penalty, or as a factor on p. */
 function adamUpdate(
-  { p, g, hyper, lr, t, state, c }: UpdateContext<AdamHyper>,
+  { p, g, hyper, at, state, c }: UpdateContext<AdamHyper>,
   weightDecay: number,
-  shrink: number,
+  shrink: TensorLike,
 ): Update {
   const [beta1, beta2] = hyper.betas;
   // (lr / k1) · m / (√v / √k2 + eps), multiplied through by √k2: one tensor less.
-  const root = Math.sqrt(1 - power(beta2, t));
-  const rate = (lr * root) / (1 - power(beta1, t));
-  const eps = hyper.eps * root;
+  const root = (t: number): number => Math.sqrt(1 - power(beta2, t));
+  const rate = at('rate', (lr, t) => (lr * root(t)) / (1 - power(beta1, t)));
+  const eps = at('eps', (_, t) => hyper.eps * root(t));
   const { exp_avg: m0 = null, exp_avg_sq: v0 = null, max_exp_avg_sq: top0 } = state;
   if (!hyper.amsgrad) {
     const attrs = { rate, beta1, beta2, eps, weightDecay, shrink };
@@ -105,7 +106,11 @@ export function adam(options: Options<AdamHyper> = {}): Optimizer {
 export function adamW(options: Options<AdamHyper> = {}): Optimizer {
   const hyper = settings<AdamHyper>({ lr: 1e-3, weightDecay: 1e-2, ...adamDefaults }, options);
   return new RuleOptimizer('adamW', hyper, options, (ctx) =>
-    adamUpdate(ctx, 0, 1 - ctx.lr * ctx.hyper.weightDecay),
+    adamUpdate(
+      ctx,
+      0,
+      ctx.at('shrink', (lr) => 1 - lr * ctx.hyper.weightDecay),
+    ),
   );
 }
 
@@ -127,7 +132,8 @@ export interface RmspropHyper extends BaseHyper {
 export function rmsprop(options: Options<RmspropHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
   return new RuleOptimizer<RmspropHyper>('rmsprop', settings(defaults, options), options, (ctx) => {
-    const { p, hyper: h, lr, state, c } = ctx;
+    const { p, hyper: h, at, state, c } = ctx;
+    const lr = at('lr', (rate) => rate);
     const g = decayed(p, ctx.g, h.weightDecay, c);
     const square = average(state.square_avg, mul(g, g), h.alpha, c);
     const next: Record<string, Tensor> = { square_avg: square };
@@ -159,10 +165,10 @@ export interface AdagradHyper extends BaseHyper {
 export function adagrad(options: Options<AdagradHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, eps: 1e-10, initialAccumulator: 0 };
   return new RuleOptimizer<AdagradHyper>('adagrad', settings(defaults, options), options, (ctx) => {
-    const { p, hyper: h, lr, t, state, c } = ctx;
+    const { p, hyper: h, at, state, c } = ctx;
     const g = decayed(p, ctx.g, h.weightDecay, c);
     const sum = add(state.sum ?? c(h.initialAccumulator), mul(g, g));
-    const rate = lr / (1 + (t - 1) * h.lrDecay);
+    const rate = at('rate', (lr, t) => lr / (1 + (t - 1) * h.lrDecay));
     return { p: sub(p, mul(div(g, add(sqrt(sum), c(h.eps))), c(rate))), state: { sum } };
   });
 }

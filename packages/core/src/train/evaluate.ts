@@ -1,7 +1,8 @@
+import { compiledWhereItGains } from '../compile/where-it-gains.ts';
 import type { DataSource } from '../data.ts';
 import { crossEntropy, softmax } from '../functional/index.ts';
 import { accuracy, balancedAccuracy } from '../metrics.ts';
-import { evaluating, type Module } from '../nn/module.ts';
+import { evaluating, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
@@ -15,8 +16,23 @@ export interface EvaluateOptions {
   readonly cache?: FeatureCache | null;
   /** The model's locked prefix, where the caller has it already. */
   readonly prefix?: Prefix;
+  /** How a batch is scored, where the caller keeps a compiled `scorer` from one evaluation to the next. */
+  readonly score?: Scorer;
+  /** See `FitOptions`. */
+  readonly compile?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignalLike;
+}
+
+/** Probabilities `[n, classes]` and the summed cross-entropy of the rest of a model on a batch. */
+export type Scorer = (x: Tensor, labels: Tensor) => { readonly p: Tensor; readonly loss: Tensor };
+
+export function scorer(rest: readonly Stage[]): Scorer {
+  return (x, labels) =>
+    noGrad(() => {
+      const logits = runStages(rest, x);
+      return { p: softmax(logits, 1), loss: crossEntropy(logits, labels, { reduction: 'sum' }) };
+    });
 }
 
 /** The part of `AbortSignal` that is used; core knows no DOM. */
@@ -60,9 +76,16 @@ export async function evaluate(
   const backend = model.parameters()[0]!.value.backend;
   const put = (values: Float32Array, shape: Shape): Tensor => tensor(values, shape, { backend });
   return evaluating([model], async () => {
+    const { compile } = options;
     const prefix =
       options.prefix ??
-      (options.cache ? await Prefix.of(model, source.sampleShape) : Prefix.none(model, source.sampleShape));
+      (options.cache
+        ? await Prefix.of(model, source.sampleShape, { compile })
+        : Prefix.none(model, source.sampleShape));
+    const compiled = options.score
+      ? null
+      : compiledWhereItGains(scorer(prefix.rest), backend, { compile, captured: 'all' });
+    const score = options.score ?? compiled!;
     const n = source.length;
     const predictions = new Int32Array(n);
     let probabilities = new Float32Array(0);
@@ -72,13 +95,7 @@ export async function evaluate(
       const indices = Array.from({ length: Math.min(batchSize, n - from) }, (_, i) => from + i);
       const x = await prefix.inputs(source, indices, 0, options.cache ?? null, put);
       const labels = Int32Array.from(indices, (i) => source.labels[i]!);
-      const out = scope(() =>
-        noGrad(() => {
-          const logits = runStages(prefix.rest, x);
-          const target = tensor(labels, [labels.length], { backend });
-          return { p: softmax(logits, 1), loss: crossEntropy(logits, target, { reduction: 'sum' }) };
-        }),
-      );
+      const out = scope(() => score(x, tensor(labels, [labels.length], { backend })));
       x.dispose();
       const p = (await out.p.data()) as Float32Array;
       loss += await out.loss.item();
@@ -95,6 +112,8 @@ export async function evaluate(
       options.onProgress?.(from + indices.length, n);
       await breathe();
     }
+    compiled?.dispose();
+    if (!options.prefix) prefix.dispose();
     return {
       loss: loss / Math.max(n, 1),
       accuracy: accuracy(source.labels, predictions),

@@ -1,3 +1,4 @@
+import { compiledWhereItGains } from '../compile/where-it-gains.ts';
 import { ArraySource, type DataSource } from '../data.ts';
 import { getDefaultBackend } from '../default-backend.ts';
 import type { Module } from '../nn/module.ts';
@@ -17,6 +18,8 @@ export interface ExtractOptions {
   readonly batchSize?: number;
   /** Which view of the samples. Default 0, the plain one. */
   readonly view?: number;
+  /** See `FitOptions`. */
+  readonly compile?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -35,17 +38,19 @@ export async function extractFeatures(
   let values = new Float32Array(0);
   let sampleShape: readonly number[] = [];
   const modules = stages.map((s) => s.module);
+  const run = compiledWhereItGains(
+    (x: Tensor) => {
+      const features = runStages(stages, x);
+      return options.then ? options.then(features) : features;
+    },
+    backend,
+    { compile: options.compile, captured: 'all' },
+  );
   await evaluating(modules, async () => {
     for (let from = 0; from < source.length; from += batchSize) {
       const indices = Array.from({ length: Math.min(batchSize, source.length - from) }, (_, i) => from + i);
       const samples = await source.load(indices, options.view ?? 0);
-      const y = scope(() => {
-        const features = runStages(
-          stages,
-          tensor(samples, [indices.length, ...source.sampleShape], { backend }),
-        );
-        return options.then ? options.then(features) : features;
-      });
+      const y = scope(() => run(tensor(samples, [indices.length, ...source.sampleShape], { backend })));
       sampleShape = y.shape.slice(1);
       const rowSize = sizeOf(sampleShape);
       if (!values.length) values = new Float32Array(source.length * rowSize);
@@ -55,6 +60,7 @@ export async function extractFeatures(
       await breathe();
     }
   });
+  run.dispose();
   return new ArraySource(
     values,
     source.labels,

@@ -1,3 +1,5 @@
+import { inferOutputs } from '../compile/trace.ts';
+import { compiledWhereItGains } from '../compile/where-it-gains.ts';
 import type { DataSource } from '../data.ts';
 import { runChain, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
@@ -145,14 +147,26 @@ export class Prefix {
     /** Shape of one sample where the cut is. */
     readonly shape: Shape,
     readonly key: string,
+    private readonly run: ((x: Tensor) => Tensor) & { dispose(): void },
   ) {}
 
   /** No cut: all of the model is `rest`. */
   static none(model: Module, sampleShape: Shape): Prefix {
-    return new Prefix([], stagesOf(model), sampleShape, '');
+    return new Prefix(
+      [],
+      stagesOf(model),
+      sampleShape,
+      '',
+      Object.assign((x: Tensor) => x, { dispose() {} }),
+    );
   }
 
-  static async of(model: Module, sampleShape: Shape): Promise<Prefix> {
+  /** @param options.compile See `FitOptions`. */
+  static async of(
+    model: Module,
+    sampleShape: Shape,
+    options: { readonly compile?: boolean | undefined } = {},
+  ): Promise<Prefix> {
     const all = stagesOf(model);
     let n = 0;
     while (n < all.length - 1 && all[n]!.module.frozen) n++;
@@ -175,14 +189,21 @@ export class Prefix {
         }
       }
     }
-    const probe = stages.at(0)?.module.parameters()[0] ?? stages.flatMap((s) => s.module.parameters())[0]!;
-    const shape = scope(() => {
-      const x = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], {
-        backend: probe.value.backend,
-      });
-      return runStages(stages, x).shape.slice(1);
+    const { backend } = stages.flatMap((s) => s.module.parameters())[0]!.value;
+    const run = compiledWhereItGains((x: Tensor) => runStages(stages, x), backend, {
+      compile: options.compile,
+      captured: 'all',
     });
-    return new Prefix(stages, all.slice(n), shape, `${stages.at(-1)!.name}-${hash.hex}`);
+    const probe = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], { backend });
+    const [output] = inferOutputs((x: Tensor) => runStages(stages, x), [probe]);
+    probe.dispose();
+    const key = `${stages.at(-1)!.name}-${hash.hex}`;
+    return new Prefix(stages, all.slice(n), output!.shape.slice(1), key, run);
+  }
+
+  /** Frees what was compiled. */
+  dispose(): void {
+    this.run.dispose();
   }
 
   /** The name of the last locked stage, or null. */
@@ -206,9 +227,7 @@ export class Prefix {
     }
     const compute: Compute = async (wanted) => {
       const values = await source.load(wanted, view);
-      const features = scope(() =>
-        runStages(this.stages, put(values, [wanted.length, ...source.sampleShape])),
-      );
+      const features = scope(() => this.run(put(values, [wanted.length, ...source.sampleShape])));
       const data = (await features.data()) as Float32Array;
       features.dispose();
       return data;

@@ -1,21 +1,21 @@
-import { valueAndGrad } from '../autograd.ts';
+import { compiledWhereItGains } from '../compile/where-it-gains.ts';
 import type { Backend } from '../backend.ts';
 import type { DataSource } from '../data.ts';
 import { GraftError } from '../errors.ts';
-import { crossEntropy } from '../functional/index.ts';
-import { runChain, type Module, type Parameter } from '../nn/module.ts';
+import type { Module, Parameter } from '../nn/module.ts';
 import { withRandom } from '../nn/random-context.ts';
-import { argmax, cast, concat, equal, oneHot, reshape, sum, tensor } from '../ops/index.ts';
-import { clipGradNorm } from '../optim/index.ts';
+import { tensor } from '../ops/index.ts';
+import { joined, snapshotOf, type Snapshot } from '../optim/snapshot.ts';
 import { Random } from '../rng/index.ts';
 import { scope, Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
 import { assertSameRun, restoreTensors, saveTensors, type Checkpoint } from './checkpoint.ts';
 import { classWeightsOf } from './class-weights.ts';
-import { breathe, evaluate } from './evaluate.ts';
+import { breathe, evaluate, scorer, type Scorer } from './evaluate.ts';
 import { FeatureCache, Prefix } from './feature-cache.ts';
-import { mixupPairs, mixRows } from './mixup.ts';
+import { mixupPairs } from './mixup.ts';
 import type { EpochRecord, FitData, FitOptions, History, Monitor } from './options.ts';
+import { readTotals, trainingStep } from './step.ts';
 
 /** Position and scores: what a checkpoint holds beside the tensors. */
 interface Position {
@@ -30,6 +30,9 @@ interface Position {
   best: { epoch: number; score: number } | null;
   worse: number;
 }
+
+/** A function of a batch. */
+type Step<F = (...inputs: Tensor[]) => Tensor> = F & { dispose(): void };
 
 const higherIsBetter = (m: Monitor): boolean =>
   m === 'validationAccuracy' || m === 'validationBalancedAccuracy';
@@ -63,6 +66,12 @@ class Run {
   readonly #monitor: Monitor;
   readonly #weights: Tensor | null;
   #prefix: Prefix;
+  /** The training step and the evaluation, compiled where that gains; made anew when what is trained changes. */
+  #compiled: { readonly key: string; readonly train: Step; readonly score: Step<Scorer> } | null = null;
+  /** Number of the step at hand, over all epochs. */
+  #stepNumber = 0;
+  /** How things were before it. */
+  #before: Snapshot | null = null;
   #best = new Map<string, Tensor>();
   #at: Position = { epoch: 0, step: 0, lossSum: 0, correct: 0, seen: 0, records: [], best: null, worse: 0 };
 
@@ -87,6 +96,8 @@ class Run {
   }
 
   close(): void {
+    this.#forgetCompiled();
+    this.#prefix.dispose();
     this.#weights?.dispose();
     for (const t of this.#best.values()) t.dispose();
   }
@@ -129,8 +140,40 @@ class Run {
         'every layer is locked: unlock() some, or give the model a new head with transfer()',
       );
     if (this.#at.epoch === 0 || this.#prefixChanged()) {
-      this.#prefix = this.#cache ? await Prefix.of(this.model, this.data.train.sampleShape) : this.#prefix;
+      const { compile } = this.options;
+      this.#prefix.dispose();
+      this.#prefix = this.#cache
+        ? await Prefix.of(this.model, this.data.train.sampleShape, { compile })
+        : this.#prefix;
     }
+    const key = [...this.#trainable(), ...this.#prefix.rest].map(({ name }) => name).join('\n');
+    if (key === this.#compiled?.key) return;
+    this.#forgetCompiled();
+    const { compile } = this.options;
+    this.#compiled = {
+      key,
+      train: compiledWhereItGains(this.#stepFunction(), this.#backend, {
+        compile,
+        undo: () => this.#before?.restore(),
+      }),
+      score: compiledWhereItGains(scorer(this.#prefix.rest), this.#backend, { compile }),
+    };
+  }
+  #stepFunction(): (...batch: Tensor[]) => Tensor {
+    const { options } = this;
+    return trainingStep({
+      rest: this.#prefix.rest.map((s) => s.module),
+      trainable: this.#trainable(),
+      classes: this.data.train.classes.length,
+      weights: this.#weights,
+      options,
+      factor: () => options.schedule?.(this.#stepNumber, options.epochs * this.#stepsPerEpoch) ?? 1,
+    });
+  }
+  #forgetCompiled(): void {
+    this.#compiled?.train.dispose();
+    this.#compiled?.score.dispose();
+    this.#compiled = null;
   }
   #prefixChanged(): boolean {
     return this.#prefix.stages.length === 0 || this.#prefix.stages.some((s) => !s.module.frozen);
@@ -156,7 +199,6 @@ class Run {
     const order = new Random(seed, `shuffle/${at.epoch}`).permutation(train.length);
     const view = this.#view(at.epoch);
     const cache = options.views === 'fresh' ? null : this.#cache;
-    const trainable = this.#trainable();
     await this.#warm(train, view, cache);
     while (at.step < this.#stepsPerEpoch) {
       if (options.signal?.aborted) return false;
@@ -166,15 +208,8 @@ class Run {
       const step = at.epoch * this.#stepsPerEpoch + at.step;
       const random = new Random(seed, `step/${step}`);
       const x = await this.#prefix.inputs(train, indices, view, cache, this.#put);
-      const totals = this.#step(x, indices, trainable, step, random);
-      const [lossValue, correct] = (await totals.data()) as ArrayLike<number> as [number, number];
+      const [lossValue, correct] = await this.#attempt(() => this.#step(x, indices, step, random), step);
       at.correct += correct;
-      totals.dispose();
-      if (!Number.isFinite(lossValue)) {
-        throw new GraftError(
-          `the loss became ${lossValue} at step ${step + 1}: lower the learning rate, or set clipNorm`,
-        );
-      }
       at.lossSum += lossValue * indices.length;
       at.seen += indices.length;
       at.step++;
@@ -210,49 +245,40 @@ class Run {
     }
   }
 
-  /** Forward, backward, clip, update. Gives the loss and the number of right answers, in one tensor; takes `x` over. */
-  #step(
-    x: Tensor,
-    indices: readonly number[],
-    trainable: readonly { name: string; parameter: Parameter }[],
-    step: number,
-    random: Random,
-  ): Tensor {
-    const { options, data } = this;
-    return scope(() => {
-      const labels = Int32Array.from(indices, (i) => data.train.labels[i]!);
-      const hard = tensor(labels, [labels.length], { backend: this.#backend });
-      const pairs = options.mixup ? mixupPairs(indices.length, options.mixup, random.fork('mixup')) : null;
-      const input = pairs ? mixRows(x, pairs) : x;
-      const target = pairs ? mixRows(oneHot(hard, data.train.classes.length), pairs) : hard;
-      const rest = this.#prefix.rest.map((s) => s.module);
-      const { value, grads } = withRandom(random.fork('forward'), () =>
-        valueAndGrad(
-          () => {
-            const logits = runChain(rest, input);
-            return { loss: this.#loss(logits, target), logits };
-          },
-          trainable.map((t) => t.parameter),
-        ),
-      );
-      const clipped = options.clipNorm === undefined ? grads : clipGradNorm(grads, options.clipNorm).grads;
-      const factor = options.schedule?.(step, options.epochs * this.#stepsPerEpoch) ?? 1;
-      options.optimizer.step(
-        trainable.map((t, i) => ({ ...t, grad: clipped[i]! })),
-        factor,
-      );
-      const correct = sum(cast(equal(argmax(value.logits, 1), hard), 'float32'));
-      x.dispose();
-      return concat([value.loss, correct].map((t) => reshape(t, [1])));
-    });
+  /** One that fails leaves weights, statistics and moments as they were. */
+  async #attempt(run: () => Tensor, step: number): Promise<readonly [loss: number, correct: number]> {
+    const parameters = this.#trainable().map((t) => t.parameter);
+    const buffers = [...this.model.namedBuffers()].map(([, b]) => b);
+    this.#before = joined([snapshotOf([...parameters, ...buffers]), this.options.optimizer.snapshot()]);
+    try {
+      return await readTotals(run(), step);
+    } catch (e) {
+      this.#before.restore();
+      throw e;
+    } finally {
+      this.#before.release();
+      this.#before = null;
+    }
   }
 
-  #loss(logits: Tensor, target: Tensor): Tensor {
-    const { loss, labelSmoothing = 0 } = this.options;
-    if (loss) return loss(logits, target);
-    return crossEntropy(logits, target, {
-      labelSmoothing,
-      ...(this.#weights ? { weight: this.#weights } : {}),
+  /** Gives the loss and the number of right answers, in one tensor; takes `x` over. */
+  #step(x: Tensor, indices: readonly number[], step: number, random: Random): Tensor {
+    const { mixup } = this.options;
+    const backend = this.#backend;
+    this.#stepNumber = step;
+    return scope(() => {
+      const labels = Int32Array.from(indices, (i) => this.data.train.labels[i]!);
+      const inputs = [x, tensor(labels, [labels.length], { backend })];
+      if (mixup) {
+        const { partner, weight } = mixupPairs(indices.length, mixup, random.fork('mixup'));
+        inputs.push(
+          tensor(partner, [partner.length], { backend }),
+          tensor(weight, [weight.length], { backend }),
+        );
+      }
+      const totals = withRandom(random.fork('forward'), () => this.#compiled!.train(...inputs));
+      x.dispose();
+      return totals;
     });
   }
 
@@ -265,6 +291,7 @@ class Run {
           batchSize: this.#batchSize,
           cache: this.#cache,
           prefix: this.#prefix,
+          score: this.#compiled!.score,
           ...(options.signal ? { signal: options.signal } : {}),
           onProgress: (done, total) => this.#tell('validation', done, total),
         })

@@ -1,6 +1,6 @@
 import { GraftError } from '../errors.ts';
 import { pow } from '../math/float32.ts';
-import { add, gather, mul, sub, tensor } from '../ops/index.ts';
+import { add, gather, mul, reshape, sub } from '../ops/index.ts';
 import type { Random } from '../rng/index.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -34,9 +34,12 @@ export function mixupPairs(n: number, alpha: number, random: Random): MixupPairs
   return { partner: random.permutation(n), weight };
 }
 
-/** Rows mixed with their partners' along the batch axis. */
-export function mixRows(x: Tensor, { partner, weight }: MixupPairs): Tensor {
-  const share = tensor(weight, [weight.length, ...x.shape.slice(1).map(() => 1)], { backend: x.backend });
-  const other = gather(x, tensor(partner, [partner.length], { backend: x.backend }), 0);
-  return add(mul(x, share), mul(other, sub(1, share)));
+/**
+ * Rows mixed with their partners' along the batch axis.
+ * @param partner int32 `[n]`.
+ * @param weight `[n]`.
+ */
+export function mixRows(x: Tensor, partner: Tensor, weight: Tensor): Tensor {
+  const share = reshape(weight, [weight.size, ...x.shape.slice(1).map(() => 1)]);
+  return add(mul(x, share), mul(gather(x, partner, 0), sub(1, share)));
 }

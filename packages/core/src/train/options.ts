@@ -85,6 +85,11 @@ export interface FitOptions extends Callbacks {
   readonly checkpoint?: CheckpointStore;
   readonly checkpointSteps?: number;
   readonly resume?: boolean;
+  /**
+   * Where the backend takes graphs whole (onnxruntime does), the training step, the evaluation and the locked prefix are
+   * compiled: see `compile`. A loss that looks at values runs op by op. False turns it off. Default true.
+   */
+  readonly compile?: boolean;
   /** Stops after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignalLike;
 }

@@ -1,0 +1,112 @@
+import type { GraphNode } from '../graph.ts';
+import { float32 } from '../math/index.ts';
+import type { BinaryKind, UnaryKind } from '../primitives.ts';
+import { sizeOf, stridesOf, type DType, type Shape, type TensorSpec, type TypedArray } from '../types.ts';
+
+/** Larger results are left to the backend: folding is for scalars and vectors of channels. */
+const MOST_ELEMENTS = 4096;
+
+/** Numbers in an array of a dtype, by the rules of `cast`. */
+export function converted(values: ArrayLike<number | boolean>, dtype: DType): TypedArray {
+  if (dtype === 'float32') return Float32Array.from(values, Number);
+  if (dtype === 'bool') return Uint8Array.from(values, (v) => (Number(v) === 0 ? 0 : 1));
+  return Int32Array.from(values, (v) =>
+    Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(Number(v)) || 0)),
+  );
+}
+
+const UNARY: Readonly<Record<Exclude<UnaryKind, 'not'>, (x: number) => number>> = {
+  neg: (x) => -x,
+  abs: Math.abs,
+  sign: float32.sign,
+  floor: Math.floor,
+  ceil: Math.ceil,
+  round: float32.roundHalfEven,
+  sqrt: float32.sqrt,
+  rsqrt: float32.rsqrt,
+  reciprocal: float32.reciprocal,
+  exp: float32.exp,
+  expm1: float32.expm1,
+  log: float32.log,
+  log1p: float32.log1p,
+  tanh: float32.tanh,
+  erf: float32.erf,
+  sigmoid: float32.sigmoid,
+  relu: (x) => (x > 0 ? x : x === 0 ? 0 : x < 0 ? 0 : NaN),
+};
+
+const BINARY: Readonly<Record<BinaryKind, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  pow: float32.pow,
+  max: Math.max,
+  min: Math.min,
+};
+
+/** Row-major strides of an operand that broadcasts to `shape`: 0 along repeated axes. */
+function broadcastStrides(from: Shape, shape: Shape): number[] {
+  const own = stridesOf(from);
+  const lead = shape.length - from.length;
+  return shape.map((_, i) => (i < lead || from[i - lead] === 1 ? 0 : own[i - lead]!));
+}
+
+/** Position in the operand of each element of `shape`, in row-major order. */
+function positions(shape: Shape, strides: readonly number[]): Int32Array {
+  const steps = stridesOf(shape);
+  return Int32Array.from({ length: sizeOf(shape) }, (_, i) =>
+    strides.reduce((at, stride, axis) => at + (Math.floor(i / steps[axis]!) % shape[axis]!) * stride, 0),
+  );
+}
+
+/**
+ * What a node gives on constants, with the bits that the contract prescribes; null where that is not worth knowing here.
+ * Only float32 arithmetic, where the bits follow from IEEE 754 and core's own functions, and moving.
+ */
+export function fold(
+  node: GraphNode,
+  inputs: readonly { readonly spec: TensorSpec; readonly data: TypedArray }[],
+  output: TensorSpec,
+): TypedArray | null {
+  if (sizeOf(output.shape) > MOST_ELEMENTS) return null;
+  const [a, b] = inputs as [(typeof inputs)[number], (typeof inputs)[number]];
+  const spread = ({ spec, data }: (typeof inputs)[number]): TypedArray => {
+    const at = positions(output.shape, broadcastStrides(spec.shape, output.shape));
+    return data.constructor === Float32Array ? Float32Array.from(at, (i) => data[i]!) : take(data, at);
+  };
+  const take = (data: TypedArray, at: Int32Array): TypedArray =>
+    converted(
+      Array.from(at, (i) => data[i]!),
+      output.dtype,
+    );
+  switch (node.op) {
+    case 'reshape':
+      return a.data;
+    case 'cast':
+      return converted(a.data, output.dtype);
+    case 'broadcastTo':
+      return spread(a);
+    case 'transpose': {
+      const strides = stridesOf(a.spec.shape);
+      const at = positions(
+        output.shape,
+        node.attrs.perm.map((i) => strides[i]!),
+      );
+      return take(a.data, at);
+    }
+    case 'unary': {
+      const { kind } = node.attrs;
+      if (output.dtype !== 'float32' || kind === 'not') return null;
+      return Float32Array.from(a.data, UNARY[kind]);
+    }
+    case 'binary': {
+      if (output.dtype !== 'float32') return null;
+      const [x, y] = [spread(a), spread(b)];
+      const f = BINARY[node.attrs.kind];
+      return Float32Array.from(x, (v, i) => f(v, y[i]!));
+    }
+    default:
+      return null;
+  }
+}
