@@ -42,16 +42,17 @@ const page = (entry: string): string => `
   } from '@graftjs/core';
   export { createWasmBackend } from '${entry}';`;
 
-const CEILING = 62_700;
+/** Of it 3 kB are for compiled and failing steps: hooks, snapshots. The compiler itself (4 kB) comes on demand. */
+const CEILING = 64_500;
 
-test('a page that trains downloads at most 62.7 kB of core and this backend, kernels included', async () => {
+test('a page that trains downloads at most 64.5 kB of core and this backend, kernels included', async () => {
   const size = await gzipped(page('./index.ts'));
   expect(size).toBeGreaterThan(10_000); // it did bundle
   expect(size + kernels).toBeLessThan(CEILING);
   expect(await gzipped(page('./inline.ts'))).toBeLessThan(CEILING);
 });
 
-test('all that the two packages export, used or not, is at most 76 kB', async () => {
+test('all that the two packages export, used or not, is at most 82 kB', async () => {
   const everything = `export * from '@graftjs/core'; export * from './index.ts';`;
-  expect((await gzipped(everything)) + kernels).toBeLessThan(76_000);
+  expect((await gzipped(everything)) + kernels).toBeLessThan(82_000);
 });

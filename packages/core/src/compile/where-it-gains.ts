@@ -2,7 +2,7 @@ import type { Backend } from '../backend.ts';
 import { UnsupportedError } from '../errors.ts';
 import { currentRandom } from '../nn/random-context.ts';
 import type { Tensor } from '../tensor.ts';
-import { compile, type Compiled, type CompileOptions } from './compile.ts';
+import type { Compiled, CompileOptions } from './compile.ts';
 
 export interface CompileChoice extends CompileOptions {
   /** False: never. */
@@ -11,16 +11,23 @@ export interface CompileChoice extends CompileOptions {
   readonly undo?: () => void;
 }
 
+/** Called like the function that it was made from. */
+export type MaybeCompiled<F> = F & { dispose(): void };
+
 /**
- * `fn`, compiled where the backend takes graphs whole; elsewhere op by op is as fast. One that cannot be compiled, since it
- * looks at values, runs op by op too.
+ * `fn`, compiled where the backend takes graphs whole; elsewhere op by op is as fast, and a page does not load the
+ * compiler. One that cannot be compiled, since it looks at values, runs op by op too.
  */
-export function compiledWhereItGains<A extends readonly Tensor[], R>(
+export async function compiledWhereItGains<A extends readonly Tensor[], R>(
   fn: (...inputs: A) => R,
   backend: Backend,
   options: CompileChoice = {},
-): Pick<Compiled<A, R>, 'dispose'> & ((...inputs: A) => R) {
-  let compiled = (options.compile ?? true) && backend.compile ? compile(fn, options) : null;
+): Promise<MaybeCompiled<(...inputs: A) => R>> {
+  let compiled: Compiled<A, R> | null = null;
+  if ((options.compile ?? true) && backend.compile) {
+    const { compile } = await import('./compile.ts');
+    compiled = compile(fn, options);
+  }
   const call = (...inputs: A): R => {
     if (!compiled) return fn(...inputs);
     const stream = currentRandom();

@@ -84,7 +84,7 @@ export async function evaluate(
         : Prefix.none(model, source.sampleShape));
     const compiled = options.score
       ? null
-      : compiledWhereItGains(scorer(prefix.rest), backend, { compile, captured: 'all' });
+      : await compiledWhereItGains(scorer(prefix.rest), backend, { compile, captured: 'all' });
     const score = options.score ?? compiled!;
     const n = source.length;
     const predictions = new Int32Array(n);

@@ -38,7 +38,7 @@ export async function extractFeatures(
   let values = new Float32Array(0);
   let sampleShape: readonly number[] = [];
   const modules = stages.map((s) => s.module);
-  const run = compiledWhereItGains(
+  const run = await compiledWhereItGains(
     (x: Tensor) => {
       const features = runStages(stages, x);
       return options.then ? options.then(features) : features;

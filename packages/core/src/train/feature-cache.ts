@@ -1,5 +1,4 @@
-import { inferOutputs } from '../compile/trace.ts';
-import { compiledWhereItGains } from '../compile/where-it-gains.ts';
+import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
 import type { DataSource } from '../data.ts';
 import { runChain, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
@@ -147,7 +146,7 @@ export class Prefix {
     /** Shape of one sample where the cut is. */
     readonly shape: Shape,
     readonly key: string,
-    private readonly run: ((x: Tensor) => Tensor) & { dispose(): void },
+    private readonly run: MaybeCompiled<(x: Tensor) => Tensor>,
   ) {}
 
   /** No cut: all of the model is `rest`. */
@@ -190,15 +189,15 @@ export class Prefix {
       }
     }
     const { backend } = stages.flatMap((s) => s.module.parameters())[0]!.value;
-    const run = compiledWhereItGains((x: Tensor) => runStages(stages, x), backend, {
+    const run = await compiledWhereItGains((x: Tensor) => runStages(stages, x), backend, {
       compile: options.compile,
       captured: 'all',
     });
     const probe = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], { backend });
-    const [output] = inferOutputs((x: Tensor) => runStages(stages, x), [probe]);
+    const shape = await outputShape(stages, probe);
     probe.dispose();
     const key = `${stages.at(-1)!.name}-${hash.hex}`;
-    return new Prefix(stages, all.slice(n), output!.shape.slice(1), key, run);
+    return new Prefix(stages, all.slice(n), shape.slice(1), key, run);
   }
 
   /** Frees what was compiled. */
@@ -244,6 +243,14 @@ export class Prefix {
       : await compute(indices);
     return put(rows, [indices.length, ...this.shape]);
   }
+}
+
+/** Shape of what stages give for `x`: from a recording where the backend is slow op by op, otherwise from a run. */
+async function outputShape(stages: readonly Stage[], x: Tensor): Promise<Shape> {
+  const run = (t: Tensor): Tensor => runStages(stages, t);
+  if (!x.backend.compile) return scope(() => run(x).shape);
+  const { inferOutputs } = await import('../compile/trace.ts');
+  return inferOutputs(run, [x])[0]!.shape;
 }
 
 /** Runs stages without a tape. */

@@ -1,4 +1,4 @@
-import { compiledWhereItGains } from '../compile/where-it-gains.ts';
+import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
 import type { Backend } from '../backend.ts';
 import type { DataSource } from '../data.ts';
 import { GraftError } from '../errors.ts';
@@ -30,9 +30,6 @@ interface Position {
   best: { epoch: number; score: number } | null;
   worse: number;
 }
-
-/** A function of a batch. */
-type Step<F = (...inputs: Tensor[]) => Tensor> = F & { dispose(): void };
 
 const higherIsBetter = (m: Monitor): boolean =>
   m === 'validationAccuracy' || m === 'validationBalancedAccuracy';
@@ -67,7 +64,11 @@ class Run {
   readonly #weights: Tensor | null;
   #prefix: Prefix;
   /** The training step and the evaluation, compiled where that gains; made anew when what is trained changes. */
-  #compiled: { readonly key: string; readonly train: Step; readonly score: Step<Scorer> } | null = null;
+  #compiled: {
+    readonly key: string;
+    readonly train: MaybeCompiled<(...batch: Tensor[]) => Tensor>;
+    readonly score: MaybeCompiled<Scorer>;
+  } | null = null;
   /** Number of the step at hand, over all epochs. */
   #stepNumber = 0;
   /** How things were before it. */
@@ -152,11 +153,11 @@ class Run {
     const { compile } = this.options;
     this.#compiled = {
       key,
-      train: compiledWhereItGains(this.#stepFunction(), this.#backend, {
+      train: await compiledWhereItGains(this.#stepFunction(), this.#backend, {
         compile,
         undo: () => this.#before?.restore(),
       }),
-      score: compiledWhereItGains(scorer(this.#prefix.rest), this.#backend, { compile }),
+      score: await compiledWhereItGains(scorer(this.#prefix.rest), this.#backend, { compile }),
     };
   }
   #stepFunction(): (...batch: Tensor[]) => Tensor {
