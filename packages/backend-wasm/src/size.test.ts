@@ -43,9 +43,9 @@ const page = (entry: string): string => `
   export { createWasmBackend } from '${entry}';`;
 
 /** Of it 3 kB are for compiled and failing steps: hooks, snapshots. The compiler itself (4 kB) comes on demand. */
-const CEILING = 64_500;
+const CEILING = 65_400;
 
-test('a page that trains downloads at most 64.5 kB of core and this backend, kernels included', async () => {
+test('a page that trains downloads at most 65.4 kB of core and this backend, kernels included', async () => {
   const size = await gzipped(page('./index.ts'));
   expect(size).toBeGreaterThan(10_000); // it did bundle
   expect(size + kernels).toBeLessThan(CEILING);
