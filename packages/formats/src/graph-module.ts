@@ -8,6 +8,7 @@ import {
   Parameter,
   sizeOf,
   StateBuffer,
+  storedAffine,
   tensor,
   type Backend,
   type Member,
@@ -35,7 +36,8 @@ export class GraphModule extends Module {
   /** What batch norm uses in training: the batch's statistics, or the stored ones as in evaluation. */
   statistics: 'batch' | 'stored' = 'batch';
   readonly #slots = new Map<string, Parameter | StateBuffer>();
-  readonly #activated: ReadonlyMap<string, GraphNode>;
+  /** The one node that reads another: see `onlyReaders`. */
+  readonly #reader: ReadonlyMap<string, GraphNode>;
   readonly #norms: readonly GraphNode[];
 
   /**
@@ -45,7 +47,7 @@ export class GraphModule extends Module {
   constructor(graph: GraphDef, weights?: ReadonlyMap<string, GraphValues>, options: GraphModuleOptions = {}) {
     super();
     this.graph = graph;
-    this.#activated = activatedConvolutions(graph);
+    this.#reader = onlyReaders(graph);
     const backend = options.backend ?? getDefaultBackend();
     for (const [name, { shape, trainable }] of Object.entries(graph.tensors)) {
       const data = weights ? weights.get(name)?.data : new Float32Array(sizeOf(shape));
@@ -62,6 +64,11 @@ export class GraphModule extends Module {
 
   override *members(): IterableIterator<[string, Member]> {
     yield* this.#slots;
+  }
+
+  /** Is this the classifier of a chain? */
+  override get isHead(): boolean {
+    return this.graph.role === 'head';
   }
 
   override get frozen(): boolean {
@@ -96,11 +103,13 @@ export class GraphModule extends Module {
         if (typeof input !== 'string') return hostArray(input.dtype, input.shape, input.values);
         return values.get(input) ?? this.#slots.get(input)!.value;
       };
+      const done = new Set<GraphNode>();
       for (const node of this.graph.nodes) {
-        if (values.has(node.name)) continue;
-        const after = wanted.includes(node.name) ? undefined : this.#activated.get(node.name);
-        const whole = after ? { ...node, attrs: { ...node.attrs, activation: after.op } } : node;
-        values.set((after ?? node).name, this.#execute(whole, node.inputs.map(valueOf)));
+        if (done.has(node)) continue;
+        const joined = this.#joined(node, wanted, valueOf);
+        const value = this.#execute(joined.node, [...node.inputs.map(valueOf), ...joined.more]);
+        values.set(joined.name, value);
+        for (const n of joined.taken) done.add(n);
       }
       const beside = [...inputs.values()][0];
       return new Map(
@@ -110,6 +119,43 @@ export class GraphModule extends Module {
         }),
       );
     });
+  }
+
+  /**
+   * A convolution takes with it, in one pass over the data (`convAffine`), a batch norm on stored statistics and a relu or
+   * relu6, where only it leads there. The result is called as the last of them.
+   */
+  #joined(
+    node: GraphNode,
+    wanted: readonly string[],
+    valueOf: (input: GraphInput) => GraphValue,
+  ): { node: GraphNode; name: string; more: readonly GraphValue[]; taken: readonly GraphNode[] } {
+    const taken: GraphNode[] = [];
+    const more: GraphValue[] = [];
+    let name = node.name;
+    if (node.op !== 'conv') return { node, name, more, taken };
+    const after = (): GraphNode | undefined => (wanted.includes(name) ? undefined : this.#reader.get(name));
+    const take = (n: GraphNode): void => {
+      taken.push(n);
+      name = n.name;
+    };
+    const norm = after();
+    if (norm?.op === 'batchNorm' && norm.inputs[0] === name && node.inputs.length === 2) {
+      const isStored = norm.inputs.slice(1).every((i) => typeof i === 'string' && this.#slots.has(i));
+      if (isStored && !(this.training && this.#norms.includes(norm) && this.#moves(norm))) {
+        const p = norm.inputs.slice(1).map(valueOf);
+        const [weight, bias, mean, variance] = p as [Tensor, Tensor, Tensor, Tensor];
+        const eps = norm.attrs['epsilon'] as number;
+        const { scale, shift } = storedAffine({ mean, variance }, weight, bias, eps);
+        more.push(shift, scale);
+        take(norm);
+      }
+    }
+    const activation = after();
+    if (activation?.op !== 'relu' && activation?.op !== 'relu6') return { node, name, more, taken };
+    take(activation);
+    const attrs = { ...node.attrs, activation: activation.op };
+    return { node: { ...node, attrs }, name, more, taken };
   }
 
   #execute(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
@@ -182,22 +228,14 @@ function evaluate(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
   );
 }
 
-/** Convolutions that only a relu or relu6 reads, and that node: the two are one pass over the data (`convAffine`). */
-function activatedConvolutions({ nodes, outputs }: GraphDef): Map<string, GraphNode> {
-  const users = new Map<string, GraphNode[]>();
+/** For each node, the one that reads it, where there is exactly one and it reads it once. */
+function onlyReaders({ nodes, outputs }: GraphDef): Map<string, GraphNode> {
+  const readers = new Map<string, GraphNode | null>();
+  for (const name of outputs) readers.set(name, null);
   for (const node of nodes) {
     for (const input of node.inputs) {
-      if (typeof input !== 'string') continue;
-      const before = users.get(input);
-      if (before) before.push(node);
-      else users.set(input, [node]);
+      if (typeof input === 'string') readers.set(input, readers.has(input) ? null : node);
     }
   }
-  const found = new Map<string, GraphNode>();
-  for (const { name, op } of nodes) {
-    const [user, another] = users.get(name) ?? [];
-    if (op !== 'conv' || !user || another || outputs.includes(name)) continue;
-    if (user.op === 'relu' || user.op === 'relu6') found.set(name, user);
-  }
-  return found;
+  return new Map([...readers].flatMap(([name, node]) => (node ? [[name, node] as const] : [])));
 }

@@ -42,6 +42,8 @@ export interface GraphDef {
   readonly outputs: readonly string[];
   readonly nodes: readonly GraphNode[];
   readonly tensors: Readonly<Record<string, GraphTensor>>;
+  /** 'head': the classifier at the end of a chain, which `transfer` replaces. */
+  readonly role?: 'head';
 }
 
 export interface GraphValues {
@@ -133,7 +135,13 @@ export function graphFromJSON(json: unknown): GraphDef {
     };
   });
   for (const o of outputs) if (!defined.has(o)) bad(`the output '${o}' is not defined`);
-  return { inputs, outputs, nodes: checkedNodes, tensors: Object.fromEntries(checkedTensors) };
+  return {
+    inputs,
+    outputs,
+    nodes: checkedNodes,
+    tensors: Object.fromEntries(checkedTensors),
+    ...(json['role'] === 'head' && { role: 'head' }),
+  };
 }
 
 /** The graph as plain data for `JSON.stringify`; `graphFromJSON` reads it. */

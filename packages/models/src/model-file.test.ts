@@ -10,7 +10,14 @@ import {
   type Preprocess,
   type Sequential,
 } from '@graftjs/core';
-import { FormatError, readSafetensors, writeSafetensors, type TensorToWrite } from '@graftjs/formats';
+import {
+  FormatError,
+  GraphModule,
+  readSafetensors,
+  writeSafetensors,
+  type GraphDef,
+  type TensorToWrite,
+} from '@graftjs/formats';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
@@ -64,6 +71,50 @@ describe('a model file', () => {
     expect(flags(again as Sequential)).toEqual(flags(model));
     expect(again.module('features.0.1')).toMatchObject({ locked: true, statistics: 'batch' });
     expect(again.trainable().length).toBe(model.trainable().length);
+  });
+  it('brings back a graph as importers give it: constants, batch norm that trains, its role', async () => {
+    const graph: GraphDef = {
+      inputs: ['x'],
+      outputs: ['y'],
+      nodes: [
+        {
+          name: 'bn',
+          op: 'batchNorm',
+          inputs: ['x', 'w', 'b', 'm', 'v'],
+          attrs: { momentum: 0.5, epsilon: 1e-3 },
+        },
+        { name: 'extents', op: 'shape', inputs: ['bn'], attrs: {} },
+        {
+          name: 'batch',
+          op: 'gather',
+          inputs: ['extents', { dtype: 'int32', shape: [1], values: [0] }],
+          attrs: { axis: 0 },
+        },
+        {
+          name: 'wanted',
+          op: 'concat',
+          inputs: ['batch', { dtype: 'int32', shape: [1], values: [-1] }],
+          attrs: { axis: 0 },
+        },
+        { name: 'y', op: 'reshape', inputs: ['bn', 'wanted'], attrs: {} },
+      ],
+      tensors: Object.fromEntries(
+        ['w', 'b', 'm', 'v'].map((name, i) => [name, { shape: [3], trainable: i < 2 }]),
+      ),
+      role: 'head',
+    };
+    const values = (k: number): { shape: number[]; data: Float32Array } => ({
+      shape: [3],
+      data: Float32Array.of(1 + k, 2, 3),
+    });
+    const model = new GraphModule(graph, new Map(['w', 'b', 'm', 'v'].map((name, i) => [name, values(i)])));
+    model.forward(hashedPicture(9, [2, 3, 4, 4])); // moves the statistics
+    const { model: again } = loadModel(await saveModel(model));
+    expect((again as GraphModule).graph).toEqual(graph);
+    expect(again.isHead).toBe(true);
+    const y = again.forward(x());
+    expect(y.shape).toEqual([2, 768]);
+    expect(y.dataSync()).toEqual(model.eval().forward(x()).dataSync());
   });
   it('has the same bytes each time', async () => {
     const model = transferred();

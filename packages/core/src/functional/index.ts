@@ -1,5 +1,5 @@
 export * from './activation.ts';
-export { batchNorm, type BatchNormOptions, type ChannelStatistics } from './batch-norm.ts';
+export { batchNorm, storedAffine, type BatchNormOptions, type ChannelStatistics } from './batch-norm.ts';
 export { addBias } from './channels.ts';
 export { convAffine, convBias, type ConvAffineOptions } from './conv-affine.ts';
 export { crossEntropy, nll, type CrossEntropyOptions } from './cross-entropy.ts';

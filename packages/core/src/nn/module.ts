@@ -102,6 +102,11 @@ export abstract class Module {
    */
   forwardInto?(x: Tensor, next: readonly Module[]): { readonly y: Tensor; readonly taken: number };
 
+  /** The classifier of a network, which `transfer` replaces? Layers that are one by their class need not say so. */
+  get isHead(): boolean {
+    return false;
+  }
+
   /** Named members in the order in which they were assigned. */
   *members(): IterableIterator<[string, Member]> {
     for (const [key, value] of Object.entries(this) as [string, unknown][]) {

@@ -121,11 +121,11 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
 
 const ENDINGS = [Linear, Dropout, Flatten, GlobalAvgPool2d, AdaptiveAvgPool2d, Softmax];
 
-/** The stages of a chain, less the pooling, dropout, flattening and linear layers at its end, and less an earlier head. */
+/** The stages of a chain, less the pooling, dropout, flattening and linear layers at its end, less what says that it is a head, and less an earlier one. */
 function withoutClassifier(stages: readonly Stage[]): Stage[] {
   let end = stages.length;
   const isHead = ({ name, module }: Stage): boolean =>
-    /^head(\.|$)/.test(name) || ENDINGS.some((type) => module instanceof type);
+    module.isHead || /^head(\.|$)/.test(name) || ENDINGS.some((type) => module instanceof type);
   while (end > 1 && isHead(stages[end - 1]!)) end--;
   return stages.slice(0, end);
 }

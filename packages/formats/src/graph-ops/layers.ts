@@ -28,7 +28,10 @@ function paddingOf(x: Tensor, kernel: readonly number[], a: Attrs): Padding {
 }
 
 export const layers: Readonly<Record<string, GraphOp>> = {
-  /** x, w `[out, in / groups, ...kernel]`, optional bias `[out]`. `activation`: what `GraphModule` joins to it. */
+  /**
+   * x, w `[out, in / groups, ...kernel]`, optional bias `[out]`. `activation`, and a fourth input that multiplies before the
+   * bias, `[out]`: what `GraphModule` joins to it.
+   */
   conv(x, a) {
     const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
     return core.convAffine(input, w, {
@@ -37,6 +40,7 @@ export const layers: Readonly<Record<string, GraphOp>> = {
       dilation: numbers(a, 'dilation'),
       groups: number(a, 'groups', 1),
       shift: optionalTensor(x, 2),
+      scale: optionalTensor(x, 3),
       activation: a['activation'] === 'relu' || a['activation'] === 'relu6' ? a['activation'] : 'none',
     });
   },
@@ -65,15 +69,17 @@ export const layers: Readonly<Record<string, GraphOp>> = {
    * x, scale, shift, stored mean, stored variance, each `[channels]`: here on the stored statistics. With an attribute
    * `momentum`, `GraphModule` uses the batch's while it trains, and moves those that are stored.
    */
-  batchNorm(x, a) {
-    const factor = core.mul(tensorAt(x, 1), core.rsqrt(core.add(tensorAt(x, 4), number(a, 'epsilon', 1e-3))));
-    const input = tensorAt(x, 0);
-    const wide = (v: Tensor): Tensor =>
-      layoutOf(a) === 'channels-last'
-        ? v
-        : core.reshape(v, [v.size, ...new Array<number>(Math.max(input.rank - 2, 0)).fill(1)]);
-    return core.add(core.mul(core.sub(input, wide(tensorAt(x, 3))), wide(factor)), wide(tensorAt(x, 2)));
-  },
+  batchNorm: (x, a) =>
+    core.batchNorm(
+      tensorAt(x, 0),
+      { mean: tensorAt(x, 3), variance: tensorAt(x, 4) },
+      {
+        weight: tensorAt(x, 1),
+        bias: tensorAt(x, 2),
+        eps: number(a, 'epsilon', 1e-3),
+        layout: layoutOf(a),
+      },
+    ).y,
 
   maxPool: (x, a) => {
     const input = tensorAt(x, 0);

@@ -1,2 +1,3 @@
 export type { ReadExternal } from './external.ts';
+export { importOnnx, type OnnxNetwork } from './import.ts';
 export { graphOfModel, readOnnx, type OnnxImport, type OnnxInput, type OnnxReadOptions } from './read.ts';

@@ -93,8 +93,14 @@ const shape: Translation = (node, to) => {
   to.give('shape', [to.input(0)], attrs);
 };
 
-/** Passes its input on. */
-const identity: Translation = (_, to) => to.output(to.input(0));
+/**
+ * Passes its input on. A constant becomes one of its own under the new name: PyTorch stores equal tensors once (all the
+ * zero biases of a fresh network) and gives the others as Identity of the first; they are not meant to train as one.
+ */
+const identity: Translation = (node, to) => {
+  const v = to.input(0);
+  to.output(v.kind === 'constant' ? { ...v, array: { ...v.array }, source: node.outputs[0] ?? null } : v);
+};
 
 /** In inference it does nothing. */
 const dropout: Translation = (node, to) => {

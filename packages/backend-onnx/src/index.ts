@@ -1,2 +1,0 @@
-export { createOnnxBackend, type OnnxBackend, type OnnxBackendOptions } from './backend.ts';
-export type { OnnxBuffer } from './buffer.ts';

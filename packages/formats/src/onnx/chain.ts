@@ -1,0 +1,171 @@
+import type { GraphDef, GraphNode, GraphWithWeights } from '../graph.ts';
+import { articulationPoints } from '../segments.ts';
+
+/** Nodes `from` to `end` (included) of a graph that become one stage. */
+interface Part {
+  readonly from: number;
+  readonly end: number;
+  /** Stages that its layers' names tell, the same ones once. */
+  readonly keys: readonly string[];
+  readonly isHead: boolean;
+}
+
+export interface StagePlan {
+  /** Node → stage. */
+  readonly stageOf: ReadonlyMap<string, string>;
+  /** The stage with the classifier and what comes right before and after it. */
+  readonly head: string | null;
+}
+
+/** What may stand between the features and a classifier, or behind it. */
+const POOLING = new Set([
+  'globalAvgPool',
+  'globalMaxPool',
+  'avgPool',
+  'mean',
+  'reshape',
+  'flatten',
+  'squeeze',
+  'identity',
+  'transpose',
+  'shape',
+  'gather',
+  'unsqueeze',
+  'concat',
+  'slice',
+]);
+const ENDING = new Set([...POOLING, 'softmax', 'logSoftmax', 'sigmoid', 'relu']);
+
+/**
+ * Stages for `cutGraph` by the names of layers: up to the number of a block ('layer1.0', 'features.14') where there is
+ * one, else the first part ('conv1', 'fc'). Layers that are not apart in the graph (a residual block, say) are one stage,
+ * under what their names have in common or as 'block3'. Operations without weights belong to the stage before them.
+ */
+export function planStages(source: GraphWithWeights): StagePlan {
+  const { graph } = source;
+  const isStored = (name: unknown): name is string =>
+    typeof name === 'string' && Object.hasOwn(graph.tensors, name);
+  const layers = graph.nodes.filter((n) => n.inputs.some(isStored));
+  const shared = commonPath(layers.map((n) => parentOf(n.name)));
+  const keyOf = (n: GraphNode): string => stageKey(n.name, shared);
+
+  let from = 0;
+  let parts = articulationPoints(graph).map((end): Part => {
+    const inside = graph.nodes.slice(from, end + 1).filter((n) => n.inputs.some(isStored));
+    const part = { from, end, keys: [...new Set(inside.map(keyOf))], isHead: false };
+    from = end + 1;
+    return part;
+  });
+  const head = headOf(graph, parts);
+  if (head) parts = [...parts.slice(0, head.first), merged(parts.slice(head.first), true)];
+  parts = gather(parts, (a, b) => !b.isHead && !b.keys.length && !a.isHead);
+  // What comes before the first layer belongs to it.
+  parts = gather(parts, (a, b) => !a.keys.length && !b.isHead);
+  parts = gather(parts, (a, b) => !a.isHead && !b.isHead && nameOf(a) !== null && nameOf(a) === nameOf(b));
+  parts = joinRelated(parts, graph, isStored);
+
+  const taken = new Set(parts.map(nameOf));
+  let unnamed = 0;
+  const fresh = (): string => {
+    do unnamed++;
+    while (taken.has(`block${unnamed}`));
+    return `block${unnamed}`;
+  };
+  const stageOf = new Map<string, string>();
+  let headName: string | null = null;
+  for (const part of parts) {
+    const classifier =
+      part.isHead && head ? stageKey(graph.nodes[head.classifier]!.name, shared, true) : null;
+    const free = classifier !== null && ![...stageOf.values()].includes(classifier);
+    const name = (free ? classifier : part.isHead ? null : nameOf(part)) ?? fresh();
+    if (part.isHead) headName = name;
+    for (let i = part.from; i <= part.end; i++) stageOf.set(graph.nodes[i]!.name, name);
+  }
+  return { stageOf, head: headName };
+}
+
+const parentOf = (name: string): string => name.split('.').slice(0, -1).join('.');
+function commonPath(names: readonly string[]): string {
+  const [first = [], ...rest] = names.map((n) => n.split('.'));
+  let n = 0;
+  while (n < first.length && rest.every((p) => p[n] === first[n])) n++;
+  return first.slice(0, n).join('.');
+}
+
+/** Up to the first part that is a number, or else that has one, or else the first; after what all layers share. */
+function stageKey(name: string, shared: string, whole = false): string {
+  if (whole) return name;
+  const skip = shared ? shared.split('.').length : 0;
+  const parts = name.split('.');
+  const find = (pattern: RegExp): number => parts.findIndex((p, i) => i >= skip && pattern.test(p));
+  const at = [find(/^\d+$/), find(/\d/), skip].find((i) => i >= 0)!;
+  return parts.slice(0, at + 1).join('.');
+}
+const nameOf = (part: Part): string | null => commonPath(part.keys) || null;
+
+function merged(parts: readonly Part[], isHead = false): Part {
+  return {
+    from: parts[0]!.from,
+    end: parts.at(-1)!.end,
+    keys: [...new Set(parts.flatMap((p) => p.keys))],
+    isHead,
+  };
+}
+/** Joins neighbours that belong together. */
+function gather(parts: readonly Part[], together: (a: Part, b: Part) => boolean): Part[] {
+  const out: Part[] = [];
+  for (const part of parts) {
+    const last = out.at(-1);
+    if (last && together(last, part)) out[out.length - 1] = merged([last, part], part.isHead);
+    else out.push(part);
+  }
+  return out;
+}
+
+/** Joins everything between two parts that have one name, or train the same weights. */
+function joinRelated(
+  parts: readonly Part[],
+  graph: GraphDef,
+  isStored: (name: unknown) => name is string,
+): Part[] {
+  const first = new Map<string, number>();
+  const out: Part[] = [];
+  for (const part of parts) {
+    const marks = graph.nodes
+      .slice(part.from, part.end + 1)
+      .flatMap((n) => n.inputs.filter(isStored))
+      .filter((name) => graph.tensors[name]!.trainable)
+      .map((name) => `weights ${name}`);
+    const name = part.isHead ? null : nameOf(part);
+    if (name !== null) marks.push(`stage ${name}`);
+    const back = Math.min(out.length, ...marks.map((m) => first.get(m) ?? Infinity));
+    const joined = back < out.length ? merged([...out.splice(back), part]) : part;
+    out.push(joined);
+    // What has been joined is found where it is now.
+    for (const [mark, at] of first) if (at > back) first.set(mark, back);
+    for (const mark of marks) first.set(mark, Math.min(first.get(mark) ?? Infinity, out.length - 1));
+  }
+  return out;
+}
+
+/**
+ * The classifier is the last product with weights, or convolution with a kernel of one element, with nothing but pooling,
+ * reshaping and an activation behind it. The head begins at the pooling and flattening right before it.
+ */
+function headOf(graph: GraphDef, parts: readonly Part[]): { first: number; classifier: number } | null {
+  const classifier = graph.nodes.findLastIndex((n) => !ENDING.has(n.op));
+  const node = graph.nodes[classifier];
+  if (!node || !(node.op === 'linear' || isPointwise(node, graph))) return null;
+  let first = parts.findIndex((p) => p.end >= classifier);
+  const only = (from: number, end: number): boolean =>
+    graph.nodes.slice(from, end).every((n) => POOLING.has(n.op));
+  if (first < 0 || !only(parts[first]!.from, classifier)) return null;
+  while (first > 0 && only(parts[first - 1]!.from, parts[first - 1]!.end + 1)) first--;
+  return first > 0 ? { first, classifier } : null;
+}
+
+function isPointwise(node: GraphNode, graph: GraphDef): boolean {
+  const w = node.inputs[1];
+  const shape = typeof w === 'string' ? graph.tensors[w]?.shape : undefined;
+  return node.op === 'conv' && shape !== undefined && shape.slice(2).every((k) => k === 1);
+}
