@@ -1,11 +1,13 @@
 import {
   adam,
+  compile,
   Conv2d,
   crossEntropy,
   Flatten,
   Linear,
   manualSeed,
   MaxPool2d,
+  noGrad,
   ReLU,
   scope,
   Sequential,
@@ -105,7 +107,10 @@ export function labelsOf({ input, classes }: Pick<Step, 'input' | 'classes'>): I
   return Int32Array.from({ length: input[0]! }, (_, i) => i % classes);
 }
 
-/** One training step, or one forward pass, on one of Graft's backends; null where it has no such layout. */
+/**
+ * One training step, or one forward pass, on one of Graft's backends: compiled, where it takes graphs whole. Null where it
+ * has no such layout.
+ */
 export async function graftStep(name: StepName, layout: Layout, backend: Backend): Promise<Task | null> {
   const step: Step = steps[name];
   manualSeed(1);
@@ -120,9 +125,11 @@ export async function graftStep(name: StepName, layout: Layout, backend: Backend
   const labels = tensor(labelsOf(step), [n], { dtype: 'int32', backend });
   const optimizer = step.optimizer?.();
   model.train(step.training);
-  const run = optimizer
-    ? trainer(model, optimizer, x, labels)
-    : () => void scope(() => model.forward(x).shape);
+  const eager = optimizer
+    ? trainer(model, optimizer)
+    : (input: Tensor): Tensor => noGrad(() => model.forward(input));
+  const compiled = backend.compile ? compile(eager, { captured: 'all' }) : null;
+  const run = (): void => void scope(() => (compiled ?? eager)(x, labels).shape);
   return {
     run: backend.readSync
       ? run
@@ -131,6 +138,7 @@ export async function graftStep(name: StepName, layout: Layout, backend: Backend
           await backend.flush();
         },
     dispose() {
+      compiled?.dispose();
       model.dispose();
       optimizer?.dispose();
       x.dispose();
@@ -139,12 +147,12 @@ export async function graftStep(name: StepName, layout: Layout, backend: Backend
   };
 }
 
-function trainer(model: Module, optimizer: Optimizer, x: Tensor, labels: Tensor): () => void {
+function trainer(model: Module, optimizer: Optimizer): (x: Tensor, labels: Tensor) => Tensor {
   const named = [...model.namedParameters()].map(([name, parameter]) => ({ name, parameter }));
   const parameters = named.map(({ parameter }) => parameter);
-  return () =>
-    scope(() => {
-      const { grads } = valueAndGrad(() => crossEntropy(model.forward(x), labels), parameters);
-      optimizer.step(named.map((p, i) => ({ ...p, grad: grads[i]! })));
-    });
+  return (x, labels) => {
+    const { value, grads } = valueAndGrad(() => crossEntropy(model.forward(x), labels), parameters);
+    optimizer.step(named.map((p, i) => ({ ...p, grad: grads[i]! })));
+    return value;
+  };
 }

@@ -4,3 +4,4 @@ export { decodeModel } from './proto/decode.ts';
 export { decodeTensor } from './proto/decode-tensor.ts';
 export { encodeModel, encodeTensor } from './proto/encode.ts';
 export * from './values.ts';
+export * from './lower/index.ts';

@@ -1,0 +1,221 @@
+import {
+  sizeOf,
+  StateError,
+  type Backend,
+  type Executable,
+  type Graph,
+  type OpAttrs,
+  type OpName,
+  type Operand,
+  type TensorSpec,
+} from '@graftjs/core';
+import { encodeModel, lowerGraph } from '@graftjs/onnx-graph';
+import { ARRAYS, converted, OnnxBuffer } from './buffer.ts';
+import type { OrtData, OrtSessionOptions, OrtTensor } from './ort.ts';
+import { inputName, keyOf, planOf, type Plan } from './plan.ts';
+import { Queue } from './queue.ts';
+import { startRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
+import { LazySession, Recent, type Live } from './sessions.ts';
+
+export interface OnnxBackendOptions extends RuntimeOptions {
+  /**
+   * Most sessions that are kept for ops that run one by one, a session per op, attributes and shapes. Default 1,000;
+   * the one that was used least recently goes first.
+   */
+  readonly maxSessions?: number;
+  /** Most bytes, approximately, that these sessions hold. Default 256 MiB. */
+  readonly maxSessionBytes?: number;
+}
+
+export interface OnnxBackend extends Backend<OnnxBuffer> {
+  readonly threads: number;
+  /** What is not as it was asked for, and why; one sentence each. */
+  readonly notes: readonly string[];
+  /** Sessions of onnxruntime that are alive. */
+  readonly sessions: number;
+  compile(graph: Graph, captures: readonly OnnxBuffer[]): Executable<OnnxBuffer>;
+}
+
+interface Entry {
+  readonly plan: Plan;
+  readonly session: LazySession | null;
+  readonly bytes: number;
+}
+
+/**
+ * ONNX Runtime behind Graft's contract. Op by op, each is a session of a small graph, kept and found again; a graph that
+ * is compiled is one session. Everything runs on one serial queue: `run` returns at once, `read` and `flush` wait.
+ * @throws UnsupportedError where the host has no WebAssembly and no module is handed in
+ */
+export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promise<OnnxBackend> {
+  return new Onnx(await startRuntime(options), options).backend();
+}
+
+/** From this many elements of inputs and output on, an op gets all threads; below, they cost more than they bring. */
+const PARALLEL = 50_000;
+
+class Onnx {
+  readonly #runtime: Runtime;
+  readonly #queue = new Queue();
+  readonly #live: Live = { count: 0 };
+  readonly #ops: Recent<Entry>;
+  readonly #compiled = new Set<LazySession>();
+  #inUse = 0;
+  #disposed = false;
+
+  constructor(runtime: Runtime, { maxSessions = 1000, maxSessionBytes = 2 ** 28 }: OnnxBackendOptions) {
+    this.#runtime = runtime;
+    this.#ops = new Recent({ sessions: maxSessions, bytes: maxSessionBytes }, ({ session }) => {
+      if (session) this.#queue.after(() => session.release());
+    });
+  }
+
+  backend(): OnnxBackend {
+    const live = this.#live;
+    return {
+      name: 'onnx',
+      threads: this.#runtime.threads,
+      notes: this.#runtime.notes,
+      get sessions() {
+        return live.count;
+      },
+      upload: (data, spec) => {
+        this.#alive();
+        return this.#hold(new OnnxBuffer(spec, converted(data, spec)));
+      },
+      read: (buffer, spec) => this.#read(buffer, spec),
+      release: (buffer) => this.#release(buffer),
+      flush: async () => {
+        await this.#queue.idle();
+        const failure = this.#queue.takeFailure();
+        if (failure) throw failure;
+      },
+      dispose: () => this.#dispose(),
+      run: (op, inputs, attrs, [output]) => [this.#run(op, inputs, attrs, output!)],
+      compile: (graph, captures) => this.#compile(graph, captures),
+      memory: () => ({ inUse: this.#inUse, pooled: this.#ops.bytes }),
+    };
+  }
+
+  #alive(): void {
+    if (this.#disposed)
+      throw new StateError("this 'onnx' backend was disposed, and its tensors with it: make a new one");
+  }
+
+  #hold(buffer: OnnxBuffer): OnnxBuffer {
+    this.#inUse += buffer.bytes;
+    return buffer;
+  }
+
+  #release(buffer: OnnxBuffer): void {
+    if (buffer.released) return;
+    buffer.released = true;
+    this.#inUse -= buffer.bytes;
+    buffer.settle();
+  }
+
+  async #read(buffer: OnnxBuffer, { dtype }: TensorSpec): Promise<OrtData> {
+    this.#alive();
+    buffer.pending++;
+    await this.#queue.idle();
+    buffer.pending--;
+    if (buffer.failure) throw buffer.failure;
+    if (!buffer.data) throw new StateError('this tensor has no numbers: its backend was disposed');
+    return ARRAYS[dtype].from(buffer.data);
+  }
+
+  async #dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#ops.clear();
+    for (const session of this.#compiled) this.#queue.after(() => session.release());
+    await this.#queue.idle();
+  }
+
+  #session(model: () => Uint8Array, options: OrtSessionOptions): LazySession {
+    return new LazySession(this.#live, () => this.#runtime.ort.InferenceSession.create(model(), options));
+  }
+
+  #tensor(buffer: OnnxBuffer, { dtype, shape }: TensorSpec): OrtTensor {
+    return new this.#runtime.ort.Tensor(dtype, buffer.data!, shape);
+  }
+
+  #run<N extends OpName>(
+    op: N,
+    inputs: readonly Operand<OnnxBuffer>[],
+    attrs: OpAttrs[N],
+    output: TensorSpec,
+  ): OnnxBuffer {
+    this.#alive();
+    const specs = inputs.map(({ spec }) => spec);
+    const { plan, session } = this.#ops.get(keyOf(op, specs, attrs), () =>
+      this.#entry(planOf(op, specs, attrs, output), [...specs, output]),
+    );
+    if (plan.kind === 'alias') return inputs[plan.input]!.buffer;
+    if (plan.kind === 'constant') return this.#hold(new OnnxBuffer(output, converted(plan.values, output)));
+    const y = this.#hold(new OnnxBuffer(output));
+    const buffers = inputs.map(({ buffer }) => buffer);
+    const run = async (): Promise<void> => {
+      const feeds = Object.fromEntries(
+        plan.inputs.map((i) => [inputName(i), this.#tensor(buffers[i]!, specs[i]!)]),
+      );
+      const results = await (await session!.get()).run(feeds, { [plan.output]: null });
+      y.data = results[plan.output]!.data as OrtData;
+    };
+    this.#queue.enqueue({ op, specs, inputs: buffers, outputs: [y], run });
+    return y;
+  }
+
+  #entry(plan: Plan, specs: readonly TensorSpec[]): Entry {
+    if (plan.kind !== 'model') return { plan, session: null, bytes: 0 };
+    const elements = specs.reduce((n, { shape }) => n + sizeOf(shape), 0);
+    const options: OrtSessionOptions = {
+      ...this.#runtime.session(elements < PARALLEL ? 1 : Infinity),
+      // Memory is kept per session: of hundreds, each would keep what one op needs.
+      enableCpuMemArena: false,
+      enableMemPattern: false,
+    };
+    return { plan, session: this.#session(() => plan.model, options), bytes: plan.bytes };
+  }
+
+  #compile(graph: Graph, captures: readonly OnnxBuffer[]): Executable<OnnxBuffer> {
+    this.#alive();
+    let lowered: ReturnType<typeof lowerGraph> | null = null;
+    const session = this.#session(() => {
+      lowered = lowerGraph(
+        graph,
+        captures.map(({ data }) => data!),
+      );
+      return encodeModel(lowered.model);
+    }, this.#runtime.session(Infinity));
+    this.#compiled.add(session);
+    const specs = graph.inputs.map((id) => graph.specs[id]!);
+    let disposed = false;
+    return {
+      run: (inputs) => {
+        this.#alive();
+        if (disposed) throw new StateError('this compiled graph was disposed');
+        const outputs = graph.outputs.map((id) => this.#hold(new OnnxBuffer(graph.specs[id]!)));
+        const run = async (): Promise<void> => {
+          const s = await session.get();
+          const feeds = lowered!.inputs.flatMap((name, i) =>
+            name === null ? [] : [[name, this.#tensor(inputs[i]!, specs[i]!)] as const],
+          );
+          const results = await s.run(
+            Object.fromEntries(feeds),
+            Object.fromEntries(lowered!.outputs.map((name) => [name, null])),
+          );
+          outputs.forEach((y, i) => (y.data = results[lowered!.outputs[i]!]!.data as OrtData));
+        };
+        this.#queue.enqueue({ op: 'compiled graph', specs, inputs: [...inputs, ...captures], outputs, run });
+        return outputs;
+      },
+      dispose: () => {
+        if (disposed) return;
+        disposed = true;
+        this.#compiled.delete(session);
+        this.#queue.after(() => session.release());
+      },
+    };
+  }
+}

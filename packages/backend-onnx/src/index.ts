@@ -1,0 +1,2 @@
+export { createOnnxBackend, type OnnxBackend, type OnnxBackendOptions } from './backend.ts';
+export type { OnnxBuffer } from './buffer.ts';

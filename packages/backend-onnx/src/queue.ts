@@ -1,0 +1,63 @@
+import { KernelError, type TensorSpec } from '@graftjs/core';
+import type { OnnxBuffer } from './buffer.ts';
+
+/** Something to be done in its turn. */
+export interface Work {
+  readonly op: string;
+  readonly specs: readonly TensorSpec[];
+  readonly inputs: readonly OnnxBuffer[];
+  readonly outputs: readonly OnnxBuffer[];
+  /** Sets the outputs' data. */
+  readonly run: () => Promise<void>;
+}
+
+/** Works off one thing after the other. What fails poisons its outputs, and what depends on them; the rest goes on. */
+export class Queue {
+  #tail: Promise<void> = Promise.resolve();
+  #failure: KernelError | null = null;
+
+  enqueue(work: Work): void {
+    const { op, inputs, outputs } = work;
+    // Only the frames are taken now; they become text if they are needed.
+    const where = new Error(`${op} was enqueued here`);
+    for (const buffer of [...inputs, ...outputs]) buffer.pending++;
+    this.#tail = this.#tail.then(async () => {
+      const poison = inputs.find((x) => x.failure)?.failure;
+      if (poison) for (const y of outputs) y.failure = poison;
+      else {
+        try {
+          await work.run();
+        } catch (error) {
+          const failure = new KernelError(op, work.specs, error);
+          failure.stack = `${failure.name}: ${failure.message}\n${framesOf(where)}`;
+          for (const y of outputs) y.failure = failure;
+          this.#failure ??= failure;
+        }
+      }
+      for (const buffer of [...inputs, ...outputs]) {
+        buffer.pending--;
+        buffer.settle();
+      }
+    });
+  }
+
+  /** Something that cannot fail, or whose failure nobody waits for. */
+  after(then: () => Promise<void>): void {
+    this.#tail = this.#tail.then(then).catch(() => {});
+  }
+
+  /** When all that is enqueued now is done. */
+  idle(): Promise<void> {
+    return this.#tail;
+  }
+
+  /** The first failure since this was called last. */
+  takeFailure(): KernelError | null {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
+  }
+}
+
+/** The stack of an error without its first line. */
+const framesOf = ({ stack = '' }: Error): string => stack.slice(stack.indexOf('\n') + 1);

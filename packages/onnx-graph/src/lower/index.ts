@@ -1,0 +1,3 @@
+export { float, GraphBuilder, OPSET, type Attributes, type Result, type Value } from './builder.ts';
+export { lowerGraph, type LoweredGraph } from './graph.ts';
+export { lower } from './lower.ts';
