@@ -1,4 +1,5 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
+import { createOnnxBackend } from '@graftjs/backend-onnx';
 import { createWasmBackend, type WasmBackendOptions } from '@graftjs/backend-wasm';
 import type { Backend } from '@graftjs/core';
 import type { Contender } from './contender.ts';
@@ -20,8 +21,27 @@ const BACKENDS: Record<string, (threads: number) => Promise<Contender[]>> = {
   ],
   // From Node 24 on. V8's flag holds for the whole process, so the peers are compiled with it, too.
   'wasm-revectorized': (threads) => variant('revectorized', { revectorize: true }, threads),
+  // ONNX Runtime; steps are compiled. In WebAssembly, and native; and op by op for comparison.
+  onnx: (threads) => onnx(threads, 'onnx'),
+  'onnx-eager': (threads) => onnx(threads, 'onnx eager', { eager: true }),
+  'onnx-node': (threads) => onnx(threads, 'onnx-node', { native: true }),
+  'onnx-node-eager': (threads) => onnx(threads, 'onnx-node eager', { native: true, eager: true }),
   'wasm-relaxed': (threads) => variant('relaxed', { relaxedSimd: true }, threads),
 };
+
+async function onnx(
+  threads: number,
+  name: string,
+  { native = false, eager = false } = {},
+): Promise<Contender[]> {
+  const backend = await createOnnxBackend({
+    threads,
+    ...(native && { ort: await import('onnxruntime-node') }),
+  });
+  const { compile: _, ...opByOp } = backend;
+  const title = threads > 1 ? `${name} ×${threads}` : name;
+  return bothLayouts(title, eager ? opByOp : backend, threads > 1);
+}
 
 /** A setting of wasm on one thread and, if asked for, on more. @throws Error where the host does not have it */
 async function variant(name: string, options: WasmBackendOptions, threads: number): Promise<Contender[]> {

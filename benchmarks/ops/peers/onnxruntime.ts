@@ -1,10 +1,9 @@
 import { type OpAttrs, type TensorSpec } from '@graftjs/core';
+import { encodeModel, GraphBuilder, type Attributes, type Value } from '@graftjs/onnx-graph';
 import type * as Ort from 'onnxruntime-web';
 import type { Contender, Task } from '../contender.ts';
 import { convData, primitiveData } from '../data.ts';
 import { convSpecs, outputOf, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';
-import { onnxModel, type OnnxNode, type OnnxTensor } from './onnx-model.ts';
-
 /**
  * onnxruntime, in WebAssembly ('onnxruntime-web') or native ('onnxruntime-node'), on graphs of one node. The session
  * holds the weights, packed as it likes. A run copies input and output between JavaScript and the runtime: there is no
@@ -25,16 +24,20 @@ export async function onnxruntime(
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
 
-  async function task(node: OnnxNode, feeds: ReadonlyMap<string, Float32Array>): Promise<Task> {
-    const session = await ort.InferenceSession.create(onnxModel(node), options);
+  async function task(node: Node, feeds: ReadonlyMap<string, Float32Array>): Promise<Task> {
+    const b = new GraphBuilder();
+    const operands = node.inputs.map(({ name, shape, values, element }): Value =>
+      values ? b.constant(values, shape, element) : b.input(name, { dtype: 'float32', shape }),
+    );
+    const y = b.add(node.op, operands, { shape: node.output.shape }, node.attributes);
+    const session = await ort.InferenceSession.create(encodeModel(b.model([y]).model), options);
     const inputs = Object.fromEntries(
       node.inputs.flatMap(({ name, shape }) => {
         const values = feeds.get(name);
         return values ? [[name, new ort.Tensor('float32', values, shape)]] : [];
       }),
     );
-    const run = async (): Promise<Float32Array> =>
-      (await session.run(inputs))[node.output.name]!.data as Float32Array;
+    const run = async (): Promise<Float32Array> => (await session.run(inputs))[y.name]!.data as Float32Array;
     return { run: async () => void (await run()), result: run, dispose: () => session.release() };
   }
 
@@ -61,7 +64,22 @@ export async function onnxruntime(
   };
 }
 
-function convNode({ geometry: g, pass }: ConvWork, values: Float32Array): OnnxNode | string {
+interface Operand {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Makes it a constant of the model, which onnxruntime may pack ahead. */
+  readonly values?: ArrayLike<number>;
+  readonly element?: 'int64';
+}
+
+interface Node {
+  readonly op: string;
+  readonly inputs: readonly Operand[];
+  readonly output: Operand;
+  readonly attributes?: Attributes;
+}
+
+function convNode({ geometry: g, pass }: ConvWork, values: Float32Array): Node | string {
   const { x, w, y } = convSpecs(g, 'channels-first');
   const pads = paddingOf(g);
   const attributes = {
@@ -70,7 +88,7 @@ function convNode({ geometry: g, pass }: ConvWork, values: Float32Array): OnnxNo
     pads: [...pads, ...pads],
     group: g.groups,
   };
-  const tensor = (name: string, { shape }: TensorSpec): OnnxTensor => ({ name, shape });
+  const tensor = (name: string, { shape }: TensorSpec): Operand => ({ name, shape });
   const weights = { ...tensor('w', w), values };
   switch (pass) {
     case 'forward':
@@ -111,16 +129,12 @@ const BINARY: Readonly<Record<string, string>> = {
 };
 
 /** The node of a primitive on float32, channels first; null for what has none or is not worth it. */
-function primitiveNode(work: PrimitiveWork): OnnxNode | null {
+function primitiveNode(work: PrimitiveWork): Node | null {
   const { op, inputs, attrs } = work;
   if (inputs.some(({ dtype }) => dtype !== 'float32')) return null;
   const output = { name: 'y', shape: outputOf(work).shape };
   const xs = inputs.map(({ shape }, i) => ({ name: `x${i}`, shape }));
-  const node = (
-    name: string | undefined,
-    attributes?: OnnxNode['attributes'],
-    more: OnnxTensor[] = [],
-  ): OnnxNode | null =>
+  const node = (name: string | undefined, attributes?: Attributes, more: Operand[] = []): Node | null =>
     name === undefined
       ? null
       : { op: name, inputs: [...xs, ...more], output, ...(attributes && { attributes }) };
@@ -138,10 +152,9 @@ function primitiveNode(work: PrimitiveWork): OnnxNode | null {
     case 'reduce': {
       const { kind, axes, keepDims } = attrs as OpAttrs['reduce'];
       if (kind === 'max') return node('ReduceMax', { axes, keepdims: keepDims ? 1 : 0 });
-      const list = BigInt64Array.from(axes, BigInt);
       return kind === 'sum'
         ? node('ReduceSum', { keepdims: keepDims ? 1 : 0 }, [
-            { name: 'axes', shape: [axes.length], values: list },
+            { name: 'axes', shape: [axes.length], values: axes, element: 'int64' },
           ])
         : null;
     }

@@ -38,6 +38,7 @@ const unsupported: Target['unsupported'] = {
 export const target: Target = {
   name: 'onnx',
   create: () => createOnnxBackend({ threads: 1 }),
+  compiles: true,
   signedZero: false, // its maxima take either zero, and Relu keeps −0
   model,
   unsupported,
