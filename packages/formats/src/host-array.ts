@@ -24,8 +24,8 @@ export type HostValues = Float32Array | Float64Array | Uint8Array;
 /** What a value in a graph is when it runs; a number is a scalar of whatever type it meets. */
 export type GraphValue = Tensor | HostArray | number;
 
-/** Elements that an operation may give; what would be larger comes from a broken file. 2^28 float32 are 1 GiB. */
-const MAX_ELEMENTS = 2 ** 28;
+/** Elements that an operation may give; what would be larger comes from a broken file. 2^27 float32 are 512 MiB. */
+const MAX_ELEMENTS = 2 ** 27;
 /** The same for host arrays that are not copies of a stored one. */
 const MAX_HOST_ELEMENTS = 2 ** 22;
 

@@ -5,8 +5,8 @@ import { articulationPoints } from '../segments.ts';
 interface Part {
   readonly from: number;
   readonly end: number;
-  /** Stages that its layers' names tell, the same ones once. */
-  readonly keys: readonly string[];
+  /** What the stages of its layers' names have in common, '' for nothing; null without layers. */
+  readonly key: string | null;
   readonly isHead: boolean;
 }
 
@@ -52,19 +52,19 @@ export function planStages(source: GraphWithWeights): StagePlan {
   let from = 0;
   let parts = articulationPoints(graph).map((end): Part => {
     const inside = graph.nodes.slice(from, end + 1).filter((n) => n.inputs.some(isStored));
-    const part = { from, end, keys: [...new Set(inside.map(keyOf))], isHead: false };
+    const part = { from, end, key: inside.length ? commonPath(inside.map(keyOf)) : null, isHead: false };
     from = end + 1;
     return part;
   });
   const head = headOf(graph, parts);
   if (head) parts = [...parts.slice(0, head.first), merged(parts.slice(head.first), true)];
-  parts = gather(parts, (a, b) => !b.isHead && !b.keys.length && !a.isHead);
+  parts = gather(parts, (a, b) => !b.isHead && b.key === null && !a.isHead);
   // What comes before the first layer belongs to it.
-  parts = gather(parts, (a, b) => !a.keys.length && !b.isHead);
-  parts = gather(parts, (a, b) => !a.isHead && !b.isHead && nameOf(a) !== null && nameOf(a) === nameOf(b));
+  parts = gather(parts, (a, b) => a.key === null && !b.isHead);
+  parts = gather(parts, (a, b) => !a.isHead && !b.isHead && a.key === b.key && !!a.key);
   parts = joinRelated(parts, graph, isStored);
 
-  const taken = new Set(parts.map(nameOf));
+  const taken = new Set(parts.map((p) => p.key));
   let unnamed = 0;
   const fresh = (): string => {
     do unnamed++;
@@ -77,7 +77,7 @@ export function planStages(source: GraphWithWeights): StagePlan {
     const classifier =
       part.isHead && head ? stageKey(graph.nodes[head.classifier]!.name, shared, true) : null;
     const free = classifier !== null && ![...stageOf.values()].includes(classifier);
-    const name = (free ? classifier : part.isHead ? null : nameOf(part)) ?? fresh();
+    const name = (free ? classifier : part.isHead ? null : part.key) || fresh();
     if (part.isHead) headName = name;
     for (let i = part.from; i <= part.end; i++) stageOf.set(graph.nodes[i]!.name, name);
   }
@@ -101,13 +101,12 @@ function stageKey(name: string, shared: string, whole = false): string {
   const at = [find(/^\d+$/), find(/\d/), skip].find((i) => i >= 0)!;
   return parts.slice(0, at + 1).join('.');
 }
-const nameOf = (part: Part): string | null => commonPath(part.keys) || null;
-
 function merged(parts: readonly Part[], isHead = false): Part {
+  const keys = parts.flatMap((p) => p.key ?? []);
   return {
     from: parts[0]!.from,
     end: parts.at(-1)!.end,
-    keys: [...new Set(parts.flatMap((p) => p.keys))],
+    key: keys.length ? commonPath(keys) : null,
     isHead,
   };
 }
@@ -136,8 +135,7 @@ function joinRelated(
       .flatMap((n) => n.inputs.filter(isStored))
       .filter((name) => graph.tensors[name]!.trainable)
       .map((name) => `weights ${name}`);
-    const name = part.isHead ? null : nameOf(part);
-    if (name !== null) marks.push(`stage ${name}`);
+    if (part.key && !part.isHead) marks.push(`stage ${part.key}`);
     const back = Math.min(out.length, ...marks.map((m) => first.get(m) ?? Infinity));
     const joined = back < out.length ? merged([...out.splice(back), part]) : part;
     out.push(joined);

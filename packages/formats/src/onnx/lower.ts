@@ -32,6 +32,9 @@ export interface Computed {
  */
 export type Translation = (node: OnnxNode, to: OnnxLowering) => void;
 
+/** What may be computed from constants: some, and more where more is stored. A small file must not fill the memory. */
+const FOLDED_ELEMENTS = 2 ** 24;
+const FOLDS_PER_ELEMENT = 8;
 /** Small constants go into the graph itself. */
 const MAX_INLINE = 4096;
 /** Operations whose result is on the host although their input is a tensor. */
@@ -51,10 +54,13 @@ export class OnnxLowering {
   readonly #values = new Map<string, Value | 'missing'>();
   /** Outputs that a translation does not give, and of which node. */
   readonly #absent = new Map<string, string>();
-  readonly #names = new Set<string>();
+  /** Names that are taken, and how many asked for them. */
+  readonly #names = new Map<string, number>();
   /** Stored tensors by the array that they hold, so that what is shared in the file stays shared. */
   readonly #stored = new Map<HostArray, Map<boolean, Computed>>();
   readonly #derived = new Map<HostArray, Map<string, HostArray>>();
+  /** Elements that folding may still make. */
+  #budget = FOLDED_ELEMENTS;
   #node: OnnxNode | undefined;
   #base = '';
 
@@ -84,7 +90,9 @@ export class OnnxLowering {
     this.#absent.set(name, where);
   }
   bindTensor(tensor: OnnxTensor): void {
-    this.bind(tensor.name, this.tensorConstant(tensor, tensor.name));
+    const constant = this.tensorConstant(tensor, tensor.name);
+    this.#budget += FOLDS_PER_ELEMENT * constant.array.values.length;
+    this.bind(tensor.name, constant);
   }
   /** A stored tensor as a constant, in the type that Graft computes it in. */
   tensorConstant(tensor: OnnxTensor, source: string | null = null): Constant {
@@ -219,6 +227,9 @@ export class OnnxLowering {
         given.map((v) => v.array),
         attrs as Attrs,
       );
+      this.#budget -= array.values.length;
+      if (this.#budget < 0)
+        throw new FormatError('the constants of this graph need more memory than its weights explain');
       return { kind: 'constant', array, source: given.find((v) => v.source !== null)?.source ?? null };
     }
     const name = this.unique(this.#names.has(this.#base) ? `${this.#base}.${op}` : this.#base);
@@ -238,9 +249,12 @@ export class OnnxLowering {
 
   /** A name that is still free. */
   unique(name: string): string {
-    let free = name || 'value';
-    for (let n = 2; this.#names.has(free); n++) free = `${name}_${n}`;
-    this.#names.add(free);
+    const wanted = name || 'value';
+    let free = wanted;
+    let n = this.#names.get(wanted) ?? 1;
+    while (this.#names.has(free)) free = `${wanted}_${++n}`;
+    this.#names.set(wanted, n);
+    this.#names.set(free, 1);
     return free;
   }
 

@@ -16,8 +16,12 @@ export function neededNodes(graph: OnnxGraph, outputs: readonly string[]): OnnxN
       makers.set(name, node);
     }
   }
-  for (const name of outputs)
-    if (!makers.has(name) && !given.has(name)) throw unknownName('output', name, makers.keys());
+  for (const name of outputs) {
+    if (makers.has(name) || given.has(name)) continue;
+    // The search for similar names takes the square of their length.
+    const near = [...makers.keys()].filter((k) => k.length <= 100).slice(0, 10_000);
+    throw unknownName('value', name.slice(0, 100), near);
+  }
 
   const order: OnnxNode[] = [];
   const state = new Map<OnnxNode, 'open' | 'done'>();

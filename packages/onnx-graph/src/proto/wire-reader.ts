@@ -2,6 +2,7 @@ import { FormatError } from '@graftjs/core';
 
 const MAX_DEPTH = 100;
 const MAX_VARINT_BYTES = 10;
+const MAX_NAME_BYTES = 10_000;
 const [VARINT, FIXED64, LENGTH, FIXED32] = [0, 1, 2, 5];
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -83,10 +84,11 @@ export class WireReader {
 
   /** Text that names something. */
   string(): string {
+    const bytes = this.view();
+    if (bytes.length > MAX_NAME_BYTES) this.fail(`a name of ${bytes.length} bytes`);
     try {
-      return strict.decode(this.view());
-    } catch (error) {
-      if (error instanceof FormatError) throw error;
+      return strict.decode(bytes);
+    } catch {
       return this.fail('text is not UTF-8');
     }
   }
