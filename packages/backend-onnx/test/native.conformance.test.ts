@@ -1,10 +1,10 @@
 import { goldenAsCases, runConformance, type GoldenFile } from '@graftjs/conformance';
 import { readFileSync } from 'node:fs';
-import { native } from './target.ts';
+import { others } from './target.ts';
 
 /** PyTorch's values. */
 const golden = JSON.parse(
   readFileSync(new URL('../../conformance/fixtures/torch-golden.json', import.meta.url), 'utf8'),
 ) as GoldenFile;
 
-runConformance(native, { cases: goldenAsCases(golden) });
+for (const target of others) runConformance(target, { cases: goldenAsCases(golden) });

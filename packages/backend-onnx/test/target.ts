@@ -45,8 +45,10 @@ export const target: Target = {
 };
 
 /** Native. */
-export const native: Target = {
-  ...target,
-  name: 'onnx with onnxruntime-node',
-  create: async () => createOnnxBackend({ ort: await import('onnxruntime-node'), threads: 2 }),
-};
+export const others: readonly Target[] = [
+  {
+    ...target,
+    name: 'onnx with onnxruntime-node',
+    create: async () => createOnnxBackend({ ort: await import('onnxruntime-node'), threads: 2 }),
+  },
+];
