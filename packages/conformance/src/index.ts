@@ -21,5 +21,6 @@ export { checkProperty, properties, type Property } from './properties.ts';
 export { measure, type Measurement, type MeasureOptions } from './measure.ts';
 export { perfCases } from './cases/perf.ts';
 export { supportOf, supportTable, type SupportReport } from './support.ts';
+export { withRoundingNoise } from './rounding-noise.ts';
 export { runConformance, type ConformanceOptions } from './suite.ts';
 export type { Target } from './target.ts';

@@ -18,7 +18,7 @@ export interface Call<B> {
 
 /**
  * A backend like another, with something around `run`: a recorder, a counter, a mutation. `next` runs a call. It has no
- * fused kernels, so `run` sees all work.
+ * fused kernels and takes no graphs whole, so `run` sees all work.
  */
 export function interpose<B>(
   backend: Backend<B>,
@@ -27,6 +27,7 @@ export function interpose<B>(
   const next = ({ op, inputs, attrs, outputs }: Call<B>): B[] => backend.run(op, inputs, attrs, outputs);
   return Object.assign(Object.create(backend) as Backend<B>, {
     fused: undefined,
+    compile: undefined,
     run: (op: OpName, inputs: Call<B>['inputs'], attrs: Call<B>['attrs'], outputs: Call<B>['outputs']) =>
       around({ op, inputs, attrs, outputs }, next),
   });
