@@ -131,7 +131,8 @@ export function supportTable(reports: readonly SupportReport[], others: readonly
     'backend whose every bit was also compared with the contract in `packages/core/src/primitives.ts`.',
     '',
     `Bounds: u = 2⁻²⁴, n = number of terms; *${PROPAGATED}* means by running error analysis through the op's parts, gradients`,
-    'included. [adding-a-backend.md](adding-a-backend.md) says more.',
+    'included. [adding-a-backend.md](adding-a-backend.md) says more. Which ONNX operators are imported:',
+    '[onnx-support.md](onnx-support.md).',
   ];
   for (const family of FAMILIES) {
     const rows = rowsOf(reports, family);

@@ -123,6 +123,11 @@ const reduction =
         );
   };
 
+function integerQuotient(a: number, b: number): number {
+  if (b === 0) throw new ShapeError('an integer is divided by 0');
+  return Math.trunc(a / b);
+}
+
 /**
  * The graph's operations on host arrays: what shapes are computed with, and what constants are folded with. Those that
  * are not here run as tensors.
@@ -143,13 +148,8 @@ export const hostOps: Readonly<Record<string, HostOp>> = {
   add: binary((a, b) => a + b),
   sub: binary((a, b) => a - b),
   mul: binary((a, b) => a * b),
-  div: binary(
-    (a, b) => a / b,
-    (a, b) => {
-      if (b === 0) throw new ShapeError('an integer is divided by 0');
-      return Math.trunc(a / b);
-    },
-  ),
+  div: binary((a, b) => a / b, integerQuotient),
+  integerQuotient: binary(integerQuotient),
   pow: binary((a, b) => a ** b),
   maximum: binary(Math.max),
   minimum: binary(Math.min),

@@ -1,5 +1,6 @@
 import * as core from '@graftjs/core';
-import { isTensor, type DType, type Tensor, type TensorLike } from '@graftjs/core';
+import { isTensor, ShapeError, type DType, type Tensor, type TensorLike } from '@graftjs/core';
+import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
 import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
 
@@ -27,11 +28,22 @@ const folded =
       .slice(1)
       .reduce((y, i) => binary(f)([y, x[i]!], {}) as Tensor, tensorAt(x, 0));
 
-function select(x: Inputs): Tensor {
-  const [a, b] = [operandAt(x, 1), operandAt(x, 2)];
+function select(x: Inputs, a: Attrs): Tensor {
+  const [yes, no] = [operandAt(x, 1), operandAt(x, 2)];
   const condition = tensorAt(x, 0);
-  bounded(condition, a, b);
-  return core.select(condition, a, b);
+  bounded(condition, yes, no);
+  const typed = isTensor(yes) || isTensor(no) || typeof a['dtype'] !== 'string';
+  if (typed) return core.select(condition, yes, no);
+  const options = { dtype: a['dtype'] as DType, backend: condition.backend };
+  return core.select(condition, core.tensor([yes], [], options), no);
+}
+/** x, and a tensor whose rank counts: x with axes of extent 1 behind, so that its own begin at `axis` of that tensor. */
+function alignFrom(x: Inputs, a: Attrs): Tensor {
+  const [input, like] = [tensorAt(x, 0), tensorAt(x, 1)];
+  const axis = number(a, 'axis', 0);
+  const behind = like.rank - (axis < 0 ? axis + like.rank : axis) - input.rank;
+  if (behind < 0) throw new ShapeError(`${input.rank} axes from axis ${axis} of ${like.rank} on`);
+  return core.reshape(input, [...input.shape, ...new Array<number>(behind).fill(1)]);
 }
 
 export const elementwise: Readonly<Record<string, GraphOp>> = {
@@ -51,8 +63,9 @@ export const elementwise: Readonly<Record<string, GraphOp>> = {
   logicalAnd: binary(core.logicalAnd),
   logicalOr: binary(core.logicalOr),
   logicalNot: unary(core.logicalNot),
-  /** condition, a, b: all three broadcast. */
+  /** condition, a, b: all three broadcast; `dtype`: of a and b, where both are numbers. */
   select,
+  alignFrom,
   cast: (x, a) => core.cast(tensorAt(x, 0), a['dtype'] as DType),
 
   neg: unary(core.neg),
@@ -81,18 +94,34 @@ export const elementwise: Readonly<Record<string, GraphOp>> = {
   gelu: (x, a) => core.gelu(tensorAt(x, 0), { approximate: a['approximate'] === 'tanh' ? 'tanh' : 'none' }),
   elu: (x, a) => core.elu(tensorAt(x, 0), number(a, 'alpha', 1)),
   leakyRelu: (x, a) => core.leakyRelu(tensorAt(x, 0), number(a, 'slope', 0.2)),
-  /** x, slope of any shape that broadcasts. */
-  prelu(x) {
+  /** x, slope of any shape that broadcasts; `perChannel`: `[channels]`, which belong to axis 1. */
+  prelu(x, a) {
     const input = tensorAt(x, 0);
+    if (a['perChannel'] === true) return core.prelu(input, tensorAt(x, 1));
     const slope = operandAt(x, 1);
     bounded(input, slope);
     return core.select(core.greater(input, 0), input, core.mul(input, slope));
   },
-  clip: (x, a) => core.clip(tensorAt(x, 0), number(a, 'low', -Infinity), number(a, 'high', Infinity)),
+  clip(x, a) {
+    const input = tensorAt(x, 0);
+    if (input.dtype === 'float32')
+      return core.clip(input, number(a, 'low', -Infinity), number(a, 'high', Infinity));
+    const above = typeof a['low'] === 'number' ? core.maximum(input, a['low']) : input;
+    return typeof a['high'] === 'number' ? core.minimum(above, a['high']) : above;
+  },
   /** `flattenFrom`: over that axis and all after it together, as ONNX did before version 13. */
   softmax: (x, a) => alongAxis(core.softmax, tensorAt(x, 0), a),
   logSoftmax: (x, a) => alongAxis(core.logSoftmax, tensorAt(x, 0), a),
+  /** 1 at the first maximum along the axis, 0 elsewhere. */
+  hardmax: (x, a) => alongAxis(hardmax, tensorAt(x, 0), a),
 };
+
+function hardmax(x: Tensor, axis: number): Tensor {
+  const at = axis < 0 ? axis + x.rank : axis;
+  const along = [x.shape[at] ?? 1, ...new Array<number>(x.rank - 1 - at).fill(1)];
+  const places = core.reshape(core.arange(along[0]!, { backend: x.backend }), along);
+  return core.cast(core.equal(core.expandDims(core.argmax(x, at), at), places), 'float32');
+}
 
 function alongAxis(
   f: (x: Tensor, axis: number) => Tensor,

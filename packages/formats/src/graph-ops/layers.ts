@@ -14,7 +14,7 @@ import {
 } from './arguments.ts';
 
 /** ONNX's SAME_LOWER, the odd element in front: core's 'same' puts it behind. */
-function paddingOf(x: Tensor, kernel: readonly number[], a: Attrs): Padding {
+export function paddingOf(x: Tensor, kernel: readonly number[], a: Attrs): Padding {
   if (a['padding'] !== 'same-lower') return windowOf(a).padding;
   const first = layoutOf(a) === 'channels-last' ? 1 : 2;
   const dilation = optionalNumbers(a, 'dilation') ?? kernel.map(() => 1);
@@ -24,6 +24,40 @@ function paddingOf(x: Tensor, kernel: readonly number[], a: Attrs): Padding {
     const reach = (Math.ceil(extent / stride) - 1) * stride + (k - 1) * dilation[i]! + 1;
     const total = Math.max(reach - extent, 0);
     return [Math.ceil(total / 2), Math.floor(total / 2)];
+  });
+}
+
+interface TransposedAxis {
+  /** Extent of the result. */
+  readonly size: number;
+  /** What is cut off the whole result in front, and behind: a negative number adds zeros. */
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * Where the result of a transposed convolution lies in the whole one, of (in − 1) · stride + dilation · (kernel − 1) + 1
+ * elements: inside the padding, less the output padding; or with `outputShape`, or SAME padding (input · stride), so many,
+ * the odd element cut off in front unless the padding is 'same' (ONNX ConvTranspose).
+ */
+function transposedWindow(input: readonly number[], kernel: readonly number[], a: Attrs): TransposedAxis[] {
+  const [stride, dilation] = [numbers(a, 'stride'), numbers(a, 'dilation')];
+  const more = numbers(a, 'outputPadding');
+  const said = a['padding'];
+  const wanted =
+    optionalNumbers(a, 'outputShape') ??
+    (typeof said === 'string' && said !== 'valid' ? input.map((n, i) => n * stride[i]!) : undefined);
+  return input.map((n, i) => {
+    const full = (n - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
+    if (!wanted) {
+      const [before, after] = said === 'valid' ? [0, 0] : (said as [number, number][])[i]!;
+      const size = full - before - after + more[i]!;
+      return { size, before, after: after - more[i]! };
+    }
+    const size = wanted[i]!;
+    const total = Math.max(full + more[i]! - size, 0);
+    const before = said === 'same' ? Math.floor(total / 2) : Math.ceil(total / 2);
+    return { size, before, after: full - before - size };
   });
 }
 
@@ -44,14 +78,24 @@ export const layers: Readonly<Record<string, GraphOp>> = {
       activation: a['activation'] === 'relu' || a['activation'] === 'relu6' ? a['activation'] : 'none',
     });
   },
-  /** x, w `[in, out / groups, ...kernel]`, optional bias `[out]`. */
-  convTranspose: (x, a) =>
-    core.convTransposeBias(tensorAt(x, 0), tensorAt(x, 1), optionalTensor(x, 2), {
-      ...windowOf(a),
+  /** x, w `[in, out / groups, ...kernel]`, optional bias `[out]`. See `transposedWindow`. */
+  convTranspose(x, a) {
+    const [input, w, bias] = [tensorAt(x, 0), tensorAt(x, 1), optionalTensor(x, 2)];
+    const plan = transposedWindow(input.shape.slice(2), w.shape.slice(2), a);
+    const y = core.convInputGradOp.apply([input, w], {
+      stride: numbers(a, 'stride'),
       dilation: numbers(a, 'dilation'),
       groups: number(a, 'groups', 1),
-      outputPadding: numbers(a, 'outputPadding'),
-    }),
+      layout: 'channels-first',
+      padding: plan.map((p) => [p.before, Math.max(p.after, 0)] as const),
+      inputSize: plan.map((p) => p.size - Math.max(-p.after, 0)),
+    });
+    const missing = plan.map((p) => Math.max(-p.after, 0));
+    const whole = missing.some((n) => n > 0)
+      ? core.pad(y, { before: y.shape.map(() => 0), after: [0, 0, ...missing] })
+      : y;
+    return bias ? core.addBias(whole, bias) : whole;
+  },
   /** x `[..., in]`, w `[out, in]`, optional bias `[out]`. */
   linear: (x) => core.linear(tensorAt(x, 0), tensorAt(x, 1), optionalTensor(x, 2)),
   matmul(x, a) {
@@ -81,26 +125,6 @@ export const layers: Readonly<Record<string, GraphOp>> = {
       },
     ).y,
 
-  maxPool: (x, a) => {
-    const input = tensorAt(x, 0);
-    return core.maxPool(input, numbers(a, 'kernel'), poolOptions(input, a));
-  },
-  avgPool: (x, a) => {
-    const input = tensorAt(x, 0);
-    return core.avgPool(input, numbers(a, 'kernel'), {
-      ...poolOptions(input, a),
-      countIncludePad: a['countIncludePad'] === true,
-    });
-  },
   globalAvgPool: (x, a) => core.globalAvgPool(tensorAt(x, 0), { layout: layoutOf(a), keepDims: true }),
   globalMaxPool: (x, a) => core.globalMaxPool(tensorAt(x, 0), { layout: layoutOf(a), keepDims: true }),
 };
-
-function poolOptions(x: Tensor, a: Attrs): core.PoolOptions {
-  return {
-    ...windowOf(a),
-    padding: paddingOf(x, numbers(a, 'kernel'), a),
-    dilation: optionalNumbers(a, 'dilation') ?? 1,
-    ceilMode: a['ceilMode'] === true,
-  };
-}

@@ -64,11 +64,31 @@ export const movement: Readonly<Record<string, GraphOp>> = {
     boundedShape([inputs.reduce((n, t) => n + t.size, 0)]);
     return core.concat(inputs, number(a, 'axis', 0));
   },
+  /** `mode`: 'constant' (the default, with a `value`), 'reflect', 'edge' or 'wrap'; negative amounts cut off. */
   pad(x, a) {
     const input = tensorAt(x, 0);
     const [before, after] = [numbers(a, 'before'), numbers(a, 'after')];
+    if (before.length !== input.rank || after.length !== input.rank)
+      throw new ShapeError(`padding of ${before.length} axes of ${input.rank}`);
     boundedShape(input.shape.map((d, i) => d + Math.max(before[i]!, 0) + Math.max(after[i]!, 0)));
-    return core.pad(input, { before, after, value: number(a, 'value', 0) });
+    const kept = input.shape.reduce((y, d, i) => {
+      const [cut, rest] = [Math.max(-before[i]!, 0), Math.max(-after[i]!, 0)];
+      return cut || rest ? core.slice(y, i, cut, Math.max(d - rest, cut)) : y;
+    }, input);
+    const amounts = {
+      before: before.map((n) => Math.max(n, 0)),
+      after: after.map((n) => Math.max(n, 0)),
+    };
+    switch (a['mode']) {
+      case 'reflect':
+        return core.padReflect(kept, amounts);
+      case 'edge':
+        return core.padReplicate(kept, amounts);
+      case 'wrap':
+        return padWrapped(kept, amounts.before, amounts.after);
+      default:
+        return core.pad(kept, { ...amounts, value: number(a, 'value', 0) });
+    }
   },
   /** See `sliceRanges`; starts and ends may be further inputs. `drop`: axes of extent 1 to remove. */
   slice(x, a) {
@@ -135,6 +155,16 @@ export const movement: Readonly<Record<string, GraphOp>> = {
       layout: layoutOf(a),
     }),
 };
+
+/** Pads with the other end: `a b c` → `b c a b c a b`. */
+function padWrapped(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
+  return x.shape.reduce((y, n, axis) => {
+    const [lo, hi] = [before[axis]!, after[axis]!];
+    if (lo === 0 && hi === 0) return y;
+    const from = Array.from({ length: lo + n + hi }, (_, i) => (((i - lo) % n) + n) % n);
+    return core.gather(y, from, axis);
+  }, x);
+}
 
 function pick(x: Tensor, flat: Tensor, shape: readonly number[], axis: number): Tensor {
   const target = [...x.shape.slice(0, axis), ...shape, ...x.shape.slice(axis + 1)];

@@ -1,5 +1,7 @@
 import * as core from '@graftjs/core';
-import type { Tensor } from '@graftjs/core';
+import { ShapeError, type Tensor } from '@graftjs/core';
+import { einsum } from '../functional/einsum.ts';
+import { cumulativeSum, product } from '../functional/scan.ts';
 import { number, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
 
 /** Over the axes named, or over all. */
@@ -8,14 +10,35 @@ const reduction =
   (x, a) =>
     f(tensorAt(x, 0), optionalNumbers(a, 'axes'), { keepDims: a['keepDims'] === true });
 
+const axisOf = (x: Tensor, axis: number): number => {
+  const at = axis < 0 ? axis + x.rank : axis;
+  if (!(at >= 0 && at < x.rank)) throw new ShapeError(`axis ${axis} of ${x.rank} axes`);
+  return at;
+};
+
 export const reductions: Readonly<Record<string, GraphOp>> = {
   mean: reduction(core.mean),
   sum: reduction(core.sum),
   max: reduction(core.max),
   min: reduction(core.min),
+  prod: reduction(product),
+  /** The position of the first of equal maxima, or of the last (`last`). */
   argmax(x, a) {
-    const axis = number(a, 'axis', 0);
-    const y = core.argmax(tensorAt(x, 0), axis);
-    return a['keepDims'] === true ? core.expandDims(y, axis < 0 ? axis + y.rank + 1 : axis) : y;
+    const input = tensorAt(x, 0);
+    const axis = axisOf(input, number(a, 'axis', 0));
+    const y =
+      a['last'] === true
+        ? core.sub(input.shape[axis]! - 1, core.argmax(core.flip(input, axis), axis))
+        : core.argmax(input, axis);
+    return a['keepDims'] === true ? core.expandDims(y, axis) : y;
+  },
+  cumulativeSum(x, a) {
+    const input = tensorAt(x, 0);
+    const [exclusive, reverse] = [a['exclusive'] === true, a['reverse'] === true];
+    return cumulativeSum(input, axisOf(input, number(a, 'axis', 0)), { exclusive, reverse });
+  },
+  einsum(x, a) {
+    const operands = x.map((_, i) => tensorAt(x, i));
+    return einsum(String(a['equation']), operands);
   },
 };

@@ -1,10 +1,10 @@
 import type { Shape } from '@graftjs/core';
-import { valuesOf, type OnnxNode, type OnnxTensor } from '@graftjs/onnx-graph';
+import { valuesOf, type OnnxElement, type OnnxNode, type OnnxTensor } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
 import type { Attrs, GraphInput, GraphNode, GraphTensor, GraphValues, Json } from '../graph.ts';
 import { hostArray, type HostArray } from '../host-array.ts';
 import { hostOps } from '../host-ops.ts';
-import { dtypeOf, Unsupported } from './node.ts';
+import { dtypeOf, elementAfter, Unsupported } from './node.ts';
 import { isGivenName, nodeName, ownerOf } from './names.ts';
 
 /** What an ONNX name is in the graph. */
@@ -15,6 +15,8 @@ export interface Constant {
   readonly array: HostArray;
   /** The initializer that it comes from, where it comes from one. */
   readonly source: string | null;
+  /** Its type in the file; undefined for a number of the translation's own, which takes the type beside it. */
+  readonly element?: OnnxElement | undefined;
 }
 /** A graph input, a node or a stored tensor. */
 export interface Computed {
@@ -24,6 +26,10 @@ export interface Computed {
   readonly host: boolean;
   /** Does it depend on something that is trained? Factors and summands before that are preprocessing. */
   readonly trained: boolean;
+  /** Its type in the file, where that is known. */
+  readonly element?: OnnxElement | undefined;
+  /** A graph input's values, for operations that must know them: see `OnnxReadOptions.known`. */
+  readonly known?: HostArray | undefined;
 }
 
 /**
@@ -103,12 +109,19 @@ export class OnnxLowering {
       dtype === 'float32' && values instanceof Float32Array
         ? { dtype, shape: tensor.dims, values }
         : hostArray(dtype, tensor.dims, values);
-    return { kind: 'constant', array, source };
+    return { kind: 'constant', array, source, element: tensor.element };
   }
-  bindInput(name: string): void {
+  bindInput(name: string, element: OnnxElement | null, known?: OnnxTensor): void {
     const unique = this.unique(name);
     this.inputs.push(unique);
-    this.bind(name, { kind: 'computed', name: unique, host: false, trained: false });
+    this.bind(name, {
+      kind: 'computed',
+      name: unique,
+      host: false,
+      trained: false,
+      element: element ?? undefined,
+      known: known && this.tensorConstant(known).array,
+    });
   }
 
   /** From now on, names derive from this node. `weights`: the inputs that it trains or stores. */
@@ -146,9 +159,19 @@ export class OnnxLowering {
     return this.#node!.inputs.length;
   }
   constant(i: number): HostArray {
-    const v = this.input(i);
-    if (v.kind !== 'constant') throw new Unsupported(`input ${i} must be a constant`);
+    const v = this.knownInput(i);
+    if (!v) throw new Unsupported(`input ${i} must be a constant`);
     return v.array;
+  }
+  /** An input as a constant, where it is one or its values are known; undefined where it is left out, or computed. */
+  knownInput(i: number): Constant | undefined {
+    const v = this.optional(i);
+    if (v?.kind !== 'computed') return v;
+    return v.known && { kind: 'constant', array: v.known, source: null, element: v.element };
+  }
+  /** The type of an input in the file. */
+  elementOf(i: number): OnnxElement | undefined {
+    return this.optional(i)?.element;
   }
   /** Integers of a constant input; undefined where it is left out. */
   ints(i: number): number[] | undefined {
@@ -163,7 +186,7 @@ export class OnnxLowering {
   }
   /** A value that may say a shape: constant, or computed from shapes. */
   extents(i: number): Value {
-    const v = this.input(i);
+    const v = this.knownInput(i) ?? this.input(i);
     if (v.kind === 'computed' && !v.host) throw new Unsupported(`input ${i}, a shape, depends on data`);
     return v;
   }
@@ -206,7 +229,7 @@ export class OnnxLowering {
     const name = this.unique(given && (owner || !source.includes('.')) ? source : `${this.#base}.${role}`);
     this.tensors[name] = { shape: array.shape, trainable };
     this.weights.set(name, { shape: array.shape, data: array.values });
-    const value: Computed = { kind: 'computed', name, host: false, trained: trainable };
+    const value: Computed = { kind: 'computed', name, host: false, trained: trainable, element: 'float32' };
     known.set(trainable, value);
     return value;
   }
@@ -214,14 +237,33 @@ export class OnnxLowering {
   // Results of the current node.
 
   /** A scalar of the translation's own. */
-  number(value: number): Constant {
-    return constantOf('float32', [], [value]);
+  number(value: number, dtype: HostArray['dtype'] = 'float32'): Constant {
+    return constantOf(dtype, [], [value]);
   }
-  /** One operation; `inputs` that are missing at the end may be undefined. Its value is a constant where its inputs are. */
-  add(op: string, inputs: readonly (Value | undefined)[], attrs: Record<string, Json> = {}): Value {
+  /** A list of the translation's own. */
+  integers(values: readonly number[]): Constant {
+    return constantOf('int32', [values.length], values);
+  }
+  /**
+   * One operation; `inputs` that are missing at the end may be undefined. Its value is a constant where its inputs are.
+   * `element`: its type in the file, where that does not follow from the operation and its inputs' (`elementAfter`).
+   */
+  add(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attrs: Record<string, Json> = {},
+    element?: OnnxElement,
+  ): Value {
     const given = inputs.slice(0, inputs.findLastIndex((v) => v !== undefined) + 1) as Value[];
     if (given.includes(undefined as never)) throw new Unsupported('an input in the middle is left out');
     const hostOp = hostOps[op];
+    const type =
+      element ??
+      elementAfter(
+        op,
+        given.map((v) => v.element),
+        attrs,
+      );
     if (hostOp && given.length && given.every((v) => v.kind === 'constant')) {
       const array = hostOp(
         given.map((v) => v.array),
@@ -230,21 +272,27 @@ export class OnnxLowering {
       this.#budget -= array.values.length;
       if (this.#budget < 0)
         throw new FormatError('the constants of this graph need more memory than its weights explain');
-      return { kind: 'constant', array, source: given.find((v) => v.source !== null)?.source ?? null };
+      const source = given.find((v) => v.source !== null)?.source ?? null;
+      return { kind: 'constant', array, source, element: type };
     }
     const name = this.unique(this.#names.has(this.#base) ? `${this.#base}.${op}` : this.#base);
     this.nodes.push({ name, op, inputs: given.map((v) => this.#operand(v)), attrs });
     const computed = given.filter((v) => v.kind === 'computed');
     const host = TO_HOST.has(op) || (hostOp !== undefined && computed.every((v) => v.host));
-    return { kind: 'computed', name, host, trained: computed.some((v) => v.trained) };
+    return { kind: 'computed', name, host, trained: computed.some((v) => v.trained), element: type };
   }
   /** The value of the current node's output `i`. */
   output(value: Value, i = 0): void {
     this.bind(this.#node!.outputs[i] ?? '', value);
   }
   /** `add` and `output` in one. */
-  give(op: string, inputs: readonly (Value | undefined)[], attrs: Record<string, Json> = {}): void {
-    this.output(this.add(op, inputs, attrs));
+  give(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attrs: Record<string, Json> = {},
+    element?: OnnxElement,
+  ): void {
+    this.output(this.add(op, inputs, attrs, element));
   }
 
   /** A name that is still free. */

@@ -60,3 +60,40 @@ const DTYPES: Readonly<Partial<Record<OnnxElement, DType>>> = {
 export function dtypeOf(element: OnnxElement): DType | undefined {
   return DTYPES[element];
 }
+
+/** Operations that give truths. */
+const TRUTHS = new Set(
+  ['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual'].concat([
+    'logicalAnd',
+    'logicalOr',
+    'logicalNot',
+  ]),
+);
+/** Operations that give positions and extents. */
+const POSITIONS = new Set(['shape', 'argmax', 'maxPoolIndices']);
+
+/** The type of an operation's result, from those of its inputs: that of the first which has one, most often. */
+export function elementAfter(
+  op: string,
+  inputs: readonly (OnnxElement | undefined)[],
+  attrs: Readonly<Record<string, unknown>>,
+): OnnxElement | undefined {
+  if (TRUTHS.has(op)) return 'bool';
+  if (POSITIONS.has(op)) return 'int64';
+  if (attrs['dtype'] !== undefined) return attrs['dtype'] as DType;
+  return (op === 'select' ? inputs.slice(1) : inputs).find((e) => e !== undefined);
+}
+
+export interface IntegerType {
+  readonly bits: number;
+  readonly signed: boolean;
+}
+/** Undefined for what is not an integer type. */
+export function integerType(element: OnnxElement | undefined): IntegerType | undefined {
+  const [, unsigned, bits] = /^(u?)int(\d+)$/.exec(element ?? '') ?? [];
+  return bits ? { bits: Number(bits), signed: unsigned === '' } : undefined;
+}
+/** @throws Unsupported for whole numbers. */
+export function wantFloat(element: OnnxElement | undefined): void {
+  if (element && dtypeOf(element) !== 'float32') throw new Unsupported(`of ${element}`);
+}

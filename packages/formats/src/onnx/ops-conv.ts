@@ -31,10 +31,10 @@ export function windowAttrs(
   return { stride, dilation, padding };
 }
 
-/** Spatial axes of a convolution: from its weights, or from its attributes where those are computed. */
-function spatialRank(node: OnnxNode, to: OnnxLowering): number {
-  const w = to.input(1);
-  const rank = w.kind === 'constant' ? w.array.shape.length - 2 : attrInts(node, 'kernel_shape')?.length;
+/** Spatial axes of a convolution: from its weights, input `i`, or from its attributes where those are computed. */
+export function spatialRank(node: OnnxNode, to: OnnxLowering, i = 1): number {
+  const w = to.knownInput(i);
+  const rank = w ? w.array.shape.length - 2 : attrInts(node, 'kernel_shape')?.length;
   if (rank === undefined) throw new Unsupported('computed weights without kernel_shape');
   if (!(rank >= 1 && rank <= 3)) throw new Unsupported(`${rank} spatial axes`);
   return rank;
@@ -50,13 +50,15 @@ const conv: Translation = (node, to) => {
   to.give('conv', [to.input(0), weight, to.optional(2) && to.weight(2, 'bias')], attrs);
 };
 
+/** `output_shape`, or SAME padding, which asks for input · stride, settles how much is cut off; see the graph's operation. */
 const convTranspose: Translation = (node, to) => {
   const rank = spatialRank(node, to);
   const window = windowAttrs(node, rank);
-  if (attrInts(node, 'output_shape')) throw new Unsupported('output_shape');
-  if (typeof window.padding === 'string') throw new Unsupported(`auto_pad of a transposed convolution`);
+  // Its first versions had the batch and channels in front.
+  const outputShape = attrInts(node, 'output_shape')?.slice(-rank);
   const attrs = {
     ...window,
+    ...(outputShape && { outputShape: [...outputShape] }),
     outputPadding: extents(node, 'output_padding', rank, 0),
     groups: attrInt(node, 'group', 1),
     layout: 'channels-first',

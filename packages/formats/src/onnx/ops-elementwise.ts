@@ -1,8 +1,9 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import { elementTypes } from '@graftjs/onnx-graph';
+import { elementTypes, type OnnxElement } from '@graftjs/onnx-graph';
 import type { Json } from '../graph.ts';
 import { type OnnxLowering, type Value, type Translation } from './lower.ts';
-import { attrFloat, attrInt, attrString, dtypeOf, Unsupported } from './node.ts';
+import { attrFloat, attrInt, dtypeOf, integerType, Unsupported } from './node.ts';
+import { wrapped } from './ops-math.ts';
 
 const unary =
   (op: string, attrs: (node: OnnxNode) => Record<string, Json> = () => ({})): Translation =>
@@ -26,12 +27,21 @@ const role = (i: number): string => (i === 1 ? 'constant' : `constant${i}`);
 const binary =
   (op: string): Translation =>
   (node, to) => {
-    if (attrInt(node, 'broadcast', 0) && node.attributes['axis'])
-      throw new Unsupported('broadcast with an axis');
+    const axis = to.opset < 7 && attrInt(node, 'broadcast', 0) ? attrInt(node, 'axis') : undefined;
+    if (axis !== undefined) {
+      // Before version 7, the second operand's axes might begin at one of the first's.
+      const aligned = to.add('alignFrom', [to.input(1), to.input(0)], { axis });
+      return to.give(op, [to.input(0), aligned]);
+    }
     const inputs = [to.input(0), to.input(1)];
+    const element = inputs.find((v) => v.element)?.element;
+    if (op === 'div' && integerType(element)) return to.give('integerQuotient', inputs);
     const trains = op === 'add' || op === 'mul';
-    to.give(op, trains ? inputs.map((_, i) => trainedOperand(to, i, inputs)) : inputs.map(plain));
+    const y = to.add(op, trains ? inputs.map((_, i) => trainedOperand(to, i, inputs)) : inputs.map(plain));
+    to.output(ARITHMETIC.has(op) ? wrapped(to, y, element) : y);
   };
+/** What may leave the range of a small integer type. */
+const ARITHMETIC = new Set(['add', 'sub', 'mul']);
 /** Of one input or more. */
 const variadic =
   (op: string): Translation =>
@@ -40,12 +50,36 @@ const variadic =
     to.output(inputs.slice(1).reduce((y, x) => to.add(op, [y, x]), inputs[0] ?? to.input(0)));
   };
 
+/** Of two numbers the graph must be told the type. */
+const where: Translation = (_, to) => {
+  const [a, b] = [plain(to.input(1)), plain(to.input(2))];
+  const dtype = a.kind === 'constant' && b.kind === 'constant' ? { dtype: a.array.dtype } : {};
+  to.give('select', [to.input(0), a, b], dtype, a.element);
+};
+const mean: Translation = (node, to) => {
+  const inputs = node.inputs.map((_, i) => plain(to.input(i)));
+  const sum = inputs.slice(1).reduce((y, x) => to.add('add', [y, x]), inputs[0]!);
+  to.output(inputs.length > 1 ? to.add('div', [sum, to.number(inputs.length)]) : sum);
+};
+
+const ELEMENTS = Object.keys(elementTypes) as OnnxElement[];
+/** float16 rounds, small integer types wrap. */
+function castTo(to: OnnxLowering, element: OnnxElement | undefined): void {
+  const dtype = element && dtypeOf(element);
+  if (!dtype) throw new Unsupported(`to ${element ?? 'an unknown type'}`);
+  // ONNX 1.12 cuts off the lower bits, later versions round.
+  if (element === 'bfloat16') throw new Unsupported('to bfloat16');
+  const y = to.add('cast', [to.input(0)], { dtype }, element);
+  to.output(
+    element === 'float16' ? to.add('roundFloat', [y], { bits: 11, largest: 65504 }) : wrapped(to, y, element),
+  );
+}
 const cast: Translation = (node, to) => {
   const code = attrInt(node, 'to', 0);
-  const element = Object.entries(elementTypes).find(([, t]) => t.code === code)?.[0];
-  const dtype = element && dtypeOf(element as keyof typeof elementTypes);
-  if (!dtype) throw new Unsupported(`to element type ${code}`);
-  to.give('cast', [to.input(0)], { dtype });
+  castTo(
+    to,
+    ELEMENTS.find((e) => elementTypes[e].code === code),
+  );
 };
 
 /** Limits were attributes before version 11, then inputs. */
@@ -63,32 +97,15 @@ const clip: Translation = (node, to) => {
   });
 };
 
-/** Along one axis since version 13, over it and all after it before. */
-const softmax =
-  (op: string): Translation =>
-  (node, to) =>
-    to.give(
-      op,
-      [to.input(0)],
-      to.opset < 13 ? { flattenFrom: attrInt(node, 'axis', 1) } : { axis: attrInt(node, 'axis', -1) },
-    );
-
-const hardSigmoid: Translation = (node, to) => {
-  const [alpha, beta] = [attrFloat(node, 'alpha', 0.2), attrFloat(node, 'beta', 0.5)];
-  if (Math.abs(alpha - 1 / 6) < 1e-6 && beta === 0.5) return to.give('hardsigmoid', [to.input(0)]);
-  const line = to.add('add', [to.add('mul', [to.input(0), to.number(alpha)]), to.number(beta)]);
-  to.give('clip', [line], { low: 0, high: 1 });
-};
-
 export const elementwiseOps: Readonly<Record<string, Translation>> = {
   Add: binary('add'),
   Sub: binary('sub'),
   Mul: binary('mul'),
   Div: binary('div'),
-  Pow: binary('pow'),
   Max: variadic('maximum'),
   Min: variadic('minimum'),
   Sum: variadic('add'),
+  Mean: mean,
   Equal: binary('equal'),
   Less: binary('less'),
   LessOrEqual: binary('lessEqual'),
@@ -97,8 +114,9 @@ export const elementwiseOps: Readonly<Record<string, Translation>> = {
   And: binary('logicalAnd'),
   Or: binary('logicalOr'),
   Not: unary('logicalNot'),
-  Where: (_, to) => to.give('select', [to.input(0), plain(to.input(1)), plain(to.input(2))]),
+  Where: where,
   Cast: cast,
+  CastLike: (_, to) => castTo(to, to.elementOf(1)),
   Clip: clip,
   Neg: unary('neg'),
   Abs: unary('abs'),
@@ -111,17 +129,4 @@ export const elementwiseOps: Readonly<Record<string, Translation>> = {
   Sqrt: unary('sqrt'),
   Reciprocal: unary('reciprocal'),
   Erf: unary('erf'),
-  Relu: unary('relu'),
-  Sigmoid: unary('sigmoid'),
-  Tanh: unary('tanh'),
-  Softplus: unary('softplus'),
-  Mish: unary('mish'),
-  HardSwish: unary('hardswish'),
-  HardSigmoid: hardSigmoid,
-  Elu: unary('elu', (node) => ({ alpha: attrFloat(node, 'alpha', 1) })),
-  LeakyRelu: unary('leakyRelu', (node) => ({ slope: attrFloat(node, 'alpha', 0.01) })),
-  PRelu: (_, to) => to.give('prelu', [to.input(0), to.weight(1, 'weight')]),
-  Gelu: unary('gelu', (node) => ({ approximate: attrString(node, 'approximate', 'none') })),
-  Softmax: softmax('softmax'),
-  LogSoftmax: softmax('logSoftmax'),
 };

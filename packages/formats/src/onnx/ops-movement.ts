@@ -59,16 +59,17 @@ const split: Translation = (node, to) => {
   }
 };
 
+/** What is in the padding; negative amounts cut off. */
 const pad: Translation = (node, to) => {
   const mode = attrString(node, 'mode', 'constant');
-  const pads = attrInts(node, 'pads') ?? to.ints(1);
+  const pads = attrInts(node, 'pads') ?? attrInts(node, 'paddings') ?? to.ints(1);
   if (!pads || pads.length % 2 !== 0) throw new Unsupported('pads that are not constant');
   if (to.optional(3)) throw new Unsupported('pads of some axes');
   const rank = pads.length / 2;
   const value = to.opset < 11 ? attrFloat(node, 'value', 0) : (to.scalar(2) ?? 0);
   const attrs = { before: pads.slice(0, rank), after: pads.slice(rank) };
-  if (mode !== 'constant') throw new Unsupported(`mode ${mode}`);
-  to.give('pad', [to.input(0)], { ...attrs, value });
+  if (!['constant', 'reflect', 'edge', 'wrap'].includes(mode)) throw new Unsupported(`mode ${mode}`);
+  to.give('pad', [to.input(0)], mode === 'constant' ? { ...attrs, value } : { ...attrs, mode });
 };
 
 const gather: Translation = (node, to) =>
@@ -102,10 +103,14 @@ const identity: Translation = (node, to) => {
   to.output(v.kind === 'constant' ? { ...v, array: { ...v.array }, source: node.outputs[0] ?? null } : v);
 };
 
-/** In inference it does nothing. */
+/** In inference it does nothing, and its mask is true everywhere. */
 const dropout: Translation = (node, to) => {
-  if (to.optional(2) && to.scalar(2) !== 0) throw new Unsupported('training_mode');
+  const ratio = attrFloat(node, 'ratio', to.inputCount > 1 ? (to.scalar(1) ?? 0.5) : 0.5);
+  if (to.optional(2) && to.scalar(2) !== 0 && ratio !== 0) throw new Unsupported('training_mode');
   to.output(to.input(0));
+  if (!node.outputs[1]) return;
+  const mask = to.add('fill', [to.add('shape', [to.input(0)])], { dtype: 'bool', value: 1 });
+  to.output(to.opset < 10 ? to.add('cast', [mask], { dtype: 'float32' }) : mask, 1);
 };
 
 const expand: Translation = (_, to) => {

@@ -1,12 +1,18 @@
 import { GraftError } from '@graftjs/core';
-import { decodeModel, type OnnxElement, type OnnxModel, type OnnxNode } from '@graftjs/onnx-graph';
+import {
+  decodeModel,
+  type OnnxElement,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from '@graftjs/onnx-graph';
 import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
 import { graphFromJSON, type GraphWithWeights } from '../graph.ts';
 import { prune, simplifyActivations } from '../simplify.ts';
 import { withExternal, type ReadExternal } from './external.ts';
 import { joinBiases } from './join-biases.ts';
 import { OnnxLowering } from './lower.ts';
-import { Unsupported } from './node.ts';
+import { dtypeOf, Unsupported } from './node.ts';
 import { neededNodes } from './order.ts';
 import { translations } from './translations.ts';
 
@@ -16,6 +22,11 @@ const NEWEST_OPSET = 23;
 export interface OnnxReadOptions {
   /** Values wanted. Default: the model's outputs. What they do not need is left out. */
   readonly outputs?: readonly string[];
+  /**
+   * Values of inputs, by name, for operations that must know them when the model is read: axes, extents, limits that a
+   * file leaves open. Everything else takes such an input as it is given when the graph runs.
+   */
+  readonly known?: ReadonlyMap<string, OnnxTensor>;
   /** Reads files beside the model that hold weights. Paths that leave the model's folder never reach it. */
   readonly readExternal?: ReadExternal;
 }
@@ -49,7 +60,10 @@ export async function readOnnx(bytes: Uint8Array, options: OnnxReadOptions = {})
 }
 
 /** The same for a model that is decoded already, without external data. */
-export function graphOfModel(model: OnnxModel, options: Pick<OnnxReadOptions, 'outputs'> = {}): OnnxImport {
+export function graphOfModel(
+  model: OnnxModel,
+  options: Pick<OnnxReadOptions, 'outputs' | 'known'> = {},
+): OnnxImport {
   const { graph } = model;
   const opset = model.opsets.get('') ?? 1;
   if (opset > NEWEST_OPSET) {
@@ -69,11 +83,15 @@ export function graphOfModel(model: OnnxModel, options: Pick<OnnxReadOptions, 'o
     stored.add(tensor.name);
   }
   const inputs = graph.inputs.filter((i) => used.has(i.name) && !stored.has(i.name));
-  for (const { name } of inputs) {
-    if (to.has(name)) throw new FormatError(`two inputs are called '${name}'`);
-    to.bindInput(name);
-  }
   const missing = new Map<string, MissingOp>();
+  for (const { name, element } of inputs) {
+    if (to.has(name)) throw new FormatError(`two inputs are called '${name}'`);
+    const dtype = element && dtypeOf(element);
+    if (!dtype) {
+      note(missing, `input '${name}'`, name, element ? `of ${element}` : 'not a tensor');
+      to.bind(name, 'missing');
+    } else to.bindInput(name, element, options.known?.get(name));
+  }
   for (const tensor of graph.initializers)
     if (used.has(tensor.name))
       attempt(

@@ -1,0 +1,115 @@
+import { GraftError, tensor, UnsupportedError, type Backend, type Tensor } from '@graftjs/core';
+import {
+  FormatError,
+  graphOfModel,
+  GraphModule,
+  UnsupportedOpsError,
+  type OnnxImport,
+} from '@graftjs/formats';
+import {
+  decodeModel,
+  decodeTensor,
+  valuesOf,
+  type OnnxElement,
+  type OnnxModel,
+  type OnnxTensor,
+} from '@graftjs/onnx-graph';
+import type { OnnxCase, OnnxDataSet } from './cases.ts';
+import { difference } from './compare.ts';
+
+export interface Verdict {
+  readonly case: OnnxCase;
+  /** `refused`: with a reason, before anything was given back. */
+  readonly status: 'passed' | 'failed' | 'refused';
+  /** Why not passed. */
+  readonly reason: string;
+  /** Operators of the model, each once; those of other domains as 'domain.Op'. */
+  readonly ops: readonly string[];
+}
+
+/** Runs cases one after the other. */
+export async function verdictsOn(backend: Backend, cases: readonly OnnxCase[]): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const c of cases) verdicts.push(await verdictOn(backend, c));
+  return verdicts;
+}
+
+async function verdictOn(backend: Backend, c: OnnxCase): Promise<Verdict> {
+  const model = decodeModel(c.model);
+  const ops = model.graph.nodes.map(({ domain, opType }) => (domain ? `${domain}.${opType}` : opType));
+  const verdict = (status: Verdict['status'], reason: string): Verdict => ({
+    case: c,
+    status,
+    reason,
+    ops: [...new Set(ops)],
+  });
+  if (!c.sets.length) return verdict('failed', 'no data');
+  for (const set of c.sets) {
+    try {
+      const problem = await problemOf(backend, model, set);
+      if (problem) return verdict('failed', problem);
+    } catch (error) {
+      const reason = refusal(error);
+      return reason ? verdict('refused', reason) : verdict('failed', String(error));
+    }
+  }
+  return verdict('passed', '');
+}
+
+/** Why a model is not taken; null for errors that nobody meant. */
+function refusal(error: unknown): string | null {
+  if (error instanceof UnsupportedOpsError)
+    return error.ops.map(({ op, reason }) => (reason ? `${op}: ${reason}` : op)).join(', ');
+  // A model without inputs, or whose outputs are constants, is no network.
+  if (error instanceof FormatError && /do not depend on any input|is a constant/.test(error.message))
+    return error.message;
+  return error instanceof UnsupportedError ? error.message : null;
+}
+
+/** What is wrong with a run, or null. */
+async function problemOf(backend: Backend, model: OnnxModel, set: OnnxDataSet): Promise<string | null> {
+  // Files stand in the order of the graph's inputs. Those of sequences are refused before anybody reads them.
+  const given = new Map<string, OnnxTensor>();
+  set.inputs.forEach((bytes, i) => {
+    const info = model.graph.inputs[i]!;
+    if (info.element) given.set(info.name, read(bytes, info.element));
+  });
+  const source = graphOfModel(model, { known: given });
+  const module = new GraphModule(source.graph, source.weights, { backend });
+  const inputs = new Map(source.inputs.map(({ name }) => [name, onBackend(given.get(name), name, backend)]));
+  module.eval();
+  const outputs = module.run(inputs);
+  const problem = await firstDifference(source, outputs, set, model);
+  for (const t of [...inputs.values(), ...outputs.values()]) t.dispose();
+  module.dispose();
+  return problem;
+}
+
+/** numpy has no bfloat16: ONNX's data hold its bits as uint16. */
+function read(bytes: Uint8Array, element: OnnxElement | null): OnnxTensor {
+  const t = decodeTensor(bytes);
+  return element === 'bfloat16' && t.element === 'uint16' ? { ...t, element } : t;
+}
+
+function onBackend(t: OnnxTensor | undefined, name: string, backend: Backend): Tensor {
+  if (!t) throw new GraftError(`no data for the input '${name}'`);
+  const dtype = t.element === 'bool' ? 'bool' : /int/.test(t.element) ? 'int32' : 'float32';
+  return tensor(Float64Array.from(valuesOf(t)), t.dims, { dtype, backend });
+}
+
+async function firstDifference(
+  source: OnnxImport,
+  outputs: ReadonlyMap<string, Tensor>,
+  set: OnnxDataSet,
+  model: OnnxModel,
+): Promise<string | null> {
+  if (set.outputs.length !== source.outputs.length) return 'another number of outputs';
+  for (const [i, bytes] of set.outputs.entries()) {
+    const wanted = read(bytes, model.graph.outputs[i]!.element);
+    const y = outputs.get(source.graph.outputs[i]!)!;
+    const got = { shape: y.shape, data: await y.data() };
+    const problem = difference(got, { shape: wanted.dims, data: valuesOf(wanted), element: wanted.element });
+    if (problem) return `output '${model.graph.outputs[i]!.name}': ${problem}`;
+  }
+  return null;
+}

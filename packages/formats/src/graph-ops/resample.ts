@@ -1,0 +1,51 @@
+import { ShapeError, type Tensor } from '@graftjs/core';
+import { gridSample, type GridSampleOptions } from '../functional/grid-sample.ts';
+import {
+  resample,
+  type CoordinateMode,
+  type NearestMode,
+  type ResampleAxis,
+} from '../functional/resample.ts';
+import type { Attrs } from '../graph.ts';
+import { boundedShape } from '../host-array.ts';
+import { number, numbersAt, optionalNumbers, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
+
+/** Every axis' new extent and scale: from `scales`, or from sizes, an attribute or the second input. */
+function axesOf(x: Tensor, inputs: Inputs, a: Attrs): ResampleAxis[] {
+  const scales = optionalNumbers(a, 'scales');
+  const sizes = scales ? undefined : inputs.length > 1 ? numbersAt(inputs, 1) : optionalNumbers(a, 'sizes');
+  const roi = optionalNumbers(a, 'roi');
+  const given = scales ?? sizes ?? [];
+  if (given.length !== x.rank || (roi && roi.length !== 2 * x.rank))
+    throw new ShapeError(`${given.length} ${scales ? 'scales' : 'sizes'} for ${x.rank} axes`);
+  return x.shape.map((n, i) => {
+    const part = roi && ([roi[i]!, roi[x.rank + i]!] as const);
+    const scale = scales?.[i] ?? sizes![i]! / n;
+    const size = sizes?.[i] ?? Math.floor(n * (part ? part[1] - part[0] : 1) * scale);
+    return { size, scale, ...(part && { roi: part }) };
+  });
+}
+
+export const resampling: Readonly<Record<string, GraphOp>> = {
+  /** See `resample`. */
+  resample(x, a) {
+    const input = tensorAt(x, 0);
+    const axes = axesOf(input, x, a);
+    boundedShape(axes.map((p) => p.size));
+    return resample(input, axes, {
+      mode: a['mode'] as 'nearest' | 'linear' | 'cubic',
+      coordinates: a['coordinates'] as CoordinateMode,
+      nearestMode: a['nearestMode'] as NearestMode,
+      cubicA: number(a, 'cubicA', -0.75),
+      excludeOutside: a['excludeOutside'] === true,
+      extrapolation: number(a, 'extrapolation', 0),
+    });
+  },
+  /** x, grid: see `gridSample`. */
+  gridSample: (x, a) =>
+    gridSample(tensorAt(x, 0), tensorAt(x, 1), {
+      mode: a['mode'] as GridSampleOptions['mode'],
+      padding: a['padding'] as GridSampleOptions['padding'],
+      alignCorners: a['alignCorners'] === true,
+    }),
+};

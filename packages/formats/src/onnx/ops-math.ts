@@ -1,0 +1,84 @@
+import type { OnnxElement } from '@graftjs/onnx-graph';
+import { type OnnxLowering, type Translation, type Value } from './lower.ts';
+import { attrInt, attrString, integerType, Unsupported, wantFloat } from './node.ts';
+
+/** What an integer type of 8 or 16 bits makes of a result that is computed in 32. */
+export function wrapped(to: OnnxLowering, v: Value, element: OnnxElement | undefined): Value {
+  const type = integerType(element);
+  return type && type.bits < 32 ? to.add('wrap', [v], { ...type }, element) : v;
+}
+
+const unary =
+  (op: string): Translation =>
+  (_, to) => {
+    wantFloat(to.elementOf(0));
+    to.give(op, [to.input(0)]);
+  };
+
+/** `fmod` takes the sign of the dividend, and is what floats must use; otherwise that of the divisor. */
+const mod: Translation = (node, to) => {
+  const inputs = [to.input(0), to.input(1)];
+  const fmod = attrInt(node, 'fmod', 0) !== 0;
+  if (integerType(to.elementOf(0))) return to.give(fmod ? 'integerRemainder' : 'integerModulo', inputs);
+  if (!fmod) throw new Unsupported('fmod 0 of floats');
+  to.give('fmod', inputs);
+};
+
+/** The type is that of the base. A float exponent of whole numbers counts only where it is known to be whole itself. */
+const pow: Translation = (_, to) => {
+  const [a, b] = [to.input(0), to.input(1)];
+  const whole = integerType(to.elementOf(0));
+  const exponent = integerType(to.elementOf(1));
+  if (!whole) {
+    const floats = exponent ? to.add('cast', [b], { dtype: 'float32' }) : b;
+    return to.give('pow', [a, floats], {}, to.elementOf(0));
+  }
+  let n = b;
+  if (!exponent) {
+    const known = to.knownInput(1);
+    if (!known?.array.values.every(Number.isInteger)) throw new Unsupported('whole numbers to a float power');
+    n = to.add('cast', [known], { dtype: 'int32' });
+  }
+  to.output(wrapped(to, to.add('integerPower', [a, n], {}, to.elementOf(0)), to.elementOf(0)));
+};
+
+/** By a known number of bits: a product with a power of two, or a quotient rounded down. */
+const bitShift: Translation = (node, to) => {
+  const element = to.elementOf(0);
+  const type = integerType(element);
+  if (!type || type.signed) throw new Unsupported(`of ${element ?? 'an unknown type'}`);
+  const left = attrString(node, 'direction', '') === 'LEFT';
+  if (left && type.bits > 16) throw new Unsupported(`${element} to the left: int32 does not hold it`);
+  const power = to.add('integerPower', [to.number(2, 'int32'), to.input(1)], {}, element);
+  const shifted = to.add(left ? 'mul' : 'integerQuotient', [to.input(0), power], {}, element);
+  to.output(left ? wrapped(to, shifted, element) : shifted);
+};
+
+const isInf: Translation = (node, to) => {
+  const [low, high] = [attrInt(node, 'detect_negative', 1) !== 0, attrInt(node, 'detect_positive', 1) !== 0];
+  const x = to.input(0);
+  if (low && high) return to.give('equal', [to.add('abs', [x]), to.number(Infinity)]);
+  if (low || high) return to.give('equal', [x, to.number(low ? -Infinity : Infinity)]);
+  throw new Unsupported('detects nothing');
+};
+
+export const mathOps: Readonly<Record<string, Translation>> = {
+  Sin: unary('sin'),
+  Cos: unary('cos'),
+  Tan: unary('tan'),
+  Asin: unary('asin'),
+  Acos: unary('acos'),
+  Atan: unary('atan'),
+  Sinh: unary('sinh'),
+  Cosh: unary('cosh'),
+  Asinh: unary('asinh'),
+  Acosh: unary('acosh'),
+  Atanh: unary('atanh'),
+  Mod: mod,
+  Pow: pow,
+  BitShift: bitShift,
+  Xor: (_, to) => to.give('notEqual', [to.input(0), to.input(1)]),
+  /** NaN alone differs from itself. */
+  IsNaN: (_, to) => to.give('notEqual', [to.input(0), to.input(0)]),
+  IsInf: isInf,
+};

@@ -1,0 +1,195 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import { checkGradient, type Case } from '@graftjs/conformance';
+import { grad, sum, tensor, type Backend, type Random, type Tensor } from '@graftjs/core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { einsum } from '../src/functional/einsum.ts';
+import { gridSample } from '../src/functional/grid-sample.ts';
+import { gatherElements, gatherNd, scatterElements, scatterNd, take } from '../src/functional/indexing.ts';
+import { resample, type ResampleOptions } from '../src/functional/resample.ts';
+import { cumulativeSum } from '../src/functional/scan.ts';
+import * as trigonometry from '../src/functional/trigonometry.ts';
+import { localResponseNorm, windowMax, windowMean, windowNorm } from '../src/functional/windows.ts';
+
+/** Uniform in ±[¼, 1¼): no kink near. */
+const fill = (random: Random, size: number): number[] =>
+  Array.from(random.uniformArray(size), (u) => (u < 0.5 ? -0.25 - 2 * u : 2 * u - 0.75));
+const x = (...shape: number[]): Case['inputs'][number] => ({ dtype: 'float32', shape, fill });
+
+const resampling: ResampleOptions = {
+  mode: 'linear',
+  coordinates: 'half_pixel',
+  nearestMode: 'floor',
+  cubicA: -0.75,
+  excludeOutside: false,
+  extrapolation: 0,
+};
+const grown = [null, null, { size: 5, scale: 5 / 3 }, { size: 7, scale: 7 / 4 }];
+const wide = {
+  kernel: [2, 3],
+  stride: [2, 1],
+  padding: [
+    [2, 1],
+    [0, 2],
+  ],
+  dilation: [1, 2],
+  ceilMode: false,
+} as const;
+const index = (shape: number[], ...data: number[]): { shape: number[]; data: number[] } => ({ shape, data });
+
+const list: Record<string, [inputs: Case['inputs'], run: Case['run']]> = {
+  'linear resampling': [[x(1, 2, 3, 4)], (a) => resample(a!, grown, resampling)],
+  'cubic resampling, without what lies outside': [
+    [x(1, 2, 3, 4)],
+    (a) => resample(a!, grown, { ...resampling, mode: 'cubic', excludeOutside: true }),
+  ],
+  'crop and resize': [
+    [x(3, 4)],
+    (a) =>
+      resample(
+        a!,
+        [
+          { size: 4, scale: 4 / 3, roi: [0.2, 1.4] },
+          { size: 2, scale: 1 / 2, roi: [-0.1, 0.8] },
+        ],
+        {
+          ...resampling,
+          coordinates: 'tf_crop_and_resize',
+          extrapolation: 7,
+        },
+      ),
+  ],
+  take: [[x(3, 4)], (a) => take(a!, index([2, 2], 1, -1, 1, 0), 1)],
+  gatherElements: [[x(3, 2)], (a) => gatherElements(a!, index([2, 2], 1, -1, 0, 1), 0)],
+  gatherNd: [[x(2, 2, 3)], (a) => gatherNd(a!, index([2, 1], 1, -2), 1)],
+  'scatterElements, replaced': [
+    [x(3, 3), x(2, 3)],
+    (a, b) => scatterElements(a!, index([2, 3], 1, 0, 2, 1, 2, 1), b!, { axis: 0, reduction: 'none' }),
+  ],
+  'scatterNd, multiplied, some twice': [
+    [x(4, 2), x(3, 2)],
+    (a, b) => scatterNd(a!, index([3, 1], 1, 1, 3), b!, 'mul'),
+  ],
+  'cumulativeSum, exclusive, from the end': [
+    [x(3, 5)],
+    (a) => cumulativeSum(a!, 1, { exclusive: true, reverse: true }),
+  ],
+  'einsum of two': [[x(2, 3, 4), x(2, 4, 3)], (a, b) => einsum('bij,bjk->kbi', [a!, b!])],
+  'einsum of a diagonal': [[x(2, 3, 3)], (a) => einsum('...ii->...i', [a!])],
+  'einsum of three, one sum alone': [
+    [x(2, 3), x(3, 2), x(2, 4)],
+    (a, b, c) => einsum('ij,jk,kl->i', [a!, b!, c!]),
+  ],
+  'windowMean with much padding': [[x(1, 2, 3, 5)], (a) => windowMean(a!, wide, false)],
+  windowNorm: [
+    [x(1, 2, 3, 5)],
+    (a) =>
+      windowNorm(
+        a!,
+        {
+          ...wide,
+          padding: [
+            [0, 0],
+            [0, 0],
+          ],
+        },
+        3,
+      ),
+  ],
+  'gridSample, bilinear': [
+    [x(1, 2, 3, 4), x(1, 2, 2, 2)],
+    (a, b) => gridSample(a!, b!, { mode: 'bilinear', padding: 'zeros', alignCorners: false }),
+  ],
+  'gridSample, bicubic': [
+    [x(1, 1, 3, 4), x(1, 2, 2, 2)],
+    (a, b) => gridSample(a!, b!, { mode: 'bicubic', padding: 'reflection', alignCorners: true }),
+  ],
+  localResponseNorm: [
+    [x(1, 5, 2, 2)],
+    (a) => localResponseNorm(a!, { size: 3, alpha: 0.5, beta: 0.75, bias: 1.5 }),
+  ],
+};
+
+describe('every gradient is what finite differences say', () => {
+  test.each(Object.entries(list))('%s', (name, [inputs, run]) => {
+    const { passed, message } = checkGradient({ name, op: name, family: 'composite', inputs, run }, 1);
+    expect(passed, message).toBe(true);
+  });
+});
+
+let cpu: Backend;
+beforeAll(async () => {
+  cpu = await createCpuBackend();
+});
+const on = (data: number[], shape: number[]): Tensor => tensor(data, shape, { backend: cpu });
+
+describe('einsum', () => {
+  test.each([
+    ['ij,jk->ik', [2, 1, 4, 3], [2, 2], [1, 0, 0, 2], [2, 2], [2, 2, 4, 6]],
+    ['ij,ij', [1, 2, 3, 4], [2, 2], [5, 6, 7, 8], [2, 2], [70]],
+    ['i,j', [1, 2], [2], [3, 4], [2], [3, 4, 6, 8]],
+    ['...j,j->...', [1, 2, 3, 4], [2, 2], [5, 6], [2], [17, 39]],
+    ['ba,a', [1, 2, 3, 4], [2, 2], [10], [1], [30, 70]],
+  ])('%s', (equation, a, shapeA, b, shapeB, wanted) => {
+    expect([...einsum(equation, [on(a, shapeA), on(b, shapeB)]).dataSync()]).toEqual(wanted);
+  });
+  test('complains about equations that are none', () => {
+    const a = on([1, 2], [2]);
+    expect(() => einsum('ij->i', [a])).toThrow(/2 .*operand of 1 axes|operand of 1 axes/);
+    expect(() => einsum('i->j', [a])).toThrow(/the result 'j'/);
+    expect(() => einsum('i,j->ij', [a])).toThrow(/2 terms for 1 operands/);
+  });
+});
+
+test('windowMax gives −∞ where it sees nothing', () => {
+  const y = windowMax(on([1, 2, 3], [1, 1, 3]), {
+    kernel: [2],
+    stride: [1],
+    padding: [[2, 0]],
+    dilation: [1],
+    ceilMode: false,
+  });
+  expect([...y.dataSync()]).toEqual([-Infinity, 1, 2, 3]);
+});
+
+/** Largest error in units of the last place of max(|y|, floor). */
+function ulps(f: (x: Tensor) => Tensor, want: (x: number) => number, at: number[], floor: number): number {
+  const y = f(on(at, [at.length])).dataSync();
+  const unit = (v: number): number => 2 ** (Math.floor(Math.log2(Math.max(Math.abs(v), floor))) - 23);
+  return Math.max(
+    ...Array.from(y, (v, i) => {
+      const w = want(Math.fround(at[i]!));
+      return v === w ? 0 : Math.abs(v - w) / unit(w);
+    }),
+  );
+}
+
+describe('trigonometry to a few ulps', () => {
+  const line = (low: number, high: number): number[] =>
+    Array.from({ length: 1001 }, (_, i) => low + ((high - low) * i) / 1000);
+  test.each([
+    // Near a zero the three parts of π leave an absolute error: floor 1.
+    ['sin', line(-100, 100), 1],
+    ['cos', line(-100, 100), 1],
+    ['tan', line(-1.5, 1.5), 2 ** -10],
+    ['asin', line(-1, 1), 2 ** -10],
+    ['acos', line(-1, 1), 2 ** -10],
+    ['atan', [...line(-10, 10), Infinity, -Infinity, 1e20], 2 ** -10],
+    ['sinh', [...line(-20, 20), 80], 2 ** -10],
+    ['cosh', line(-20, 20), 1],
+    ['asinh', [...line(-50, 50), 1e30, -1e30], 2 ** -10],
+    ['acosh', [...line(1, 50), 1e30], 2 ** -10],
+    ['atanh', line(-0.999, 0.999), 2 ** -10],
+  ] as const)('%s', (name, at, floor) => {
+    expect(ulps(trigonometry[name], Math[name], [...at], floor)).toBeLessThan(8);
+  });
+  test('their derivatives are those of the functions', () => {
+    // The polynomials are good to float32 only: differences of them say no more than 1e-3.
+    const h = 2 ** -8;
+    for (const [name, f] of Object.entries(trigonometry)) {
+      const at = name === 'acosh' ? 1.75 : 0.375;
+      const y = f(on([at - h, at + h], [2])).dataSync();
+      const g = grad((v: Tensor) => sum(f(v)))(on([at], [1]))[0]!.dataSync()[0]!;
+      expect(Math.abs((y[1]! - y[0]!) / (2 * h) - g), name).toBeLessThan(1e-3 * Math.max(Math.abs(g), 1));
+    }
+  });
+});
