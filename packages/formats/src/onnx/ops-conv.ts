@@ -33,6 +33,7 @@ export function windowAttrs(
 
 /** Spatial axes of a convolution: from its weights, input `i`, or from its attributes where those are computed. */
 export function spatialRank(node: OnnxNode, to: OnnxLowering, i = 1): number {
+  to.input(i);
   const w = to.knownInput(i);
   const rank = w ? w.array.shape.length - 2 : attrInts(node, 'kernel_shape')?.length;
   if (rank === undefined) throw new Unsupported('computed weights without kernel_shape');
