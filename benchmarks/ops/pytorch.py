@@ -1,4 +1,4 @@
-"""The training steps of steps.ts in PyTorch, on the processor: one step for each line on the standard input.
+"""Steps of steps.ts in PyTorch, on the processor: one step for each line on the standard input.
 
 Written for Debian's python3-torch 1.13 and python3-torchvision 0.14. `ops.ts --pytorch` runs it with /usr/bin/python3
 and measures; by hand: pytorch.py --threads 2 --repeat 15 cnn
@@ -34,15 +34,26 @@ def resnet_18():
     return model, torch.optim.SGD(model.parameters(), lr=0.01), (16, 3, 64, 64), 1000
 
 
-STEPS = {"cnn": cnn, "mobilenet-v2": mobilenet_v2, "resnet-18": resnet_18}
+def features():
+    """MobileNetV2's forward pass: no optimizer."""
+    return torchvision.models.mobilenet_v2(), None, (16, 3, 224, 224), 1000
 
 
-def trainer(name):
-    """A function that does one training step and waits for its end."""
+STEPS = {
+    "cnn": cnn, "mobilenet-v2": mobilenet_v2, "resnet-18": resnet_18,
+    "features": features, "mobilenet-v2 features": features,
+}
+
+
+def runner(name):
+    """A function that does one step, of training or forward only, and waits for its end."""
     torch.manual_seed(1)
     model, optimizer, shape, classes = STEPS[name]()
-    model.train()
     x = torch.randn(shape)
+    if optimizer is None:
+        model.eval()
+        return torch.inference_mode()(lambda: model(x).sum().item())
+    model.train()
     target = torch.arange(shape[0]) % classes
 
     def step():
@@ -78,7 +89,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=0, help="measure here, the median of so many steps")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    step = trainer(args.step)
+    step = runner(args.step)
     if args.repeat:
         measure(args.step, step, args.repeat)
     else:

@@ -12,6 +12,7 @@ import {
   scope,
   Sequential,
   sgd,
+  stageRange,
   tensor,
   valueAndGrad,
   type Backend,
@@ -23,6 +24,7 @@ import {
 } from '@graftjs/core';
 import { GraphModule, readTfjsGraphModel } from '@graftjs/formats';
 import { mobilenetV2, resnet18 } from '@graftjs/models';
+import { loadBase } from '@graftjs/models/node';
 import type { Task } from './contender.ts';
 import { random, toLast } from './data.ts';
 import { readNsfwModel } from './nsfw.ts';
@@ -55,7 +57,7 @@ function cnn(layout: Layout, backend: Backend): Sequential {
   ]);
 }
 
-/** Steps by name. Those of training are `STEPS` of pytorch.py, too. */
+/** Steps by name. Those of training and the features are `STEPS` of pytorch.py, too. */
 export const steps = {
   cnn: {
     input: [32, 1, 28, 28],
@@ -77,6 +79,24 @@ export const steps = {
     training: true,
     build: async (layout, backend) => resnet18({ layout }, { backend }),
     optimizer: () => sgd({ lr: 0.01 }),
+  },
+  /** What transfer learning runs once for each picture: the embedded base up to its cut. */
+  features: {
+    input: [16, 3, 224, 224],
+    classes: 1,
+    training: false,
+    build: async (layout, backend) => {
+      const { model, defaultCut } = await loadBase('coco-mobilenet-v3', { backend, size: 224 });
+      const stages = stageRange(model, { to: defaultCut! });
+      return layout === 'channels-last' ? new Sequential(stages.map((s) => s.module)) : null;
+    },
+  },
+  /** What PyTorch runs beside it. */
+  'mobilenet-v2 features': {
+    input: [16, 3, 224, 224],
+    classes: 1000,
+    training: false,
+    build: async (layout, backend) => mobilenetV2({ layout }, { backend }),
   },
   /** The same architecture as `nsfw`, written with Graft's layers. */
   'mobilenet-v2 forward': {

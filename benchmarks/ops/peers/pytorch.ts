@@ -6,7 +6,7 @@ import type { Contender } from '../contender.ts';
 const PYTHON = '/usr/bin/python3';
 const script = fileURLToPath(new URL('../pytorch.py', import.meta.url));
 
-/** PyTorch in a process of its own that does a training step for each line it is sent; null where it is not installed. */
+/** PyTorch in a process of its own that does a step for each line it is sent; null where it is not installed. */
 export function pytorch(threads: number): Contender | null {
   try {
     execFileSync(PYTHON, ['-c', 'import torch, torchvision'], { stdio: 'ignore' });
@@ -18,7 +18,7 @@ export function pytorch(threads: number): Contender | null {
     ours: false,
     parallel: true,
     async prepare(work) {
-      if (work.kind !== 'step' || work.step.endsWith('forward')) return '';
+      if (work.kind !== 'step' || work.step.endsWith(' forward')) return '';
       const child = spawn(PYTHON, [script, '--threads', String(threads), work.step], {
         stdio: ['pipe', 'pipe', 'inherit'],
       });
