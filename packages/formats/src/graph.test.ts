@@ -213,6 +213,15 @@ describe('simplifyActivations', () => {
     };
     expect(simplifyActivations(graph).nodes).toEqual([node('out', 'hardsigmoid', 'x')]);
   });
+  it('finds SiLU, in either order', () => {
+    for (const inputs of [
+      ['x', 's'],
+      ['s', 'x'],
+    ]) {
+      const graph = { ...swish(false), nodes: [node('s', 'sigmoid', 'x'), node('out', 'mul', ...inputs)] };
+      expect(simplifyActivations(graph).nodes).toEqual([node('out', 'silu', 'x')]);
+    }
+  });
   it('leaves alone what only looks like it', () => {
     const other = (change: (nodes: GraphDef['nodes'][number][]) => void): GraphDef => {
       const nodes = [...swish(false).nodes];
@@ -224,6 +233,15 @@ describe('simplifyActivations', () => {
       other((n) => (n[1] = node('shifted', 'add', 'x', 2))),
       other((n) => n.splice(1, 0, node('y', 'tanh', 'x'), node('shifted', 'add', 'y', 3)) && n.splice(3, 1)),
       { ...swish(false), outputs: ['out', 'gate'] },
+      {
+        ...swish(false),
+        nodes: [node('y', 'tanh', 'x'), node('s', 'sigmoid', 'y'), node('out', 'mul', 'x', 's')],
+      },
+      {
+        ...swish(false),
+        nodes: [node('s', 'sigmoid', 'x'), node('out', 'mul', 'x', 's')],
+        outputs: ['out', 's'],
+      },
     ];
     for (const graph of cases) expect(simplifyActivations(graph).nodes).toEqual(graph.nodes);
   });

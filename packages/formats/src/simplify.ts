@@ -5,9 +5,9 @@ const isAbout = (value: GraphInput | undefined, target: number): boolean =>
   typeof value === 'number' && Math.abs(value - target) <= target * 1e-3;
 
 /**
- * Recognises hard-swish, x · relu6(x + 3) / 6, and hard-sigmoid, relu6(x + 3) / 6, in the elementwise operations that
- * exporters write for them, and says them in one node each: with a gradient in closed form, and with the exact 1/6 that
- * the network was trained with where a file has rounded it. The new node bears the name of the last one that it replaces.
+ * Recognises hard-swish, x · relu6(x + 3) / 6, hard-sigmoid, relu6(x + 3) / 6, and SiLU, x · sigmoid(x), in the elementwise
+ * operations that exporters write for them, and says them in one node each: with a gradient in closed form, and with the
+ * exact 1/6 that the network was trained with where a file has rounded it. The new node bears the name of the last one that it replaces.
  */
 export function simplifyActivations(graph: GraphDef): GraphDef {
   const byName = new Map(graph.nodes.map((n) => [n.name, n]));
@@ -31,6 +31,10 @@ export function simplifyActivations(graph: GraphDef): GraphDef {
   const replaced = new Map<string, GraphNode>();
   for (const node of graph.nodes) {
     if (node.op !== 'mul') continue;
+    for (const [x, gate] of [node.inputs, [...node.inputs].reverse()]) {
+      if (typeof x === 'string' && only(gate, 'sigmoid')?.inputs[0] === x)
+        replaced.set(node.name, { name: node.name, op: 'silu', inputs: [x], attrs: {} });
+    }
     const gated = scaledBySixth(node);
     const gate = gated === undefined ? undefined : shifted(gated);
     if (gate !== undefined)

@@ -18,9 +18,14 @@ export function dottedPath(name: string): string {
   return parts.join('.');
 }
 
-/** Is it a name that somebody gave, such as 'layer1.0.conv1.weight' or 'conv0_weight', and not a number like 'onnx::Conv_193'? */
+/**
+ * Is it a name that somebody gave, such as 'layer1.0.conv1.weight', 'conv0_weight' or 'W', and not one that a tool made,
+ * such as '193', 'onnx::Conv_193' or 'const_fold_opt__12'?
+ */
 export function isGivenName(name: string): boolean {
-  return /^[A-Za-z_][\w-]*(\.[\w-]+)*$/.test(name);
+  if (!/^[A-Za-z_][\w-]*(\.[\w-]+)*$/.test(name)) return false;
+  const says = /weight|bias|gamma|beta|kernel|mean|var|scale|slope|(^|_)[a-z]\d*(_\d+)?$/i;
+  return name.includes('.') || (says.test(name) && !/__\d+$/.test(name));
 }
 
 /** The layer that a tensor belongs to: 'layer1.0.conv1.weight' → 'layer1.0.conv1'; undefined if the name does not say. */

@@ -102,6 +102,44 @@ describe('constants', () => {
   });
 });
 
+describe('preprocessing in a file', () => {
+  it('is not trained: constants in front of the first weights stay as they are', () => {
+    const m = model(
+      [
+        n('Cast', ['picture'], ['float'], { to: 1 }),
+        n('Transpose', ['float'], ['first'], { perm: [0, 3, 1, 2] }),
+        n('Mul', ['first', 'scale'], ['scaled']),
+        n('Sub', ['scaled', 'mean'], ['centred']),
+        n('Div', ['centred', 'std'], ['x']),
+        n('Conv', ['x', 'conv.weight'], ['c']),
+        n('Mul', ['c', 'factor.weight'], ['m']),
+        n('Add', ['m', 'summand.weight'], ['y']),
+      ],
+      [
+        floats('scale', [1, 3, 1, 1], [1, 0.5, 2]),
+        floats('mean', [1, 3, 1, 1], [1, 2, 3]),
+        floats('std', [1, 3, 1, 1], [2, 4, 8]),
+        floats('conv.weight', [2, 3, 1, 1], [1, 1, 1, 0, 1, 0]),
+        floats('factor.weight', [2, 1, 1], [10, 100]),
+        floats('summand.weight', [2, 1, 1], [1, 2]),
+      ],
+      { inputs: [{ name: 'picture', element: 'uint8', shape: ['n', 2, 2, 3] }] },
+    );
+    const { graph, inputs } = graphOfModel(m);
+    const trainable = Object.entries(graph.tensors).filter(([, t]) => t.trainable);
+    expect(trainable.map(([name]) => name)).toEqual(['conv.weight', 'factor.weight', 'summand.weight']);
+    expect(inputs[0]!.element).toBe('uint8');
+    const pixels = Int32Array.from({ length: 12 }, (_, i) => 20 * i);
+    const want = Array.from({ length: 8 }, (_, k) => {
+      const [channel, at] = [k >> 2, k & 3];
+      const [r, g, b] = [0, 1, 2].map((c) => (20 * (3 * at + c) * [1, 0.5, 2][c]! - (c + 1)) / [2, 4, 8][c]!);
+      return channel ? g! * 100 + 2 : (r! + g! + b!) * 10 + 1;
+    });
+    for (const dtype of ['int32', 'float32'] as const)
+      expect([...run(m, tensor(pixels, [1, 2, 2, 3], { dtype })).dataSync()]).toEqual(want);
+  });
+});
+
 describe('files that cannot be read', () => {
   const reading = (...args: Parameters<typeof file>): Promise<unknown> => readOnnx(file(...args));
   it('name every operation that is missing', async () => {
