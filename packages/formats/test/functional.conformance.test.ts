@@ -1,12 +1,19 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { checkGradient, type Case } from '@graftjs/conformance';
-import { grad, sum, tensor, type Backend, type Random, type Tensor } from '@graftjs/core';
+import { grad, Random, sum, tensor, type Backend, type Tensor } from '@graftjs/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { einsum } from '../src/functional/einsum.ts';
 import { gridSample } from '../src/functional/grid-sample.ts';
 import { gatherElements, gatherNd, scatterElements, scatterNd, take } from '../src/functional/indexing.ts';
 import { resample, type ResampleOptions } from '../src/functional/resample.ts';
-import { cumulativeSum } from '../src/functional/scan.ts';
+import {
+  divideIntegers,
+  fmod,
+  moduloIntegers,
+  powerOfIntegers,
+  wrapInteger,
+} from '../src/functional/integers.ts';
+import { cumulativeSum, product } from '../src/functional/scan.ts';
 import * as trigonometry from '../src/functional/trigonometry.ts';
 import { localResponseNorm, windowMax, windowMean, windowNorm } from '../src/functional/windows.ts';
 
@@ -73,6 +80,7 @@ const list: Record<string, [inputs: Case['inputs'], run: Case['run']]> = {
     [x(3, 5)],
     (a) => cumulativeSum(a!, 1, { exclusive: true, reverse: true }),
   ],
+  'product of five and of three': [[x(5, 2, 3)], (a) => product(a!, [0, 2])],
   'einsum of two': [[x(2, 3, 4), x(2, 4, 3)], (a, b) => einsum('bij,bjk->kbi', [a!, b!])],
   'einsum of a diagonal': [[x(2, 3, 3)], (a) => einsum('...ii->...i', [a!])],
   'einsum of three, one sum alone': [
@@ -121,6 +129,108 @@ beforeAll(async () => {
   cpu = await createCpuBackend();
 });
 const on = (data: number[], shape: number[]): Tensor => tensor(data, shape, { backend: cpu });
+
+describe('integers', () => {
+  const limit = 2 ** 31 - 1;
+  const some = [
+    0,
+    1,
+    -1,
+    2,
+    -3,
+    7,
+    10,
+    255,
+    -256,
+    46341,
+    2 ** 24 + 1,
+    -(2 ** 24) - 1,
+    1e9 + 7,
+    limit,
+    -limit,
+  ];
+  const pairs = some.flatMap((a) => some.map((b): [number, number] => [a, b]));
+  const random = new Random(1, 'integers').uniformArray(4000);
+  for (let i = 0; i < random.length; i += 2)
+    pairs.push([
+      Math.trunc((2 * random[i]! - 1) * limit),
+      Math.trunc((2 * random[i + 1]! - 1) * 2 ** (i % 31)),
+    ]);
+  const of = (f: (a: Tensor, b: Tensor) => Tensor, list = pairs): number[] => {
+    const column = (k: 0 | 1): Tensor =>
+      tensor(
+        Int32Array.from(list, (p) => p[k]),
+        [list.length],
+        { backend: cpu },
+      );
+    return [...f(column(0), column(1)).dataSync()];
+  };
+  const plus = (v: number): number => v + 0; // no −0
+
+  test('quotient and remainder are those of JavaScript, for all of int32 but −2³¹', () => {
+    const by = pairs.filter(([, b]) => b !== 0);
+    expect(of((a, b) => divideIntegers(a, b).quotient, by)).toEqual(
+      by.map(([a, b]) => plus(Math.trunc(a / b))),
+    );
+    expect(of((a, b) => divideIntegers(a, b).remainder, by)).toEqual(by.map(([a, b]) => plus(a % b)));
+    expect(of(moduloIntegers, by)).toEqual(by.map(([a, b]) => plus(((a % b) + b) % b)));
+  });
+  test('by zero, the quotient is 0 and the remainder everything', () => {
+    const by: [number, number][] = [
+      [7, 0],
+      [-7, 0],
+    ];
+    expect(of((a, b) => divideIntegers(a, b).quotient, by)).toEqual([0, 0]);
+    expect(of((a, b) => divideIntegers(a, b).remainder, by)).toEqual([7, -7]);
+  });
+  test('powers, modulo 2³²', () => {
+    const list: [number, number][] = [
+      [0, 0],
+      [3, 4],
+      [-3, 3],
+      [2, 31],
+      [10, 9],
+      [7, 20],
+      [-1, 33],
+      [1, -2],
+      [-1, -3],
+      [5, -1],
+    ];
+    const want = list.map(([a, b]) =>
+      b < 0 ? (Math.abs(a) === 1 ? a ** (-b % 2) : 0) : Number(BigInt.asIntN(32, BigInt(a) ** BigInt(b))),
+    );
+    expect(of(powerOfIntegers, list)).toEqual(want);
+  });
+  test('wrap to the bits of a smaller type', () => {
+    const x = tensor(Int32Array.from(some), [some.length], { backend: cpu });
+    for (const bits of [8, 16]) {
+      const signed = [...wrapInteger(x, bits, true).dataSync()];
+      const unsigned = [...wrapInteger(x, bits, false).dataSync()];
+      expect(signed).toEqual(some.map((v) => Number(BigInt.asIntN(bits, BigInt(v)))));
+      expect(unsigned).toEqual(some.map((v) => Number(BigInt.asUintN(bits, BigInt(v)))));
+    }
+  });
+  test('fmod keeps within a rounding of the dividend', () => {
+    const u = new Random(2, 'fmod').uniformArray(2000);
+    const list = Array.from({ length: 1000 }, (_, i): [number, number] => [
+      Math.fround(200 * u[2 * i]! - 100),
+      Math.fround(10 * u[2 * i + 1]! - 5),
+    ]);
+    const column = (k: 0 | 1): Tensor =>
+      on(
+        list.map((p) => p[k]),
+        [list.length],
+      );
+    fmod(column(0), column(1))
+      .dataSync()
+      .forEach((r, i) => {
+        const [a, b] = list[i]!;
+        const off = Math.abs(r - (a % b));
+        // Near a multiple of b, the remainder may be on the other side of it.
+        expect(Math.min(off, Math.abs(off - Math.abs(b)))).toBeLessThanOrEqual(2 ** -23 * Math.abs(a));
+      });
+  });
+});
 
 describe('einsum', () => {
   test.each([

@@ -1,4 +1,11 @@
-import { GraftError, tensor, UnsupportedError, type Backend, type Tensor } from '@graftjs/core';
+import {
+  GraftError,
+  tensor,
+  UnsupportedError,
+  type Backend,
+  type Tensor,
+  type TypedArray,
+} from '@graftjs/core';
 import {
   FormatError,
   graphOfModel,
@@ -14,6 +21,7 @@ import {
   type OnnxModel,
   type OnnxTensor,
 } from '@graftjs/onnx-graph';
+import { contractModel, createErrorBoundBackend } from '../../src/index.ts';
 import type { OnnxCase, OnnxDataSet } from './cases.ts';
 import { difference } from './compare.ts';
 
@@ -46,7 +54,7 @@ async function verdictOn(backend: Backend, c: OnnxCase): Promise<Verdict> {
   if (!c.sets.length) return verdict('failed', 'no data');
   for (const set of c.sets) {
     try {
-      const problem = await problemOf(backend, model, set);
+      const problem = await problemOf(c, model, set, backend);
       if (problem) return verdict('failed', problem);
     } catch (error) {
       const reason = refusal(error);
@@ -67,7 +75,12 @@ function refusal(error: unknown): string | null {
 }
 
 /** What is wrong with a run, or null. */
-async function problemOf(backend: Backend, model: OnnxModel, set: OnnxDataSet): Promise<string | null> {
+async function problemOf(
+  c: OnnxCase,
+  model: OnnxModel,
+  set: OnnxDataSet,
+  backend: Backend,
+): Promise<string | null> {
   // Files stand in the order of the graph's inputs. Those of sequences are refused before anybody reads them.
   const given = new Map<string, OnnxTensor>();
   set.inputs.forEach((bytes, i) => {
@@ -75,14 +88,59 @@ async function problemOf(backend: Backend, model: OnnxModel, set: OnnxDataSet): 
     if (info.element) given.set(info.name, read(bytes, info.element));
   });
   const source = graphOfModel(model, { known: given });
+  if (set.outputs.length !== source.outputs.length) return 'another number of outputs';
+  const names = source.graph.outputs;
+  const outputs = await run(source, given, backend, async (y) => ({
+    shape: y.shape,
+    data: await y.data(),
+  }));
+  const errors = await errorsOf(set, source, given);
+  for (const [i, bytes] of set.outputs.entries()) {
+    const wanted = read(bytes, model.graph.outputs[i]!.element);
+    const got = { ...outputs.get(names[i]!)!, error: errors[i]! };
+    const problem = difference(c.name, got, {
+      shape: wanted.dims,
+      data: valuesOf(wanted),
+      element: wanted.element,
+    });
+    if (problem) return `output '${model.graph.outputs[i]!.name}': ${problem}`;
+  }
+  return null;
+}
+
+/** Runs a graph, reads its outputs and frees everything. */
+async function run<T>(
+  source: OnnxImport,
+  given: ReadonlyMap<string, OnnxTensor>,
+  backend: Backend,
+  read: (y: Tensor) => Promise<T>,
+): Promise<Map<string, T>> {
   const module = new GraphModule(source.graph, source.weights, { backend });
-  const inputs = new Map(source.inputs.map(({ name }) => [name, onBackend(given.get(name), name, backend)]));
   module.eval();
+  const inputs = new Map(source.inputs.map(({ name }) => [name, onBackend(given.get(name), name, backend)]));
   const outputs = module.run(inputs);
-  const problem = await firstDifference(source, outputs, set, model);
+  const values = new Map<string, T>();
+  for (const [name, y] of outputs) values.set(name, await read(y));
   for (const t of [...inputs.values(), ...outputs.values()]) t.dispose();
   module.dispose();
-  return problem;
+  return values;
+}
+
+const bounds = createErrorBoundBackend(contractModel);
+const knownErrors = new Map<OnnxDataSet, (TypedArray | null)[]>();
+
+/** By how much Graft's arithmetic may be off, for every element of every output; the same on all that follow the contract. */
+async function errorsOf(
+  set: OnnxDataSet,
+  source: OnnxImport,
+  given: ReadonlyMap<string, OnnxTensor>,
+): Promise<(TypedArray | null)[]> {
+  const before = knownErrors.get(set);
+  if (before) return before;
+  const byName = await run(source, given, bounds, (y) => Promise.resolve(bounds.bounded(y).error));
+  const errors = source.graph.outputs.map((name) => byName.get(name) ?? null);
+  knownErrors.set(set, errors);
+  return errors;
 }
 
 /** numpy has no bfloat16: ONNX's data hold its bits as uint16. */
@@ -95,21 +153,4 @@ function onBackend(t: OnnxTensor | undefined, name: string, backend: Backend): T
   if (!t) throw new GraftError(`no data for the input '${name}'`);
   const dtype = t.element === 'bool' ? 'bool' : /int/.test(t.element) ? 'int32' : 'float32';
   return tensor(Float64Array.from(valuesOf(t)), t.dims, { dtype, backend });
-}
-
-async function firstDifference(
-  source: OnnxImport,
-  outputs: ReadonlyMap<string, Tensor>,
-  set: OnnxDataSet,
-  model: OnnxModel,
-): Promise<string | null> {
-  if (set.outputs.length !== source.outputs.length) return 'another number of outputs';
-  for (const [i, bytes] of set.outputs.entries()) {
-    const wanted = read(bytes, model.graph.outputs[i]!.element);
-    const y = outputs.get(source.graph.outputs[i]!)!;
-    const got = { shape: y.shape, data: await y.data() };
-    const problem = difference(got, { shape: wanted.dims, data: valuesOf(wanted), element: wanted.element });
-    if (problem) return `output '${model.graph.outputs[i]!.name}': ${problem}`;
-  }
-  return null;
 }

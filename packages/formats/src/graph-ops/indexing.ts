@@ -85,6 +85,31 @@ function reverseSequence(x: Tensor, lengths: readonly number[], batchAxis: numbe
   return core.transpose(core.reshape(rows, moved.shape), inverse);
 }
 
+/**
+ * Positions of the k largest elements along an axis, the largest first, of equal ones the first first: one maximum after
+ * the other, each excluded from the next by its position.
+ */
+function topK(x: Tensor, k: number, axis: number): Tensor {
+  const n = x.shape[axis]!;
+  if (!(Number.isInteger(k) && k >= 0 && k <= n)) throw new ShapeError(`the ${k} largest of ${n}`);
+  const along = [n, ...new Array<number>(x.rank - 1 - axis).fill(1)];
+  const places = core.reshape(core.arange(n, { backend: x.backend }), along);
+  const found: Tensor[] = [];
+  // What is taken is known by its position: an element may be −∞ itself.
+  for (let i = 0, rest: Tensor | null = null; i < k; i++) {
+    const open: Tensor = rest ?? core.equal(core.mul(places, 0), 0);
+    const best = core.max(core.select(open, x, x.dtype === 'int32' ? -(2 ** 31) : -Infinity), axis, {
+      keepDims: true,
+    });
+    const hits = core.logicalAnd(open, core.equal(x, best));
+    // The first of them: the largest of n − place.
+    const at = core.sub(n, core.max(core.select(hits, core.sub(n, places), 0), axis, { keepDims: true }));
+    found.push(at);
+    rest = core.logicalAnd(open, core.notEqual(places, at));
+  }
+  return found.length ? core.concat(found, axis) : core.cast(core.slice(x, axis, 0, 0), 'int32');
+}
+
 export const indexing: Readonly<Record<string, GraphOp>> = {
   gatherElements(x, a) {
     const input = tensorAt(x, 0);
@@ -105,6 +130,14 @@ export const indexing: Readonly<Record<string, GraphOp>> = {
   },
   /** x, indices, updates. */
   scatterNd: (x, a) => scatterNd(tensorAt(x, 0), hostIndicesAt(x, 1), tensorAt(x, 2), reductionOf(a)),
+  /** `smallest`: the smallest instead. NaN has no place. */
+  topK(x, a) {
+    const input = tensorAt(x, 0);
+    const axis = axisOf(input, number(a, 'axis', -1));
+    return core.composite(() =>
+      topK(a['smallest'] === true ? core.neg(input) : input, number(a, 'k', 0), axis),
+    );
+  },
   /** `values`: off, on. */
   oneHot: (x, a) =>
     oneHot(

@@ -70,7 +70,7 @@ const TRUTHS = new Set(
   ]),
 );
 /** Operations that give positions and extents. */
-const POSITIONS = new Set(['shape', 'argmax', 'maxPoolIndices']);
+const POSITIONS = new Set(['shape', 'argmax', 'maxPoolIndices', 'topK']);
 
 /** The type of an operation's result, from those of its inputs: that of the first which has one, most often. */
 export function elementAfter(

@@ -1,5 +1,5 @@
 import { type Translation, type Value, type OnnxLowering } from './lower.ts';
-import { attrFloat, attrInt, attrString } from './node.ts';
+import { attrFloat, attrInt, attrString, wantFloat } from './node.ts';
 
 /** Along one axis since version 13, over it and all after it before. */
 const softmax =
@@ -46,6 +46,7 @@ const softsign: Translation = (_, to) =>
 
 /** x + bias below −λ, x − bias above λ, 0 between. */
 const shrink: Translation = (node, to) => {
+  wantFloat(to.elementOf(0));
   const [bias, lambd] = [attrFloat(node, 'bias', 0), attrFloat(node, 'lambd', 0.5)];
   const x = to.input(0);
   const outside = (op: string, limit: number, change: number, other: Value): Value =>

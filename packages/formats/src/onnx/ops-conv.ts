@@ -2,7 +2,7 @@ import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph.ts';
 import { hostOps } from '../host-ops.ts';
 import { type OnnxLowering, type Translation } from './lower.ts';
-import { attrFloat, attrInt, attrInts, attrString, Unsupported } from './node.ts';
+import { attrFloat, attrInt, attrInts, attrString, Unsupported, wantFloat } from './node.ts';
 
 /** Extents and steps of a window; a file may claim anything. */
 const MAX_EXTENT = 2 ** 16;
@@ -73,6 +73,7 @@ const transposed = (a: Parameters<NonNullable<(typeof hostOps)['transpose']>>[0]
 
 /** alpha · A' · B' + beta · C, the first version of which broadcast C only if told to. */
 const gemm: Translation = (node, to) => {
+  wantFloat(to.elementOf(0));
   const [alpha, beta] = [attrFloat(node, 'alpha', 1), attrFloat(node, 'beta', 1)];
   const transA = attrInt(node, 'transA', 0) !== 0;
   const transB = attrInt(node, 'transB', 0) !== 0;
@@ -100,6 +101,7 @@ const gemm: Translation = (node, to) => {
 
 /** A product with constant weights is a linear layer; a bias that is added behind it joins it (`joinBiases`). */
 const matmul: Translation = (_, to) => {
+  wantFloat(to.elementOf(0));
   const b = to.input(1);
   if (b.kind === 'constant' && b.array.shape.length === 2)
     return to.give('linear', [to.input(0), to.weight(1, 'weight', true, 'transposed', transposed)]);

@@ -89,6 +89,15 @@ const depthToSpace: Translation = (node, to) => {
   });
 };
 
+/** How many must be known: an attribute before version 10. The second output says where they are. */
+const topK: Translation = (node, to) => {
+  const k = attrInt(node, 'k') ?? to.scalar(1) ?? 0;
+  const attrs = { k, axis: attrInt(node, 'axis', -1), smallest: attrInt(node, 'largest', 1) === 0 };
+  const places = to.add('topK', [to.input(0)], attrs);
+  to.output(to.add('gatherElements', [to.input(0), places], { axis: attrs.axis }));
+  if (node.outputs[1]) to.output(places, 1);
+};
+
 /** The number of elements, from the shape. */
 const size: Translation = (_, to) => to.give('prod', [to.add('shape', [to.input(0)])], { keepDims: false });
 
@@ -108,5 +117,6 @@ export const indexOps: Readonly<Record<string, Translation>> = {
   DepthToSpace: depthToSpace,
   SpaceToDepth: (node, to) =>
     to.give('spaceToDepth', [to.input(0)], { block: attrInt(node, 'blocksize', 1) }),
+  TopK: topK,
   Size: size,
 };

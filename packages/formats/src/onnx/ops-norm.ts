@@ -8,6 +8,9 @@ import { attrFloat, attrInt, attrInts, Unsupported } from './node.ts';
  */
 const batchNorm: Translation = (node, to) => {
   if (attrInt(node, 'spatial', 1) !== 1) throw new Unsupported('spatial 0');
+  // The first versions train where they give statistics, unless told that this is a test.
+  if (to.opset < 9 && node.outputs.length > 1 && attrInt(node, 'is_test', 0) === 0)
+    throw new Unsupported('statistics of training');
   const epsilon = attrFloat(node, 'epsilon', 1e-5);
   const momentum = attrFloat(node, 'momentum', 0.9);
   const roles = ['weight', 'bias', 'running_mean', 'running_var'];

@@ -1,7 +1,7 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph.ts';
 import type { OnnxLowering, Translation } from './lower.ts';
-import { attrFloat, attrFloats, attrInt, attrInts, attrString, Unsupported } from './node.ts';
+import { attrFloat, attrFloats, attrInt, attrInts, attrString, Unsupported, wantFloat } from './node.ts';
 
 const MODES: Readonly<Record<string, string>> = {
   nearest: 'nearest',
@@ -20,8 +20,10 @@ function oneOf(node: OnnxNode, name: string, fallback: string, known: readonly s
   if (!known.includes(value)) throw new Unsupported(`${name} ${value}`);
   return value;
 }
-function modeOf(node: OnnxNode): string {
-  return MODES[oneOf(node, 'mode', 'nearest', Object.keys(MODES))]!;
+function modeOf(node: OnnxNode, to: OnnxLowering): string {
+  const mode = MODES[oneOf(node, 'mode', 'nearest', Object.keys(MODES))]!;
+  if (mode !== 'nearest') wantFloat(to.elementOf(0));
+  return mode;
 }
 
 /** Before version 11: by scales alone, in coordinates from the corner. */
@@ -29,7 +31,7 @@ function byScales(node: OnnxNode, to: OnnxLowering, scales: readonly number[] | 
   if (!scales?.every((s) => s > 0)) throw new Unsupported('scales that are not known or not positive');
   to.give('resample', [to.input(0)], {
     scales: [...scales],
-    mode: modeOf(node),
+    mode: modeOf(node, to),
     coordinates: 'asymmetric',
     nearestMode: 'floor',
   });
@@ -52,7 +54,7 @@ const resize: Translation = (node, to) => {
   const coordinates = oneOf(node, 'coordinate_transformation_mode', 'half_pixel', COORDINATES);
   const roi = coordinates === 'tf_crop_and_resize' ? to.ints(1) : undefined;
   const attrs: Record<string, Json> = {
-    mode: modeOf(node),
+    mode: modeOf(node, to),
     coordinates,
     nearestMode: oneOf(node, 'nearest_mode', 'round_prefer_floor', NEAREST),
     cubicA: attrFloat(node, 'cubic_coeff_a', -0.75),
