@@ -30,12 +30,13 @@ interface Values {
 /**
  * What is wrong with values, or null. Whole numbers and truths must be equal. Floats may differ by twice `error`, the bound
  * that running error analysis gives for Graft's arithmetic in this very graph (the values wanted were computed in
- * float32, too, in another order), and by the rounding with which they were stored.
+ * float32, too, in another order; null: 0), and by the rounding with which they were stored.
  */
 export function difference(
   name: string,
-  got: Values & { readonly error: TypedArray | null },
+  got: Values,
   wanted: Values & { readonly element: OnnxElement },
+  error: TypedArray | null,
 ): string | null {
   if (got.shape.join() !== wanted.shape.join())
     return `shape [${got.shape.join(', ')}] instead of [${wanted.shape.join(', ')}]`;
@@ -48,7 +49,7 @@ export function difference(
         ? 0
         : Object.hasOwn(LOOSE, name)
           ? 1e-7 + 1e-3 * Math.abs(w)
-          : 2 * (got.error?.[i] ?? 0) + unit * Math.abs(w) + 2 ** -149;
+          : 2 * (error?.[i] ?? 0) + unit * Math.abs(w) + 2 ** -149;
     if (!(Math.abs(y - w) <= allowed)) return `element ${i} is ${y} instead of ${w}, ± ${allowed}`;
   }
   return null;

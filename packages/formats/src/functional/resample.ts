@@ -38,30 +38,32 @@ export interface ResampleOptions {
 export interface ResampleAxis {
   /** Extent afterwards. */
   readonly size: number;
-  /** Output elements per input element, as the caller said it; `size` may have been rounded from it. */
-  readonly scale: number;
+  /** Output elements per input element, where the caller said that and `size` was rounded from it. */
+  readonly scale?: number;
   /** `tf_crop_and_resize` only: the part of the axis that is read, in units of its extent. */
   readonly roi?: readonly [start: number, end: number];
 }
 
 /** Positions in the input of one axis' output elements, in input elements. ONNX operators, Resize-19. */
 function positions(n: number, { size, scale, roi = [0, 1] }: ResampleAxis, mode: CoordinateMode): number[] {
+  // Without a scale, of whole numbers: ⌊i · n / size⌋ must not miss the element that it hits.
+  const back = (v: number): number => (scale === undefined ? (v * n) / size : v / scale);
   // ONNX's reference divides by the length before it was rounded to `size`.
-  const length = scale * n;
+  const length = scale === undefined ? size : scale * n;
   const at = (i: number): number => {
     switch (mode) {
       case 'half_pixel':
-        return (i + 0.5) / scale - 0.5;
+        return back(i + 0.5) - 0.5;
       case 'half_pixel_symmetric':
-        return (n / 2) * (1 - size / length) + (i + 0.5) / scale - 0.5;
+        return (n / 2) * (1 - size / length) + back(i + 0.5) - 0.5;
       case 'pytorch_half_pixel':
-        return size > 1 ? (i + 0.5) / scale - 0.5 : 0;
+        return size > 1 ? back(i + 0.5) - 0.5 : 0;
       case 'align_corners':
         return length === 1 ? 0 : (i * (n - 1)) / (length - 1);
       case 'asymmetric':
-        return i / scale;
+        return back(i);
       case 'tf_half_pixel_for_nn':
-        return (i + 0.5) / scale;
+        return back(i + 0.5);
       case 'tf_crop_and_resize':
         return size > 1
           ? roi[0] * (n - 1) + (i * (roi[1] - roi[0]) * (n - 1)) / (size - 1)
@@ -156,7 +158,7 @@ export function resample(
       const n = x.shape[axis]!;
       const whole = !plan.roi || (plan.roi[0] === 0 && plan.roi[1] === 1);
       // With equal extents all modes but this one are the identity.
-      const same = plan.size === n && plan.scale === 1 && whole;
+      const same = plan.size === n && (plan.scale ?? 1) === 1 && whole;
       if (same && options.coordinates !== 'tf_half_pixel_for_nn') return y;
       if (n === 0 && plan.size > 0)
         throw new ShapeError(`resample: ${showShape(x.shape)} has no element on axis ${axis} to repeat`);

@@ -1,16 +1,7 @@
 import * as core from '@graftjs/core';
 import { isTensor, ShapeError, sizeOf, type DType, type Tensor } from '@graftjs/core';
 import { boundedShape, hostArray, toTensor } from '../host-array.ts';
-import { resize } from '../resize.ts';
-import {
-  layoutOf,
-  number,
-  numbers,
-  numbersAt,
-  optionalNumbers,
-  tensorAt,
-  type GraphOp,
-} from './arguments.ts';
+import { number, numbers, numbersAt, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
 import { reshapeTarget, sliceRanges } from './shapes.ts';
 
 /** `axes` of extent 1 removed; negative ones count from the end. */
@@ -147,13 +138,6 @@ export const movement: Readonly<Record<string, GraphOp>> = {
   /** shape → a tensor of it, full of `value`. */
   fill: (x, a) =>
     core.full(boundedShape(numbersAt(x, 0)), number(a, 'value', 0), { dtype: a['dtype'] as DType }),
-  resize: (x, a) =>
-    resize(tensorAt(x, 0), numbers(a, 'size') as [number, number], {
-      method: a['method'] === 'nearest' ? 'nearest' : 'bilinear',
-      alignCorners: a['alignCorners'] === true,
-      halfPixelCenters: a['halfPixelCenters'] === true,
-      layout: layoutOf(a),
-    }),
 };
 
 /** Pads with the other end: `a b c` → `b c a b c a b`. */

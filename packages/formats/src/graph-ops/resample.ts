@@ -8,7 +8,16 @@ import {
 } from '../functional/resample.ts';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
-import { number, numbersAt, optionalNumbers, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
+import {
+  layoutOf,
+  number,
+  numbers,
+  numbersAt,
+  optionalNumbers,
+  tensorAt,
+  type GraphOp,
+  type Inputs,
+} from './arguments.ts';
 
 /** Every axis' new extent and scale: from `scales`, or from sizes, an attribute or the second input. */
 function axesOf(x: Tensor, inputs: Inputs, a: Attrs): ResampleAxis[] {
@@ -20,9 +29,9 @@ function axesOf(x: Tensor, inputs: Inputs, a: Attrs): ResampleAxis[] {
     throw new ShapeError(`${given.length} ${scales ? 'scales' : 'sizes'} for ${x.rank} axes`);
   return x.shape.map((n, i) => {
     const part = roi && ([roi[i]!, roi[x.rank + i]!] as const);
-    const scale = scales?.[i] ?? sizes![i]! / n;
-    const size = sizes?.[i] ?? Math.floor(n * (part ? part[1] - part[0] : 1) * scale);
-    return { size, scale, ...(part && { roi: part }) };
+    const scale = scales?.[i];
+    const size = sizes?.[i] ?? Math.floor(n * (part ? part[1] - part[0] : 1) * scale!);
+    return { size, ...(scale !== undefined && { scale }), ...(part && { roi: part }) };
   });
 }
 
@@ -39,6 +48,28 @@ export const resampling: Readonly<Record<string, GraphOp>> = {
       cubicA: number(a, 'cubicA', -0.75),
       excludeOutside: a['excludeOutside'] === true,
       extrapolation: number(a, 'extrapolation', 0),
+    });
+  },
+  /** As TensorFlow's two kernels: `size` of the two spatial axes, `method` nearest or bilinear, in one of three coordinates. */
+  resize(x, a) {
+    const input = tensorAt(x, 0);
+    const size = numbers(a, 'size');
+    const first = layoutOf(a) === 'channels-last' ? 1 : 2;
+    const axes = input.shape.map((_, i) => {
+      const extent = size[i - first];
+      return extent === undefined ? null : { size: extent };
+    });
+    boundedShape(input.shape.map((d, i) => axes[i]?.size ?? d));
+    const nearest = a['method'] === 'nearest';
+    const centred =
+      a['halfPixelCenters'] !== true ? 'asymmetric' : nearest ? 'tf_half_pixel_for_nn' : 'half_pixel';
+    return resample(input, axes, {
+      mode: nearest ? 'nearest' : 'linear',
+      coordinates: a['alignCorners'] === true ? 'align_corners' : centred,
+      nearestMode: a['alignCorners'] === true ? 'round_prefer_ceil' : 'floor',
+      cubicA: -0.75,
+      excludeOutside: false,
+      extrapolation: 0,
     });
   },
   /** x, grid: see `gridSample`. */
