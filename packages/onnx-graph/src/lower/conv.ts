@@ -1,8 +1,14 @@
 import { sizeOf, type ConvAttrs, type Shape } from '@graftjs/core';
 import type { GraphBuilder, Value } from './builder.ts';
+import { correlate } from './correlate.ts';
+import { isSmallDepthwise, smallForward, smallInputGrad, smallWeightGrad } from './depthwise.ts';
 import type { Lowerings } from './lowerings.ts';
 import { fit, pad, reshape, reverse, slice, transpose } from './vocabulary.ts';
-import { fromChannelsFirst, padsOf, reachOf, toChannelsFirst, type Window } from './windows.ts';
+import { fromChannelsFirst, padsOf, reachOf, spatialOf, toChannelsFirst, type Window } from './windows.ts';
+import { weightGrad } from './weight-grad.ts';
+
+/** With fewer, reversing the weights costs more than it brings. */
+const FEW_POSITIONS = 768;
 
 const windowOf = (a: ConvAttrs, kernel: readonly number[]): Window => ({
   kernel,
@@ -10,42 +16,6 @@ const windowOf = (a: ConvAttrs, kernel: readonly number[]): Window => ({
   dilation: a.dilation,
   padding: a.padding,
 });
-
-/** Negative padding cuts off, here already: ONNX's is 0 or more. */
-function cropped(
-  b: GraphBuilder,
-  x: Value,
-  padding: Window['padding'],
-): { readonly x: Value; readonly padding: Window['padding'] } {
-  if (padding.flat().every((n) => n >= 0)) return { x, padding };
-  const cut = padding.map(([lo, hi]): [number, number] => [Math.max(-lo, 0), Math.max(-hi, 0)]);
-  const start = [0, 0, ...cut.map(([lo]) => lo)];
-  const size = x.shape.map((n, i) => (i < 2 ? n : Math.max(0, n - cut[i - 2]![0] - cut[i - 2]![1])));
-  const rest = padding.map(([lo, hi]): [number, number] => [Math.max(lo, 0), Math.max(hi, 0)]);
-  return { x: slice(b, x, start, size), padding: rest };
-}
-
-/** x `[n, c, ...in]`, w `[o, c / groups, ...kernel]` → `[n, o, ...out]`. */
-export function correlate(
-  b: GraphBuilder,
-  input: Value,
-  w: Value,
-  { kernel, stride, dilation, padding }: Window,
-  group: number,
-): Value {
-  const { x, padding: pads } = cropped(b, input, padding);
-  const reach = reachOf({ kernel, dilation });
-  const out = stride.map((s, i) => {
-    const [lo, hi] = pads[i]!;
-    return Math.floor((x.shape[i + 2]! + lo + hi - reach[i]! - 1) / s) + 1;
-  });
-  return b.add(
-    'Conv',
-    [x, w],
-    { shape: [x.shape[0]!, w.shape[0]!, ...out] },
-    { kernel_shape: kernel, strides: stride, pads: padsOf(pads), dilations: dilation, group },
-  );
-}
 
 /** w `[o, c / groups, ...kernel]` → `[c, o / groups, ...kernel]`, taps in reverse order. */
 function adjointFilter(b: GraphBuilder, w: Value, groups: number): Value {
@@ -72,8 +42,9 @@ export function transposedConv(
 ): Value {
   const { kernel, stride, dilation, padding } = window;
   const reach = reachOf(window);
-  if (stride.every((s) => s === 1)) {
-    // The correlation with the reversed kernel is faster than ConvTranspose.
+  const positions = gy.shape[0]! * sizeOf(gy.shape.slice(2));
+  if (stride.every((s) => s === 1) && (group > 1 || positions >= FEW_POSITIONS || sizeOf(kernel) === 1)) {
+    // The correlation with the reversed kernel is faster than ConvTranspose, which takes the weights as they are.
     const around = padding.map(([lo], i): [number, number] => {
       const before = reach[i]! - lo;
       return [before, input[i]! + reach[i]! - before - gy.shape[i + 2]!];
@@ -104,47 +75,33 @@ export function transposedConv(
   return fit(b, slice(b, wide, [0, 0, ...start], [...shape, ...length]), [...shape, ...input]);
 }
 
-/**
- * The correlation of x with gy as the kernel, where samples take the place of channels, channels that of samples, and
- * stride and dilation change places. x `[n, c, ...in]`, gy `[n, o, ...out]` → `[o, c / groups, ...kernel]`.
- */
-function weightGrad(b: GraphBuilder, x: Value, gy: Value, window: Window, groups: number): Value {
-  const [n, c, ...input] = x.shape as number[];
-  const spatial = input.map((_, i) => i);
-  const split = reshape(b, x, [n!, groups, c! / groups, ...input]);
-  const samples = reshape(b, transpose(b, split, [2, 1, 0, ...spatial.map((i) => i + 3)]), [
-    c! / groups,
-    groups * n!,
-    ...input,
-  ]);
-  const filter = transpose(b, gy, [1, 0, ...spatial.map((i) => i + 2)]);
-  const { kernel, stride, dilation, padding } = window;
-  const reach = reachOf(window);
-  // As much after the input as makes exactly the kernel's extents.
-  const around = padding.map(([lo], i): [number, number] => {
-    const covered = reach[i]! + (gy.shape[i + 2]! - 1) * stride[i]! + 1;
-    return [lo, covered - lo - input[i]!];
-  });
-  const correlation = { kernel: gy.shape.slice(2), stride: dilation, dilation: stride, padding: around };
-  const y = correlate(b, samples, filter, correlation, groups);
-  if (sizeOf(y.shape.slice(2)) !== sizeOf(kernel)) throw new RangeError('weight gradient of another shape');
-  return transpose(b, y, [1, 0, ...spatial.map((i) => i + 2)]);
-}
-
 export const convLowerings: Pick<Lowerings, 'conv' | 'convInputGrad' | 'convWeightGrad'> = {
-  conv(b, [x, w], a) {
-    const y = correlate(b, toChannelsFirst(b, x!, a.layout), w!, windowOf(a, w!.shape.slice(2)), a.groups);
+  conv(b, [x, w], a, { shape }) {
+    const first = toChannelsFirst(b, x!, a.layout);
+    const window = windowOf(a, w!.shape.slice(2));
+    const planes = { input: first.shape.slice(2), output: spatialOf(shape, a.layout), window };
+    // Constant weights are packed ahead, for a kernel that is better still.
+    const small = !b.valuesOf(w!) && isSmallDepthwise(first.shape[1]!, w!.shape[0]!, a.groups, planes);
+    const y = small ? smallForward(b, first, w!, planes) : correlate(b, first, w!, window, a.groups);
     return fromChannelsFirst(b, y, a.layout);
   },
 
   convInputGrad(b, [gy, w], a) {
     const first = toChannelsFirst(b, gy!, a.layout);
-    const gx = transposedConv(b, first, w!, windowOf(a, w!.shape.slice(2)), a.groups, a.inputSize);
+    const window = windowOf(a, w!.shape.slice(2));
+    const planes = { input: a.inputSize, output: first.shape.slice(2), window };
+    const gx = isSmallDepthwise(w!.shape[1]! * a.groups, w!.shape[0]!, a.groups, planes)
+      ? smallInputGrad(b, first, w!, planes)
+      : transposedConv(b, first, w!, window, a.groups, a.inputSize);
     return fromChannelsFirst(b, gx, a.layout);
   },
 
   convWeightGrad(b, [x, gy], a) {
     const [p, q] = [toChannelsFirst(b, x!, a.layout), toChannelsFirst(b, gy!, a.layout)];
-    return weightGrad(b, p, q, windowOf(a, a.kernelSize), a.groups);
+    const window = windowOf(a, a.kernelSize);
+    const planes = { input: p.shape.slice(2), output: q.shape.slice(2), window };
+    return isSmallDepthwise(p.shape[1]!, q.shape[1]!, a.groups, planes)
+      ? smallWeightGrad(b, p, q, planes)
+      : weightGrad(b, p, q, window, a.groups);
   },
 };

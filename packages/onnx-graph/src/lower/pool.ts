@@ -1,6 +1,7 @@
 import { sizeOf, type AvgPoolAttrs, type PoolAttrs, type Shape } from '@graftjs/core';
 import type { Attributes, GraphBuilder, Value } from './builder.ts';
-import { correlate, transposedConv } from './conv.ts';
+import { transposedConv } from './conv.ts';
+import { correlate } from './correlate.ts';
 import type { Lowerings } from './lowerings.ts';
 import {
   cast,
