@@ -11,8 +11,9 @@ import {
 } from '@graftjs/core';
 import { encodeModel, lowerGraph } from '@graftjs/onnx-graph';
 import { ARRAYS, converted, OnnxBuffer } from './buffer.ts';
-import type { OrtData, OrtSessionOptions, OrtTensor } from './ort.ts';
+import type { OrtData, OrtSession, OrtSessionOptions, OrtTensor } from './ort.ts';
 import { inputName, keyOf, planOf, type Plan } from './plan.ts';
+import { Pool } from './pool.ts';
 import { Queue } from './queue.ts';
 import { startRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
 import { LazySession, Recent, type Live } from './sessions.ts';
@@ -56,7 +57,8 @@ const PARALLEL = 50_000;
 
 class Onnx {
   readonly #runtime: Runtime;
-  readonly #queue = new Queue();
+  readonly #queue = new Queue((buffer) => this.#settle(buffer));
+  readonly #pool = new Pool();
   readonly #live: Live = { count: 0 };
   readonly #ops: Recent<Entry>;
   readonly #compiled = new Set<LazySession>();
@@ -93,7 +95,7 @@ class Onnx {
       dispose: () => this.#dispose(),
       run: (op, inputs, attrs, [output]) => [this.#run(op, inputs, attrs, output!)],
       compile: (graph, captures) => this.#compile(graph, captures),
-      memory: () => ({ inUse: this.#inUse, pooled: this.#ops.bytes }),
+      memory: () => ({ inUse: this.#inUse, pooled: this.#ops.bytes + this.#pool.bytes }),
     };
   }
 
@@ -111,7 +113,14 @@ class Onnx {
     if (buffer.released) return;
     buffer.released = true;
     this.#inUse -= buffer.bytes;
-    buffer.settle();
+    this.#settle(buffer);
+  }
+
+  /** Lets go of numbers that nobody wants any more. */
+  #settle(buffer: OnnxBuffer): void {
+    if (!buffer.released || buffer.pending > 0 || !buffer.data) return;
+    if (!this.#disposed) this.#pool.give(buffer.dtype, buffer.data);
+    buffer.data = null;
   }
 
   async #read(buffer: OnnxBuffer, { dtype }: TensorSpec): Promise<OrtData> {
@@ -128,12 +137,30 @@ class Onnx {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#ops.clear();
+    this.#pool.clear();
     for (const session of this.#compiled) this.#queue.after(() => session.release());
     await this.#queue.idle();
   }
 
   #session(model: () => Uint8Array, options: OrtSessionOptions): LazySession {
     return new LazySession(this.#live, () => this.#runtime.ort.InferenceSession.create(model(), options));
+  }
+
+  /** Runs a session; what it gives becomes the outputs' data. */
+  async #fill(
+    session: OrtSession,
+    feeds: Record<string, OrtTensor>,
+    outputs: readonly (readonly [name: string, buffer: OnnxBuffer, spec: TensorSpec])[],
+  ): Promise<void> {
+    const fetches = outputs.map(([name, , spec]) => [name, this.#place(spec)] as const);
+    const results = await session.run(feeds, Object.fromEntries(fetches));
+    for (const [name, buffer] of outputs) buffer.data = results[name]!.data as OrtData;
+  }
+
+  /** Where a result goes: onnxruntime-web makes its own arrays, and would copy these in first. */
+  #place({ dtype, shape }: TensorSpec): OrtTensor | null {
+    if (!this.#runtime.native) return null;
+    return new this.#runtime.ort.Tensor(dtype, this.#pool.take(dtype, sizeOf(shape)), shape);
   }
 
   #tensor(buffer: OnnxBuffer, { dtype, shape }: TensorSpec): OrtTensor {
@@ -159,8 +186,7 @@ class Onnx {
       const feeds = Object.fromEntries(
         plan.inputs.map((i) => [inputName(i), this.#tensor(buffers[i]!, specs[i]!)]),
       );
-      const results = await (await session!.get()).run(feeds, { [plan.output]: null });
-      y.data = results[plan.output]!.data as OrtData;
+      await this.#fill(await session!.get(), feeds, [[plan.output, y, output]]);
     };
     this.#queue.enqueue({ op, specs, inputs: buffers, outputs: [y], run });
     return y;
@@ -201,11 +227,10 @@ class Onnx {
           const feeds = lowered!.inputs.flatMap((name, i) =>
             name === null ? [] : [[name, this.#tensor(inputs[i]!, specs[i]!)] as const],
           );
-          const results = await s.run(
-            Object.fromEntries(feeds),
-            Object.fromEntries(lowered!.outputs.map((name) => [name, null])),
+          const results = outputs.map(
+            (y, i) => [lowered!.outputs[i]!, y, graph.specs[graph.outputs[i]!]!] as const,
           );
-          outputs.forEach((y, i) => (y.data = results[lowered!.outputs[i]!]!.data as OrtData));
+          await this.#fill(s, Object.fromEntries(feeds), results);
         };
         this.#queue.enqueue({ op: 'compiled graph', specs, inputs: [...inputs, ...captures], outputs, run });
         return outputs;

@@ -25,11 +25,6 @@ export class OnnxBuffer {
     this.bytes = sizeOf(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT;
     this.data = data;
   }
-
-  /** Lets go of the numbers when nobody wants them any more. */
-  settle(): void {
-    if (this.released && this.pending === 0) this.data = null;
-  }
 }
 
 /** Numbers from outside as the spec's dtype: to int32 truncated and saturated, NaN as 0; to bool `!= 0`. */

@@ -15,6 +15,12 @@ export interface Work {
 export class Queue {
   #tail: Promise<void> = Promise.resolve();
   #failure: KernelError | null = null;
+  readonly #settle: (buffer: OnnxBuffer) => void;
+
+  /** `settle` is told of each buffer that work is done with. */
+  constructor(settle: (buffer: OnnxBuffer) => void) {
+    this.#settle = settle;
+  }
 
   enqueue(work: Work): void {
     const { op, inputs, outputs } = work;
@@ -36,7 +42,7 @@ export class Queue {
       }
       for (const buffer of [...inputs, ...outputs]) {
         buffer.pending--;
-        buffer.settle();
+        this.#settle(buffer);
       }
     });
   }

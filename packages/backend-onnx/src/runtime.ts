@@ -21,6 +21,8 @@ export interface Runtime {
   readonly ort: OrtModule;
   readonly threads: number;
   readonly notes: readonly string[];
+  /** Does it run outside of WebAssembly, on JavaScript's own memory? */
+  readonly native: boolean;
   /** Options of every session; `threads` that one gets at most. */
   readonly session: (threads: number) => OrtSessionOptions;
 }
@@ -46,7 +48,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       intraOpNumThreads: Math.min(threads, wanted),
       extra,
     });
-    return { ort, threads: wanted, notes: [], session };
+    return { ort, threads: wanted, notes: [], native: true, session };
   }
   const { wasm } = ort.env;
   const before = started.get(wasm);
@@ -63,7 +65,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           `'onnx' runs on ${threads} threads instead of ${wanted}: onnxruntime-web was started with them before`,
         ];
   const session = (): OrtSessionOptions => ({ ...shared, executionProviders: ['wasm'], extra });
-  return { ort, threads, notes, session };
+  return { ort, threads, notes, native: false, session };
 }
 
 async function importWeb(): Promise<unknown> {

@@ -134,14 +134,23 @@ export function concat(b: GraphBuilder, xs: readonly Value[], axis: number): Val
   return b.add('Concat', xs, { shape: xs[0]!.shape.with(axis, n) }, { axis });
 }
 
-/** A node of elementwise arithmetic or comparison. */
+/**
+ * A node of elementwise arithmetic or comparison. Operands that broadcast lose axes of extent 1 at the end before, and get
+ * them back after: onnxruntime would go through them element by element.
+ */
 export function elementwise(
   b: GraphBuilder,
   op: string,
   xs: readonly Value[],
   element: OnnxElement = xs[0]!.element,
 ): Value {
-  return b.add(op, xs, { shape: broadcastShape(...xs.map((x) => x.shape)), element });
+  const shape = broadcastShape(...xs.map((x) => x.shape));
+  const rank = shape.findLastIndex((n) => n !== 1) + 1;
+  if (rank === shape.length || xs.every((x) => sameShape(x.shape, shape)))
+    return b.add(op, xs, { shape, element });
+  const ones = shape.length - rank;
+  const cut = xs.map((x) => reshape(b, x, x.shape.slice(0, Math.max(x.shape.length - ones, 0))));
+  return reshape(b, b.add(op, cut, { shape: shape.slice(0, rank), element }), shape);
 }
 
 /** `condition ? yes : no` of numbers; for bool in logic, for onnxruntime has no `Where` of it. */
