@@ -1,8 +1,9 @@
 import { GraftError } from '../errors.ts';
+import type { Graph } from '../graph.ts';
 import { withRecorders, type Recorder } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { tracing } from '../tracing.ts';
-import type { Graph } from '../graph.ts';
+import type { TensorSpec } from '../types.ts';
 import { trace, type Feed } from './trace.ts';
 
 /** One op of a recording: a primitive, or a composite that has a name ('batchNorm', 'softmax'). */
@@ -30,9 +31,13 @@ export interface Recording extends Pick<Graph, 'specs' | 'constants'> {
 /**
  * Runs `fn` on symbols, computing nothing, and lists its ops with composites whole: what an exporter needs. Layers run one
  * by one, not joined.
+ * @param inputs What the arguments are; no values are needed.
  * @throws UnsupportedError where `fn` looks at values.
  */
-export function record<A extends readonly Tensor[]>(fn: (...inputs: A) => unknown, inputs: A): Recording {
+export function record<A extends readonly Tensor[]>(
+  fn: (...inputs: A) => unknown,
+  inputs: readonly TensorSpec[],
+): Recording {
   const calls: RecordedCall[] = [];
   const valueOf = (t: Tensor): number => tracing()!.valueOf(t);
   const note = (

@@ -126,8 +126,8 @@ class Trace implements Tracing, Runner {
     return known.value;
   }
 
-  argument(t: Tensor, index: number): Tensor {
-    this.#on(t.backend);
+  argument(t: Tensor | TensorSpec, index: number): Tensor {
+    if (isTensor(t)) this.#on(t.backend);
     return this.#lasting(this.#feed(t, { kind: 'argument', index }));
   }
 
@@ -197,9 +197,13 @@ function withTensors(value: unknown, replace: (t: Tensor) => Tensor): unknown {
 
 /**
  * Runs `fn` once on symbols and records what it does.
+ * @param inputs Tensors like those that it will be given, or just their dtypes and shapes.
  * @throws UnsupportedError where it looks at values.
  */
-export function trace<A extends readonly Tensor[], R>(fn: (...inputs: A) => R, inputs: A): Traced<R> {
+export function trace<A extends readonly Tensor[], R>(
+  fn: (...inputs: A) => R,
+  inputs: readonly (Tensor | TensorSpec)[],
+): Traced<R> {
   const recorder = new Trace();
   try {
     return withTracing(recorder, () =>
@@ -241,7 +245,7 @@ export function trace<A extends readonly Tensor[], R>(fn: (...inputs: A) => R, i
 /** The specs of what `fn` gives, in the order of `tensorsIn`, without computing anything. */
 export function inferOutputs<A extends readonly Tensor[]>(
   fn: (...inputs: A) => unknown,
-  inputs: A,
+  inputs: readonly TensorSpec[],
 ): readonly TensorSpec[] {
   const traced = trace(fn, inputs);
   traced.dispose();

@@ -34,9 +34,13 @@ export class GraphBuilder {
   readonly #constants = new Map<string, ArrayLike<number>>();
   #count = 0;
 
-  input(name: string, { dtype, shape }: TensorSpec): Value {
-    const value: Value = { name, element: dtype, shape };
+  /** Shapes of all values, by name. */
+  readonly shapes: Map<string, Shape> = new Map();
+
+  input(name: string, spec: TensorSpec | Omit<Value, 'name'>): Value {
+    const value: Value = { name, element: 'element' in spec ? spec.element : spec.dtype, shape: spec.shape };
     this.#inputs.push(value);
+    this.shapes.set(name, value.shape);
     return value;
   }
 
@@ -49,7 +53,16 @@ export class GraphBuilder {
     const value: Value = { name: `c${this.#count++}`, element, shape };
     this.#initializers.set(value.name, tensorOf(value.name, element, shape, list));
     this.#constants.set(value.name, list);
+    this.shapes.set(value.name, shape);
     if (key !== null) this.#made.set(key, [value]);
+    return value;
+  }
+
+  /** A constant under a name of its own, such as a network's weights. */
+  initializer(tensor: OnnxTensor): Value {
+    const value: Value = { name: tensor.name, element: tensor.element, shape: tensor.dims };
+    this.#initializers.set(tensor.name, tensor);
+    this.shapes.set(tensor.name, tensor.dims);
     return value;
   }
 
@@ -93,7 +106,11 @@ export class GraphBuilder {
       attributes,
     );
     this.#nodes.push(node);
-    for (const { name } of values) if (name) this.#makers.set(name, node);
+    for (const { name, shape } of values) {
+      if (!name) continue;
+      this.#makers.set(name, node);
+      this.shapes.set(name, shape);
+    }
     this.#made.set(key, values);
     return values;
   }
@@ -104,20 +121,29 @@ export class GraphBuilder {
   }
 
   /**
-   * The graph that gives these values, under their names: a value that no node makes, or that is there twice, is
-   * copied. Inputs that nothing depends on are left out.
+   * The graph that gives these values, under their names or `names`: a value that no node makes, or that is there twice,
+   * is copied. Inputs that nothing depends on are left out.
    */
-  model(results: readonly Value[]): { readonly model: OnnxModel; readonly outputs: readonly Value[] } {
+  model(
+    results: readonly Value[],
+    names: readonly string[] = [],
+  ): { readonly model: OnnxModel; readonly outputs: readonly Value[] } {
     const taken = new Set<string>();
-    const outputs = results.map((v) => {
-      const own = this.#makers.has(v.name) && !taken.has(v.name);
-      const output = own ? v : { ...v, name: `${v.name}_copy${taken.size}` };
+    const renamed = new Map<string, string>();
+    const outputs = results.map((v, i) => {
+      const own = this.#makers.has(v.name) && !taken.has(v.name) && !renamed.has(v.name);
+      const output = { ...v, name: names[i] ?? (own ? v.name : `${v.name}_copy${taken.size}`) };
       if (!own) this.#nodes.push(nodeOf('Identity', [v.name], [output.name], {}));
+      else if (output.name !== v.name) renamed.set(v.name, output.name);
       taken.add(output.name);
       return output;
     });
+    const rename = (list: readonly string[]): string[] => list.map((name) => renamed.get(name) ?? name);
     const needed = new Set(taken);
-    const nodes = this.#nodes.toReversed().filter((node) => {
+    const named = this.#nodes.map((node) =>
+      renamed.size ? { ...node, inputs: rename(node.inputs), outputs: rename(node.outputs) } : node,
+    );
+    const nodes = named.reverse().filter((node) => {
       if (!node.outputs.some((name) => needed.has(name))) return false;
       for (const name of node.inputs) needed.add(name);
       return true;

@@ -1,0 +1,97 @@
+import {
+  type AvgPoolAttrs,
+  type BinaryKind,
+  type OpAttrs,
+  type OpName,
+  type PoolAttrs,
+  type UnaryKind,
+} from '@graftjs/core';
+import { lower, type Value } from '@graftjs/onnx-graph';
+import { channelsFirst, like, padsOf, type Emit } from './emit.ts';
+
+/*
+ * Primitives as people write them. The lowering of `@graftjs/onnx-graph` says them so that runtimes agree with core to the
+ * last case (NaN among maxima, sigmoid far out), in more nodes than a network in a file should have; it serves where there
+ * is no plain operator.
+ */
+
+const UNARY: Readonly<Partial<Record<UnaryKind, string>>> = {
+  neg: 'Neg',
+  abs: 'Abs',
+  sign: 'Sign',
+  floor: 'Floor',
+  ceil: 'Ceil',
+  round: 'Round',
+  sqrt: 'Sqrt',
+  reciprocal: 'Reciprocal',
+  exp: 'Exp',
+  log: 'Log',
+  tanh: 'Tanh',
+  erf: 'Erf',
+  sigmoid: 'Sigmoid',
+  relu: 'Relu',
+  not: 'Not',
+};
+
+const BINARY: Readonly<Record<BinaryKind, string>> = {
+  add: 'Add',
+  sub: 'Sub',
+  mul: 'Mul',
+  div: 'Div',
+  pow: 'Pow',
+  max: 'Max',
+  min: 'Min',
+};
+
+/** Null where there is no plain form, or not for these attributes. */
+type Plain<N extends OpName> = (e: Emit, attrs: OpAttrs[N]) => Value | null;
+
+/** Padding of windows so that exactly the output's extents come out, without ONNX's rules for rounding up. */
+function exactPads(a: PoolAttrs, input: readonly number[], output: readonly number[]): number[] | null {
+  const padding = a.padding.map(([lo, hi], i): [number, number] => {
+    const reach = a.dilation[i]! * (a.kernel[i]! - 1) + 1;
+    const end = (output[i]! - 1) * a.stride[i]! + reach - input[i]! - lo;
+    return [lo, Math.max(hi, end)];
+  });
+  const fits = padding.every(([lo, hi], i) => lo < a.kernel[i]! && hi < a.kernel[i]!);
+  return fits ? padsOf(padding) : null;
+}
+
+function pool({ b, inputs, outputs }: Emit, op: string, a: PoolAttrs, more: object): Value | null {
+  const first = (shape: readonly number[]): readonly number[] =>
+    a.layout === 'channels-first' ? shape : [shape[0]!, shape.at(-1)!, ...shape.slice(1, -1)];
+  const [from, to] = [first(inputs[0]!.shape), first(outputs[0]!.shape)];
+  const pads = exactPads(a, from.slice(2), to.slice(2));
+  if (!pads) return null;
+  return channelsFirst(b, inputs[0]!, a.layout, (x) =>
+    b.add(op, [x], { shape: to }, { kernel_shape: a.kernel, strides: a.stride, pads, ...more }),
+  );
+}
+
+const plain: { readonly [N in OpName]?: Plain<N> } = {
+  unary: ({ b, inputs }, { kind }) => (UNARY[kind] ? like(b, UNARY[kind], [inputs[0]!]) : null),
+  binary({ b, inputs, outputs }, { kind }) {
+    const { dtype, shape } = outputs[0]!;
+    return dtype === 'float32' ? b.add(BINARY[kind], inputs, { shape }) : null;
+  },
+  reduce({ b, inputs, outputs }, { kind, axes, keepDims }) {
+    if (kind !== 'max' || !axes.length) return null;
+    return b.add(
+      'ReduceMax',
+      [inputs[0]!],
+      { shape: outputs[0]!.shape },
+      { axes, keepdims: Number(keepDims) },
+    );
+  },
+  maxPool: (e, a) => pool(e, 'MaxPool', a, { dilations: a.dilation }),
+  avgPool(e, a: AvgPoolAttrs) {
+    // Opset 17 has no dilation here, and counts the padding of partial windows in its own way.
+    if (a.ceilMode || a.dilation.some((d) => d !== 1)) return null;
+    return pool(e, 'AveragePool', a, { count_include_pad: Number(a.countIncludePad) });
+  },
+};
+
+export function emitPrimitive<N extends OpName>(e: Emit, op: N, attrs: OpAttrs[N]): Value {
+  const short = (plain[op] as Plain<N> | undefined)?.(e, attrs);
+  return short ?? lower(e.b, op, e.inputs as readonly Value[], attrs, e.outputs[0]!);
+}
