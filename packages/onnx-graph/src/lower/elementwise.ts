@@ -82,6 +82,16 @@ const COMPARE: Readonly<Record<Exclude<CompareKind, 'notEqual'>, string>> = {
   greaterEqual: 'GreaterOrEqual',
 };
 
+/** min(relu(x), limit) is one operator, which runtimes join with the convolution before. */
+function clipped(b: GraphBuilder, x: Value, limit: Value): Value | undefined {
+  const most = b.valuesOf(limit);
+  const maker = b.maker(x);
+  if (maker?.opType !== 'Relu' || x.element !== 'float32') return undefined;
+  if (most?.length !== 1 || !(most[0]! >= 0) || limit.shape.length > x.shape.length) return undefined;
+  const inner: Value = { ...x, name: maker.inputs[0]! };
+  return b.add('Clip', [inner, scalar(b, 0), scalar(b, most[0]!)], { shape: x.shape });
+}
+
 /** 2³¹, the first float32 beyond int32. */
 const TOO_LARGE = 2 ** 31;
 
@@ -104,6 +114,7 @@ export const elementwiseLowerings: Pick<Lowerings, 'unary' | 'binary' | 'compare
 
   binary(b, [x, y], { kind }) {
     if (x!.element === 'bool') return elementwise(b, kind === 'max' ? 'Or' : 'And', [x!, y!]);
+    if (kind === 'min') return clipped(b, x!, y!) ?? clipped(b, y!, x!) ?? elementwise(b, 'Min', [x!, y!]);
     return elementwise(b, BINARY[kind], [x!, y!]);
   },
 
