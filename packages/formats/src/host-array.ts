@@ -16,10 +16,10 @@ import {
 export interface HostArray {
   readonly dtype: DType;
   readonly shape: Shape;
-  /** Row-major: Float32Array for float32, Float64Array for int32, Uint8Array for bool. */
+  /** Row-major: Float32Array for float32, Uint8Array for bool; for int32 Float64Array, or Int32Array as a file stores it. */
   readonly values: HostValues;
 }
-export type HostValues = Float32Array | Float64Array | Uint8Array;
+export type HostValues = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** What a value in a graph is when it runs; a number is a scalar of whatever type it meets. */
 export type GraphValue = Tensor | HostArray | number;
@@ -37,10 +37,18 @@ export function boundedShape(shape: Shape, limit: number = MAX_ELEMENTS): Shape 
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
     throw new ShapeError(`[${shape.join(', ')}] is not a shape`);
   }
-  if (!(sizeOf(shape) <= limit)) {
+  // An empty result is made by lists as long as its other axes.
+  if (!(sizeOf(shape.map((d) => Math.max(d, 1))) <= limit)) {
     throw new ShapeError(`a result of shape [${shape.join(', ')}] is larger than ${limit} elements`);
   }
   return shape;
+}
+
+/** Extent of an axis that is worked out element by element, on the host. */
+const MAX_LISTED = 2 ** 20;
+/** Checks extents along which every element gets a list of its own. @throws ShapeError */
+export function boundedLists(extents: Shape): void {
+  for (const d of extents) boundedShape([d], MAX_LISTED);
 }
 
 /** Zeros. `atLeast`: the size of the largest input, which is allowed whatever it is. */

@@ -168,6 +168,23 @@ export const hostOps: Readonly<Record<string, HostOp>> = {
   logicalNot: unary((v) => 1 - v),
   logicalAnd: binary(Math.min),
   logicalOr: binary(Math.max),
+  /** x, scale, zero point, the latter two of one element or one per element of `axis`: (x − zero point) · scale. */
+  dequantize: ([x, scale, zeroPoint], a) => {
+    const out = newHostArray('float32', x!.shape, x!.values.length);
+    const each = scale!.values.length;
+    const axis = each === 1 ? 0 : axisOf(a['axis'] ?? 1, x!.shape.length);
+    const zeros = zeroPoint?.values ?? [0];
+    if (each !== 1 && each !== x!.shape[axis])
+      throw new ShapeError(`${each} scales for axis ${axis} of [${x!.shape.join(', ')}]`);
+    if (zeros.length !== each && zeros.length !== 1)
+      throw new ShapeError(`${zeros.length} zero points and ${each} scales`);
+    const inner = each === 1 ? Infinity : sizeOf(x!.shape.slice(axis + 1));
+    for (let i = 0; i < out.values.length; i++) {
+      const k = Math.floor(i / inner) % each;
+      out.values[i] = (x!.values[i]! - zeros[zeros.length === 1 ? 0 : k]!) * scale!.values[k]!;
+    }
+    return out;
+  },
   select: ([c, a, b]) => elementwise([c!, a!, b!], same(a!, b!), (condition, x, y) => (condition ? x : y)),
 
   sum: reduction(0, (a, b) => a + b),

@@ -1,6 +1,6 @@
 import * as core from '@graftjs/core';
 import { isTensor, ShapeError, sizeOf, type DType, type Tensor } from '@graftjs/core';
-import { boundedShape, hostArray, toTensor } from '../host-array.ts';
+import { boundedLists, boundedShape, hostArray, toTensor } from '../host-array.ts';
 import { number, numbers, numbersAt, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
 import { reshapeTarget, sliceRanges } from './shapes.ts';
 
@@ -66,6 +66,8 @@ export const movement: Readonly<Record<string, GraphOp>> = {
       const [cut, rest] = [Math.max(-before[i]!, 0), Math.max(-after[i]!, 0)];
       return cut || rest ? core.slice(y, i, cut, Math.max(d - rest, cut)) : y;
     }, input);
+    if (a['mode'] !== undefined && a['mode'] !== 'constant')
+      boundedLists([...before, ...after].map(Math.abs));
     const amounts = {
       before: before.map((n) => Math.max(n, 0)),
       after: after.map((n) => Math.max(n, 0)),

@@ -7,7 +7,7 @@ import {
   type ResampleAxis,
 } from '../functional/resample.ts';
 import type { Attrs } from '../graph.ts';
-import { boundedShape } from '../host-array.ts';
+import { boundedLists, boundedShape } from '../host-array.ts';
 import {
   layoutOf,
   number,
@@ -41,6 +41,7 @@ export const resampling: Readonly<Record<string, GraphOp>> = {
     const input = tensorAt(x, 0);
     const axes = axesOf(input, x, a);
     boundedShape(axes.map((p) => p.size));
+    boundedLists(axes.map((p) => p.size).filter((d, i) => d !== input.shape[i]));
     return resample(input, axes, {
       mode: a['mode'] as 'nearest' | 'linear' | 'cubic',
       coordinates: a['coordinates'] as CoordinateMode,
@@ -60,6 +61,7 @@ export const resampling: Readonly<Record<string, GraphOp>> = {
       return extent === undefined ? null : { size: extent };
     });
     boundedShape(input.shape.map((d, i) => axes[i]?.size ?? d));
+    boundedLists(size);
     const nearest = a['method'] === 'nearest';
     const centred =
       a['halfPixelCenters'] !== true ? 'asymmetric' : nearest ? 'tf_half_pixel_for_nn' : 'half_pixel';

@@ -214,6 +214,13 @@ describe('a hostile graph', () => {
           { inputs: [input('x', [1000])] },
         ),
     ],
+    [
+      'a resize to 10^9 beside an empty axis',
+      () =>
+        file([n('Resize', ['x', '', '', 's'], ['y'], { mode: 'linear' })], [ints('s', [0, 1, 1, 1e9])], {
+          inputs: [input('x', [1, 1, 4, 4])],
+        }),
+    ],
     ['a stride of 0', () => conv({ strides: [0, 0] })],
     ['channels that do not fit', () => conv({}, [1, 3, 4, 4])],
     ['a window larger than the picture', () => conv({}, [1, 1, 2, 2])],

@@ -105,10 +105,7 @@ export class OnnxLowering {
     const dtype = dtypeOf(tensor.element);
     if (!dtype) throw new Unsupported(`a tensor of ${tensor.element}`);
     const values = valuesOf(tensor);
-    const array =
-      dtype === 'float32' && values instanceof Float32Array
-        ? { dtype, shape: tensor.dims, values }
-        : hostArray(dtype, tensor.dims, values);
+    const array = { dtype, shape: tensor.dims, values };
     return { kind: 'constant', array, source, element: tensor.element };
   }
   bindInput(name: string, element: OnnxElement | null, known?: OnnxTensor): void {

@@ -24,7 +24,7 @@ export function dottedPath(name: string): string {
  */
 export function isGivenName(name: string): boolean {
   if (!/^[A-Za-z_][\w-]*(\.[\w-]+)*$/.test(name)) return false;
-  const says = /weight|bias|gamma|beta|kernel|mean|var|scale|slope|(^|_)[a-z]\d*(_\d+)?$/i;
+  const says = /weight|bias|gamma|beta|kernel|mean|var|scale|slope|(^|_)[wbs]\d*(_\d+)?$/i;
   return name.includes('.') || (says.test(name) && !/__\d+$/.test(name));
 }
 

@@ -1,6 +1,6 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend, tensor, type Tensor } from '@graftjs/core';
-import { tensorOf } from '@graftjs/onnx-graph';
+import { tensorOf, type OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { file, floats, ints, input, model, n } from '../../test/onnx-model.ts';
 import { GraphModule } from '../graph-module.ts';
@@ -90,6 +90,65 @@ describe('constants', () => {
     expect(graph.nodes.map((node) => node.op)).toEqual(['linear']);
     expect([...weights.values()].map((w) => [...w.data])).toEqual([[1, 2]]);
     expect(run(m, tensor([[1, 10]])).dataSync()).toEqual(Float32Array.of(21));
+  });
+
+  it('of eight bits become weights through DequantizeLinear, with one scale or one for each channel', () => {
+    const bytes = (
+      name: string,
+      element: 'uint8' | 'int8',
+      dims: number[],
+      values: number[],
+    ): OnnxTensor => ({
+      ...tensorOf(
+        name,
+        'uint8',
+        dims,
+        values.map((v) => v & 0xff),
+      ),
+      element,
+    });
+    const m = model(
+      [
+        n('DequantizeLinear', ['conv.weight_q', 'scales', 'zeros'], ['conv.weight'], { axis: 0 }),
+        n('Conv', ['x', 'conv.weight'], ['c'], {}, '/conv/Conv'),
+        n('Flatten', ['c'], ['f']),
+        n('DequantizeLinear', ['fc_q', 'scale', 'zero'], ['fc']),
+        n('MatMul', ['f', 'fc'], ['y'], {}, '/fc/MatMul'),
+      ],
+      [
+        bytes('conv.weight_q', 'int8', [2, 1, 1, 2], [-128, 127, 1, -1]),
+        floats('scales', [2], [0.5, 2]),
+        bytes('zeros', 'int8', [2], [0, 1]),
+        bytes('fc_q', 'uint8', [2, 1], [0, 255]),
+        floats('scale', [], [0.25]),
+        bytes('zero', 'uint8', [], [128]),
+      ],
+    );
+    const { graph, weights } = graphOfModel(m);
+    expect(graph.nodes.map((node) => node.op)).toEqual(['conv', 'flatten', 'linear']);
+    expect([...weights].map(([name, w]) => [name, w.shape, [...w.data]])).toEqual([
+      ['conv.weight', [2, 1, 1, 2], [-64, 63.5, 0, -4]],
+      ['fc.weight', [1, 2], [-32, 31.75]],
+    ]);
+    expect(Object.values(graph.tensors).every((t) => t.trainable)).toBe(true);
+  });
+
+  it('of sixteen bits become weights, with Cast or without', () => {
+    const half: OnnxTensor = {
+      ...tensorOf('w', 'uint8', [8], [0, 0x3c, 0, 0x40, 0, 0xc0, 0, 0]),
+      element: 'float16',
+      dims: [1, 1, 2, 2],
+    };
+    const bfloat: OnnxTensor = {
+      ...tensorOf('b', 'uint8', [2], [0x80, 0x3f]),
+      element: 'bfloat16',
+      dims: [1],
+    };
+    const m = model([n('Conv', ['x', 'w', 'b'], ['y'], {}, '/conv/Conv')], [half, bfloat], {
+      inputs: [{ name: 'x', element: 'float16', shape: null }],
+    });
+    expect([...graphOfModel(m).weights.values()].map((w) => [...w.data])).toEqual([[1, 2, -2, 0], [1]]);
+    expect([...run(m, ramp(1, 1, 2, 2)).dataSync()]).toEqual([0 + 2 - 4 + 0 + 1]);
   });
 
   it('that are only shared stay one parameter', () => {
