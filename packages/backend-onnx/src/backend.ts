@@ -1,4 +1,5 @@
 import {
+  KernelError,
   sizeOf,
   StateError,
   type Backend,
@@ -230,9 +231,17 @@ class Onnx {
           const results = outputs.map(
             (y, i) => [lowered!.outputs[i]!, y, graph.specs[graph.outputs[i]!]!] as const,
           );
-          await this.#fill(s, Object.fromEntries(feeds), results);
+          await this.#fill(s, Object.fromEntries(feeds), results).catch((error: unknown) => {
+            throw failureOf(graph, error);
+          });
         };
-        this.#queue.enqueue({ op: 'compiled graph', specs, inputs: [...inputs, ...captures], outputs, run });
+        this.#queue.enqueue({
+          op: 'compiled graph',
+          specs: [],
+          inputs: [...inputs, ...captures],
+          outputs,
+          run,
+        });
         return outputs;
       },
       dispose: () => {
@@ -243,4 +252,16 @@ class Onnx {
       },
     };
   }
+}
+
+/** What failed in a compiled graph: onnxruntime tells the node's name, and that begins with the number of the primitive. */
+function failureOf({ nodes, specs }: Graph, error: unknown): unknown {
+  const number = /Name:'#(\d+) /.exec(String(error))?.[1];
+  const node = number === undefined ? undefined : nodes[Number(number)];
+  if (!node) return error;
+  return new KernelError(
+    node.op,
+    node.inputs.map((id) => specs[id]!),
+    error,
+  );
 }

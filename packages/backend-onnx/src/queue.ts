@@ -34,7 +34,7 @@ export class Queue {
         try {
           await work.run();
         } catch (error) {
-          const failure = new KernelError(op, work.specs, error);
+          const failure = error instanceof KernelError ? error : new KernelError(op, work.specs, error);
           failure.stack = `${failure.name}: ${failure.message}\n${framesOf(where)}`;
           for (const y of outputs) y.failure = failure;
           this.#failure ??= failure;

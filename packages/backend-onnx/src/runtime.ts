@@ -52,17 +52,23 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   const { wasm } = ort.env;
   const before = started.get(wasm);
+  // A page that is not cross-origin isolated has none.
+  const canShare = (globalThis as { SharedArrayBuffer?: unknown }).SharedArrayBuffer !== undefined;
+  const possible = canShare ? wanted : 1;
   if (before === undefined) {
-    wasm.numThreads = wanted;
+    wasm.numThreads = possible;
     if (options.wasmPaths !== undefined) wasm.wasmPaths = options.wasmPaths;
-    started.set(wasm, wanted);
+    started.set(wasm, possible);
   }
-  const threads = before ?? wanted;
+  const threads = before ?? possible;
   const notes =
     threads === wanted || options.threads === undefined
       ? []
       : [
-          `'onnx' runs on ${threads} threads instead of ${wanted}: onnxruntime-web was started with them before`,
+          `'onnx' runs on ${threads} thread${threads > 1 ? 's' : ''} instead of ${wanted}: ` +
+            (canShare
+              ? 'onnxruntime-web was started so before'
+              : 'this page cannot share memory between threads'),
         ];
   const session = (): OrtSessionOptions => ({ ...shared, executionProviders: ['wasm'], extra });
   return { ort, threads, notes, native: false, session };

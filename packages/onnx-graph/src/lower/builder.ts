@@ -33,6 +33,8 @@ export class GraphBuilder {
   readonly #makers = new Map<string, OnnxNode>();
   readonly #constants = new Map<string, ArrayLike<number>>();
   #count = 0;
+  /** Put before the names of the nodes that are made from here on: runtimes name the node that failed. */
+  label = '';
 
   /** Shapes of all values, by name. */
   readonly shapes: Map<string, Shape> = new Map();
@@ -104,6 +106,7 @@ export class GraphBuilder {
       names,
       values.map((v) => v.name),
       attributes,
+      this.label,
     );
     this.#nodes.push(node);
     for (const { name, shape } of values) {
@@ -173,10 +176,11 @@ function nodeOf(
   inputs: readonly string[],
   outputs: readonly string[],
   attributes: Attributes,
+  label = '',
 ): OnnxNode {
   const named = Object.entries(attributes).map(([name, value]) => [name, attributeOf(value)]);
   return {
-    name: `${opType} ${outputs[0]}`,
+    name: `${label}${opType} ${outputs[0]}`,
     opType,
     domain: '',
     inputs,

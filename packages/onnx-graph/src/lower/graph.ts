@@ -11,7 +11,10 @@ export interface LoweredGraph {
   readonly outputs: readonly string[];
 }
 
-/** Says a whole graph in ONNX; captures become initializers, as constants do. */
+/**
+ * Says a whole graph in ONNX. Names of nodes begin with the graph's node that they are part of, '#7 conv: '; captures become
+ * initializers, as constants do.
+ */
 export function lowerGraph(graph: Graph, captures: readonly TypedArray[]): LoweredGraph {
   const b = new GraphBuilder();
   const values = new Map<number, Value>();
@@ -23,7 +26,8 @@ export function lowerGraph(graph: Graph, captures: readonly TypedArray[]): Lower
   };
   graph.captures.forEach((id, i) => constant(id, captures[i]!));
   for (const [id, data] of graph.constants) constant(id, data);
-  for (const { op, inputs, attrs, output } of graph.nodes) {
+  for (const [i, { op, inputs, attrs, output }] of graph.nodes.entries()) {
+    b.label = `#${i} ${op}: `;
     const operands = inputs.map((id) => values.get(id)!);
     values.set(output, lower<OpName>(b, op, operands, attrs as OpAttrs[OpName], specOf(output)));
   }
