@@ -35,7 +35,7 @@ describe('--backend and --threads', () => {
     [['--backend', 'nope'], "unknown backend 'nope'; the nearest is 'cpu'. 'graft backends' lists them all"],
     [
       ['--backend', 'cpu', '--threads', '2'],
-      "the backend 'cpu' has one thread, so --threads 2 does not go with it; leave it out, or take --backend wasm",
+      "the backend 'cpu' has one thread, so --threads 2 does not go with it; leave it out, or take --backend wasm or --backend onnx",
     ],
   ])('%j is refused by every command, before anything is read', async (options, message) => {
     for (const command of commands) {
@@ -123,6 +123,7 @@ describe('graft backends', () => {
     expect(backends).toHaveLength(BACKENDS.length);
     expect(backends).toMatchObject([
       { name: 'wasm', available: true, reason: null, default: true, threads: processors, notes: [] },
+      { name: 'onnx', available: true, reason: null, default: false, threads: processors, features: [] },
       { name: 'cpu', available: true, reason: null, default: false, threads: 1, features: [] },
       { name: 'tfjs', available: true, reason: null, default: false, threads: 1, features: [] },
     ]);

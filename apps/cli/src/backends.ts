@@ -34,6 +34,9 @@ export interface BackendEntry {
   create(threads: number | null): Promise<ThreadedBackend>;
 }
 
+const NATIVE_HINT =
+  'native code is several times faster: npm install onnxruntime-node, where the package for this system can be loaded';
+
 /** Every backend that the command knows. A new one is one more entry here. */
 export const BACKENDS: readonly BackendEntry[] = [
   {
@@ -45,6 +48,23 @@ export const BACKENDS: readonly BackendEntry[] = [
     create: async (threads) => {
       const { createWasmBackend } = await import('@graftjs/backend-wasm');
       return createWasmBackend({ ...(threads === null ? {} : { threads }), revectorize: REVECTORIZES });
+    },
+  },
+  {
+    name: 'onnx',
+    summary: 'ONNX Runtime, whole steps at once; native where onnxruntime-node is; within bounds',
+    threaded: true,
+    bits: 'own',
+    create: async (threads) => {
+      const { createOnnxBackend } = await import('@graftjs/backend-onnx');
+      const native = await import('onnxruntime-node').catch((error: unknown) => error as Error);
+      const missing = native instanceof Error;
+      const backend = await createOnnxBackend({
+        ...(threads === null ? {} : { threads }),
+        ...(missing ? {} : { ort: native }),
+      });
+      const note = missing ? [`'onnx' runs in WebAssembly; ${NATIVE_HINT}`] : [];
+      return Object.assign(backend, { notes: [...backend.notes, ...note] });
     },
   },
   {

@@ -59,22 +59,23 @@ async function syncFolder(path: string): Promise<void> {
 
 /**
  * Can a file be put here? Found out before hours of training, not after.
+ * @param option What the file was given as.
  * @throws GraftError that says why not
  */
-export async function checkWritable(path: string): Promise<void> {
+export async function checkWritable(path: string, option = '--out'): Promise<void> {
   const folder = dirname(path);
   const at = await stat(folder).catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
-      throw new GraftError(`the folder ${folder} for --out does not exist; create it first`);
+      throw new GraftError(`the folder ${folder} for ${option} does not exist; create it first`);
     throw fileError(folder, error);
   });
   if (!at.isDirectory())
-    throw new GraftError(`${folder} is a file, so ${path} cannot be written; choose another --out`);
+    throw new GraftError(`${folder} is a file, so ${path} cannot be written; choose another ${option}`);
   const target = await stat(path).catch(() => null);
   if (target?.isDirectory()) {
     throw new GraftError(
-      `${path} is a folder; --out wants a file, such as ${join(path, 'model.safetensors')}`,
+      `${path} is a folder; ${option} wants a file, such as ${join(path, 'model.safetensors')}`,
     );
   }
   const temp = temporary(path);

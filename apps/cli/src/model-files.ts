@@ -4,6 +4,7 @@ import { loadModel } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
 import { fileError } from './errors.ts';
 import { exists } from './files.ts';
+import { isOnnx, readOnnxFile, type OnnxFile } from './onnx-files.ts';
 
 /** Bases of which only the architecture is here. */
 const WITHOUT_WEIGHTS: readonly string[] = ['mobilenet_v2', 'resnet18', 'resnet34'];
@@ -18,10 +19,12 @@ export interface Classifier {
 
 /** Is it a path rather than a name? */
 function looksLikeFile(text: string): boolean {
-  return /[/\\]/.test(text) || /\.safetensors$/i.test(text);
+  return /[/\\]/.test(text) || /\.(safetensors|onnx)$/i.test(text);
 }
 
-async function readModel(path: string): Promise<ReturnType<typeof loadModel>> {
+/** A model in a file, of whichever kind its ending says. */
+export async function readModel(path: string): Promise<OnnxFile> {
+  if (isOnnx(path)) return readOnnxFile(path);
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
@@ -29,7 +32,7 @@ async function readModel(path: string): Promise<ReturnType<typeof loadModel>> {
     throw fileError(path, error);
   }
   try {
-    return loadModel(bytes);
+    return { ...loadModel(bytes), notes: [] };
   } catch (error) {
     if (error instanceof GraftError) throw new GraftError(`${path}: ${error.message}`, { cause: error });
     throw error;
@@ -40,11 +43,12 @@ async function readModel(path: string): Promise<ReturnType<typeof loadModel>> {
  * A model that `graft train` wrote.
  * @throws GraftError for a file that is damaged or no classifier
  */
-export async function openClassifier(path: string): Promise<Classifier> {
-  const { model, info } = await readModel(path);
+export async function openClassifier(path: string, say: (note: string) => void): Promise<Classifier> {
+  const { model, info, notes } = await readModel(path);
+  notes.forEach(say);
   if (info.classes === undefined || info.preprocess === undefined) {
     throw new GraftError(
-      `${path}: has no class names, so it is no classifier; train one with graft train --base ${path}`,
+      `${path}: has no ${info.preprocess ? 'class names' : 'preprocessing'}, so it is no classifier of pictures; train one with graft train --base ${path}`,
     );
   }
   return { model, classes: info.classes, preprocess: info.preprocess, name: info.name ?? path };
@@ -67,7 +71,11 @@ interface OpenBaseOptions {
  * A base by name, or a model file to build on.
  * @throws GraftError for an unknown name, with the nearest, for weights that are missing, and for damaged files
  */
-export async function openBase(nameOrFile: string, o: OpenBaseOptions): Promise<OpenBase> {
+export async function openBase(
+  nameOrFile: string,
+  o: OpenBaseOptions,
+  say: (note: string) => void,
+): Promise<OpenBase> {
   const size = o.size === null ? {} : { size: o.size };
   if (!looksLikeFile(nameOrFile) && !(await exists(nameOrFile))) {
     if (o.weights === null && WITHOUT_WEIGHTS.includes(nameOrFile)) {
@@ -79,7 +87,8 @@ export async function openBase(nameOrFile: string, o: OpenBaseOptions): Promise<
       base: await loadBase(nameOrFile, { ...size, ...(o.weights === null ? {} : { weights: o.weights }) }),
     };
   }
-  const { model, info } = await readModel(nameOrFile);
+  const { model, info, notes } = await readModel(nameOrFile);
+  notes.forEach(say);
   if (info.preprocess === undefined) {
     throw new GraftError(`${nameOrFile}: does not say how pictures become its input, so it cannot be a base`);
   }

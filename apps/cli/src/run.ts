@@ -24,12 +24,13 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   evaluate: async () => (await import('./commands/evaluate.ts')).evaluate,
   predict: async () => (await import('./commands/predict.ts')).predict,
   inspect: async () => (await import('./commands/inspect.ts')).inspect,
+  convert: async () => (await import('./commands/convert.ts')).convert,
   backends: async () => (await import('./commands/backends.ts')).backends,
 };
 
 const HELP: ArgsDef = { help: { type: 'boolean', description: 'Show this' } };
 
-function version(): string {
+export function version(): string {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

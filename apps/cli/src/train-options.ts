@@ -43,7 +43,11 @@ export interface TrainOptions extends BackendChoice {
 export const TRAIN_ARGS: ArgsDef = {
   folder: { type: 'positional', description: 'A folder with one folder of pictures for each class' },
   out: { type: 'string', valueHint: 'model.safetensors', description: 'Where the model goes (needed)' },
-  base: { type: 'string', valueHint: 'NAME|FILE', description: `Network to build on (${DEFAULTS.base})` },
+  base: {
+    type: 'string',
+    valueHint: 'NAME|FILE',
+    description: `Network to build on, a .onnx file too (${DEFAULTS.base})`,
+  },
   weights: {
     type: 'string',
     valueHint: 'FILE|URL',

@@ -71,7 +71,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
     progress.say('stopping after the step at hand; Ctrl-C again stops at once');
   });
   try {
-    const { base } = await openBase(o.base, o);
+    const { base } = await openBase(o.base, o, (note) => progress.say(note));
     checkLayers(base, o);
     const pictures = await readPictures(
       o.folder,

@@ -57,7 +57,10 @@ function show(
 export const evaluate: Command = {
   summary: 'Measure a model on a folder of labelled pictures',
   args: {
-    model: { type: 'positional', description: 'A model that graft train wrote' },
+    model: {
+      type: 'positional',
+      description: 'A model that graft train wrote, or an .onnx file with class names',
+    },
     folder: { type: 'positional', description: 'A folder with one folder of pictures for each class' },
     strict: {
       type: 'boolean',
@@ -82,7 +85,7 @@ export const evaluate: Command = {
     const progress = new Progress(io);
     const opened = await openBackend(choice, (note) => progress.say(note));
     try {
-      const model = await openClassifier(path);
+      const model = await openClassifier(path, (note) => progress.say(note));
       const options = {
         folder,
         strict: flag(values, 'strict'),

@@ -113,7 +113,7 @@ export const inspect: Command = {
     const progress = new Progress(io);
     const { backend } = await openBackend(backendChoice(values), (note) => progress.say(note));
     try {
-      const { base, classes } = await openBase(what, { size, weights });
+      const { base, classes } = await openBase(what, { size, weights }, (note) => progress.say(note));
       const layers = layersOf(base);
       io.stdout.write(
         flag(values, 'json')

@@ -1,4 +1,13 @@
-import { GraftError, noGrad, scope, softmax, tensor, type Tensor } from '@graftjs/core';
+import {
+  compile,
+  getDefaultBackend,
+  GraftError,
+  noGrad,
+  scope,
+  softmax,
+  tensor,
+  type Tensor,
+} from '@graftjs/core';
 import { inputShape, toInput } from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/node';
 import { flag, number, required, type Values } from '../args.ts';
@@ -17,17 +26,19 @@ export interface Prediction {
   readonly top: readonly { readonly class: string; readonly probability: number }[];
 }
 
+/** Probabilities of a batch, `[n, classes]`. */
+type Score = (x: Tensor) => Tensor;
+
 /** What the model says about one picture. */
 async function predictOne(
-  { model, classes, preprocess }: Classifier,
+  { classes, preprocess }: Classifier,
+  score: Score,
   file: string,
   top: number,
 ): Promise<Prediction> {
   const picture = await decodeImage(file, { size: preprocess.size });
   const input = toInput(picture, preprocess);
-  const output = scope(() =>
-    noGrad((): Tensor => softmax(model.forward(tensor(input, [1, ...inputShape(preprocess)])), 1)),
-  );
+  const output = scope(() => score(tensor(input, [1, ...inputShape(preprocess)])));
   const p = await output.data();
   output.dispose();
   const order = classes.map((_, c) => c).sort((a, b) => p[b]! - p[a]! || a - b);
@@ -48,15 +59,19 @@ export async function predictFiles(
 ): Promise<{ predictions: Prediction[]; failed: Failure[] }> {
   const predictions: Prediction[] = [];
   const failed: Failure[] = [];
+  const { model } = classifier;
+  const eager: Score = (x) => noGrad(() => softmax(model.forward(x), 1));
+  const compiled = getDefaultBackend().compile ? compile(eager, { captured: 'all' }) : null;
   for (const [i, file] of files.entries()) {
     try {
-      predictions.push(await predictOne(classifier, file, top));
+      predictions.push(await predictOne(classifier, compiled ?? eager, file, top));
     } catch (error) {
       failed.push({ file, error: describeError(error) });
       progress.say(describeError(error));
     }
     progress.update('pictures', { label: 'pictures', done: i + 1, total: files.length });
   }
+  compiled?.dispose();
   progress.clear();
   return { predictions, failed };
 }
@@ -71,7 +86,10 @@ function show(predictions: readonly Prediction[]): string {
 export const predict: Command = {
   summary: 'Say what is on pictures',
   args: {
-    model: { type: 'positional', description: 'A model that graft train wrote' },
+    model: {
+      type: 'positional',
+      description: 'A model that graft train wrote, or an .onnx file with class names',
+    },
     image: { type: 'positional', description: 'One or more picture files' },
     top: { type: 'string', valueHint: 'N', description: 'How many classes to list for each picture (5)' },
     ...BACKEND_ARGS,
@@ -91,7 +109,7 @@ export const predict: Command = {
     const progress = new Progress(io);
     const opened = await openBackend(choice, (note) => progress.say(note));
     try {
-      const classifier = await openClassifier(path);
+      const classifier = await openClassifier(path, (note) => progress.say(note));
       const { predictions, failed } = await predictFiles(classifier, files, top, progress);
       if (flag(values, 'json')) {
         const { backend, threads } = opened;
