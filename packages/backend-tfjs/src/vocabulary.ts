@@ -58,8 +58,13 @@ type BinaryKernel =
   | 'LogicalAnd'
   | 'LogicalOr';
 
-/** Elementwise with broadcasting. A number stands for a tensor of it. */
+/** Elementwise with broadcasting, of more than `MOST_AXES` axes only with a number or alike. A number stands for a tensor of it. */
 export function binary(t: Tfjs, kernel: BinaryKernel, a: Info, b: Info | number): Info {
+  if (a.shape.length > MOST_AXES) {
+    const flat = [sizeOf(a.shape)];
+    const second = typeof b === 'number' || b.shape.length === 0 ? b : view(b, flat);
+    return view(binary(t, kernel, view(a, flat), second), a.shape);
+  }
   return t.run(kernel, { a, b: typeof b === 'number' ? fill(t, b, [], a.dtype) : b });
 }
 

@@ -105,6 +105,7 @@ const forms: readonly (readonly [string, Shape, Shape])[] = [
   ['nothing', [0, 3], [3]],
   ['two scalars', [], []],
   ['five axes', [2, 1, 3, 1, 2], [1, 2, 1, 3, 2]],
+  ['seven axes', [2, 1, 2, 1, 2, 1, 3], [1, 2, 1, 2, 1, 2, 3]],
 ];
 
 const binaryFills: Readonly<Record<BinaryKind, readonly [Fill, Fill]>> = {
