@@ -43,15 +43,15 @@ const ENDING = new Set([...POOLING, 'softmax', 'logSoftmax', 'sigmoid', 'relu'])
  */
 export function planStages(source: GraphWithWeights): StagePlan {
   const { graph } = source;
-  const isStored = (name: unknown): name is string =>
-    typeof name === 'string' && Object.hasOwn(graph.tensors, name);
-  const layers = graph.nodes.filter((n) => n.inputs.some(isStored));
+  const isTrained = (name: unknown): name is string =>
+    typeof name === 'string' && graph.tensors[name]?.trainable === true;
+  const layers = graph.nodes.filter((n) => n.inputs.some(isTrained));
   const shared = commonPath(layers.map((n) => parentOf(n.name)));
   const keyOf = (n: GraphNode): string => stageKey(n.name, shared);
 
   let from = 0;
   let parts = articulationPoints(graph).map((end): Part => {
-    const inside = graph.nodes.slice(from, end + 1).filter((n) => n.inputs.some(isStored));
+    const inside = graph.nodes.slice(from, end + 1).filter((n) => n.inputs.some(isTrained));
     const part = { from, end, key: inside.length ? commonPath(inside.map(keyOf)) : null, isHead: false };
     from = end + 1;
     return part;
@@ -62,7 +62,7 @@ export function planStages(source: GraphWithWeights): StagePlan {
   // What comes before the first layer belongs to it.
   parts = gather(parts, (a, b) => a.key === null && !b.isHead);
   parts = gather(parts, (a, b) => !a.isHead && !b.isHead && a.key === b.key && !!a.key);
-  parts = joinRelated(parts, graph, isStored);
+  parts = joinRelated(parts, graph, isTrained);
 
   const taken = new Set(parts.map((p) => p.key));
   let unnamed = 0;
@@ -125,15 +125,14 @@ function gather(parts: readonly Part[], together: (a: Part, b: Part) => boolean)
 function joinRelated(
   parts: readonly Part[],
   graph: GraphDef,
-  isStored: (name: unknown) => name is string,
+  isTrained: (name: unknown) => name is string,
 ): Part[] {
   const first = new Map<string, number>();
   const out: Part[] = [];
   for (const part of parts) {
     const marks = graph.nodes
       .slice(part.from, part.end + 1)
-      .flatMap((n) => n.inputs.filter(isStored))
-      .filter((name) => graph.tensors[name]!.trainable)
+      .flatMap((n) => n.inputs.filter(isTrained))
       .map((name) => `weights ${name}`);
     if (part.key && !part.isHead) marks.push(`stage ${part.key}`);
     const back = Math.min(out.length, ...marks.map((m) => first.get(m) ?? Infinity));
