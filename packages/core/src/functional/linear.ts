@@ -1,5 +1,6 @@
 import { composite } from '../op.ts';
-import { add, convTranspose, matmul, reshape, type ConvTransposeOptions } from '../ops/index.ts';
+import { add, convInputGradOp, matmul, reshape, type ConvTransposeOptions } from '../ops/index.ts';
+import { resolveConvTranspose } from '../ops/conv.ts';
 import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape } from '../types.ts';
@@ -40,8 +41,12 @@ export function convTransposeBias(
   b?: Tensor | null,
   options: ConvTransposeOptions = {},
 ): Tensor {
-  return composite(() => {
-    const y = convTranspose(x, w, options);
-    return b ? addBias(y, b, options.layout) : y;
-  });
+  const attrs = resolveConvTranspose(x, w, options);
+  return composite(
+    () => {
+      const y = convInputGradOp.apply([x, w], attrs);
+      return b ? addBias(y, b, options.layout) : y;
+    },
+    { name: 'convTranspose', inputs: [x, w, b ?? null], attrs },
+  );
 }

@@ -1,5 +1,5 @@
 import { defineOp, type Primitive } from '../op.ts';
-import type { ConvAttrs } from '../primitives.ts';
+import type { ConvAttrs, OpAttrs } from '../primitives.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf, type Layout, type TensorSpec } from '../types.ts';
 import { fail } from './check.ts';
@@ -188,6 +188,15 @@ export interface ConvTransposeOptions extends ConvOptions {
  * @param w `[c, outChannels / groups, ...kernel]`, as in PyTorch.
  */
 export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
+  return convInputGradOp.apply([x, w], resolveConvTranspose(x, w, options));
+}
+
+/** The primitive's attributes from what a user may say. */
+export function resolveConvTranspose(
+  x: Tensor,
+  w: Tensor,
+  options: ConvTransposeOptions,
+): OpAttrs['convInputGrad'] {
   const op = 'convTranspose';
   const rank = w.rank - 2;
   if (rank < 1 || rank > 3)
@@ -227,12 +236,5 @@ export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOption
       op,
       `outputPadding [${extra.join(', ')}] with stride [${stride.join(', ')}] is not reachable by a convolution`,
     );
-  return convInputGradOp.apply([x, w], {
-    stride,
-    padding: fitted,
-    dilation,
-    groups: options.groups ?? 1,
-    layout,
-    inputSize,
-  });
+  return { stride, padding: fitted, dilation, groups: options.groups ?? 1, layout, inputSize };
 }

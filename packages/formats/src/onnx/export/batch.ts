@@ -31,7 +31,8 @@ export function withDynamicBatch(a: Built, b: Built): OnnxModel {
       `this network cannot be exported for any batch size: ${what}${node ? `, at the node '${node.name}' (${node.opType})` : ''}`,
     );
   };
-  if (nodes.length !== others.length) refuse(undefined, 'it does other things for another batch size');
+  if (nodes.length !== others.length || nodes.some((node, i) => node.opType !== others[i]!.opType))
+    refuse(undefined, 'it does other things for another batch size');
   nodes.forEach((node, i) => {
     if (JSON.stringify(node) !== JSON.stringify(others[i])) refuse(node, 'its attributes depend on it');
   });

@@ -1,10 +1,10 @@
-import type { ConvAttrs, FusedActivation, Layout } from '@graftjs/core';
+import type { ConvAttrs, FusedActivation, Layout, OpAttrs } from '@graftjs/core';
 import type { GraphBuilder, Value } from '@graftjs/onnx-graph';
+import { conv, convTranspose } from './convolutions.ts';
 import {
   channelsFirst,
   float,
   like,
-  padsOf,
   primitive,
   reshaped,
   scalar,
@@ -34,28 +34,25 @@ function perChannel(b: GraphBuilder, v: Value, rank: number, layout: Layout): Va
 function convAffine({ b, inputs, outputs }: Emit, a: ConvAttrs & { activation: FusedActivation }): Value {
   const [x, w, scale, shift] = inputs;
   const { activation, ...attrs } = a;
-  const pads = padsOf(a.padding);
   const { shape } = outputs[0]!;
-  let y: Value;
-  let left = shift;
-  if (pads === null) y = primitive(b, 'conv', [x!, w!], attrs, shape);
-  else {
-    left = scale ? shift : null;
-    const { stride, dilation, groups: group, layout } = a;
-    const first = layout === 'channels-first' ? shape : [shape[0]!, shape.at(-1)!, ...shape.slice(1, -1)];
-    y = channelsFirst(b, x!, layout, (input) =>
-      b.add(
-        'Conv',
-        [input, w!, ...(shift && !scale ? [shift] : [])],
-        { shape: first },
-        { kernel_shape: w!.shape.slice(2), strides: stride, pads, dilations: dilation, group },
-      ),
-    );
-  }
+  const bias = scale ? null : shift!;
+  const whole = conv(b, x!, w!, bias, attrs, shape);
+  let y = whole ?? primitive(b, 'conv', [x!, w!], attrs, shape);
+  const left = whole && !scale ? null : shift;
   if (scale) y = with_(b, 'Mul', y, perChannel(b, scale, shape.length, a.layout));
   if (left) y = with_(b, 'Add', y, perChannel(b, left, shape.length, a.layout));
   if (activation === 'none') return y;
   return activation === 'relu' ? like(b, 'Relu', [y]) : clip(b, y, 0, 6);
+}
+
+/** Transposed convolution and bias. */
+function convTransposed({ b, inputs, outputs }: Emit, attrs: OpAttrs['convInputGrad']): Value {
+  const [x, w, bias] = inputs;
+  const { shape } = outputs[0]!;
+  const whole = convTranspose(b, x!, w!, bias!, attrs, shape);
+  if (whole) return whole;
+  const y = primitive(b, 'convInputGrad', [x!, w!], attrs, shape);
+  return bias ? with_(b, 'Add', y, perChannel(b, bias, shape.length, attrs.layout)) : y;
 }
 
 /** Inputs x, mean, variance, weight?, bias?; the attributes of BatchNormalization come in another order. */
@@ -156,6 +153,7 @@ function geluTanh(b: GraphBuilder, x: Value): Value {
 /** Composites of core that ONNX says in a node or a few. Those that are not here are refused. */
 export const composites: Readonly<Record<string, Emitter>> = {
   convAffine: emitter(convAffine),
+  convTranspose: emitter(convTransposed),
   batchNorm: emitter(batchNorm),
   linear: emitter(linear),
   layerNorm: emitter(layerNorm),

@@ -1,4 +1,4 @@
-import type { Layout, OpAttrs, OpName, TensorSpec } from '@graftjs/core';
+import type { Layout, OpAttrs, OpName, Shape, TensorSpec } from '@graftjs/core';
 import { float, lower, type Attributes, type GraphBuilder, type Value } from '@graftjs/onnx-graph';
 
 /** One op on its way into a file: what the tables of this folder write with. */
@@ -59,6 +59,11 @@ export function channelsFirst(b: GraphBuilder, x: Value, layout: Layout, run: (x
   const spatial = Array.from({ length: rank - 2 }, (_, i) => i + 1);
   const y = run(transposed(b, x, [0, rank - 1, ...spatial]));
   return y.shape.length < 3 ? y : transposed(b, y, [0, ...spatial.map((i) => i + 1), 1]);
+}
+
+/** `[n, c, ...spatial]` of a shape in either layout. */
+export function firstShape(shape: Shape, layout: Layout): Shape {
+  return layout === 'channels-first' ? shape : [shape[0]!, shape.at(-1)!, ...shape.slice(1, -1)];
 }
 
 /** ONNX's padding: all that is before, then all that is after; null where some is negative, which ONNX does not have. */

@@ -7,7 +7,8 @@ import {
   type UnaryKind,
 } from '@graftjs/core';
 import { lower, type Value } from '@graftjs/onnx-graph';
-import { channelsFirst, like, padsOf, type Emit } from './emit.ts';
+import { conv, convTranspose } from './convolutions.ts';
+import { channelsFirst, firstShape, like, padsOf, type Emit } from './emit.ts';
 
 /*
  * Primitives as people write them. The lowering of `@graftjs/onnx-graph` says them so that runtimes agree with core to the
@@ -58,9 +59,7 @@ function exactPads(a: PoolAttrs, input: readonly number[], output: readonly numb
 }
 
 function pool({ b, inputs, outputs }: Emit, op: string, a: PoolAttrs, more: object): Value | null {
-  const first = (shape: readonly number[]): readonly number[] =>
-    a.layout === 'channels-first' ? shape : [shape[0]!, shape.at(-1)!, ...shape.slice(1, -1)];
-  const [from, to] = [first(inputs[0]!.shape), first(outputs[0]!.shape)];
+  const [from, to] = [firstShape(inputs[0]!.shape, a.layout), firstShape(outputs[0]!.shape, a.layout)];
   const pads = exactPads(a, from.slice(2), to.slice(2));
   if (!pads) return null;
   return channelsFirst(b, inputs[0]!, a.layout, (x) =>
@@ -83,6 +82,8 @@ const plain: { readonly [N in OpName]?: Plain<N> } = {
       { axes, keepdims: Number(keepDims) },
     );
   },
+  conv: ({ b, inputs: [x, w], outputs }, a) => conv(b, x!, w!, null, a, outputs[0]!.shape),
+  convInputGrad: ({ b, inputs: [x, w], outputs }, a) => convTranspose(b, x!, w!, null, a, outputs[0]!.shape),
   maxPool: (e, a) => pool(e, 'MaxPool', a, { dilations: a.dilation }),
   avgPool(e, a: AvgPoolAttrs) {
     // Opset 17 has no dilation here, and counts the padding of partial windows in its own way.
