@@ -7,7 +7,7 @@ import { fit, pad, reshape, reverse, slice, transpose } from './vocabulary.ts';
 import { fromChannelsFirst, padsOf, reachOf, spatialOf, toChannelsFirst, type Window } from './windows.ts';
 import { weightGrad } from './weight-grad.ts';
 
-/** With fewer, reversing the weights costs more than it brings. */
+/** With fewer, reversing the weights of a dense convolution costs too much. */
 const FEW_POSITIONS = 768;
 
 const windowOf = (a: ConvAttrs, kernel: readonly number[]): Window => ({
@@ -42,9 +42,12 @@ export function transposedConv(
 ): Value {
   const { kernel, stride, dilation, padding } = window;
   const reach = reachOf(window);
-  const positions = gy.shape[0]! * sizeOf(gy.shape.slice(2));
-  if (stride.every((s) => s === 1) && (group > 1 || positions >= FEW_POSITIONS || sizeOf(kernel) === 1)) {
-    // The correlation with the reversed kernel is faster than ConvTranspose, which takes the weights as they are.
+  // A correlation with the reversed kernel is faster than ConvTranspose, where it is not over more positions, and where
+  // reversing the weights costs less than that brings.
+  const [from, to] = [sizeOf(gy.shape.slice(2)), sizeOf(input)];
+  const worthReversing =
+    group > 1 || sizeOf(kernel) === 1 || (gy.shape[0]! * from >= FEW_POSITIONS && to <= from);
+  if (stride.every((s) => s === 1) && worthReversing) {
     const around = padding.map(([lo], i): [number, number] => {
       const before = reach[i]! - lo;
       return [before, input[i]! + reach[i]! - before - gy.shape[i + 2]!];
