@@ -27,6 +27,17 @@ export function paddingOf(x: Tensor, kernel: readonly number[], a: Attrs): Paddi
   });
 }
 
+/** A file may ask for more padding than there is memory. How large the result of a window can be, before it is made. @throws ShapeError */
+export function boundedWindow(x: Tensor, channels: number, padding: Padding, a: Attrs): void {
+  const first = layoutOf(a) === 'channels-last' ? 1 : 2;
+  const spatial = numbers(a, 'stride').map((stride, i) => {
+    const p = typeof padding === 'object' ? padding[i]! : typeof padding === 'number' ? padding : 0;
+    const [lo, hi] = typeof p === 'number' ? [p, p] : p;
+    return Math.ceil(((x.shape[first + i] ?? 1) + lo + hi) / Math.max(stride, 1));
+  });
+  boundedShape([x.shape[0] ?? 1, channels, ...spatial]);
+}
+
 interface TransposedAxis {
   /** Extent of the result. */
   readonly size: number;
@@ -68,9 +79,11 @@ export const layers: Readonly<Record<string, GraphOp>> = {
    */
   conv(x, a) {
     const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
+    const padding = paddingOf(input, w.shape.slice(2), a);
+    boundedWindow(input, w.shape[0] ?? 1, padding, a);
     return core.convAffine(input, w, {
       ...windowOf(a),
-      padding: paddingOf(input, w.shape.slice(2), a),
+      padding,
       dilation: numbers(a, 'dilation'),
       groups: number(a, 'groups', 1),
       shift: optionalTensor(x, 2),
@@ -82,6 +95,11 @@ export const layers: Readonly<Record<string, GraphOp>> = {
   convTranspose(x, a) {
     const [input, w, bias] = [tensorAt(x, 0), tensorAt(x, 1), optionalTensor(x, 2)];
     const plan = transposedWindow(input.shape.slice(2), w.shape.slice(2), a);
+    boundedShape([
+      input.shape[0] ?? 1,
+      (w.shape[1] ?? 1) * number(a, 'groups', 1),
+      ...plan.map((p) => p.size),
+    ]);
     const y = core.convInputGradOp.apply([input, w], {
       stride: numbers(a, 'stride'),
       dilation: numbers(a, 'dilation'),
@@ -97,7 +115,11 @@ export const layers: Readonly<Record<string, GraphOp>> = {
     return bias ? core.addBias(whole, bias) : whole;
   },
   /** x `[..., in]`, w `[out, in]`, optional bias `[out]`. */
-  linear: (x) => core.linear(tensorAt(x, 0), tensorAt(x, 1), optionalTensor(x, 2)),
+  linear(x) {
+    const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
+    boundedShape([sizeOf(input.shape.slice(0, -1)), w.shape[0] ?? 1]);
+    return core.linear(input, w, optionalTensor(x, 2));
+  },
   matmul(x, a) {
     const [left, right] = [tensorAt(x, 0), tensorAt(x, 1)];
     boundedShape([

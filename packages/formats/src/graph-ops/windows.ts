@@ -14,7 +14,7 @@ import {
   windowOf,
   type GraphOp,
 } from './arguments.ts';
-import { paddingOf } from './layers.ts';
+import { boundedWindow, paddingOf } from './layers.ts';
 
 /** A window over a channels-first input, with its padding worked out. */
 export function windowFor(x: Tensor, a: Attrs): Window {
@@ -33,6 +33,7 @@ export function windowFor(x: Tensor, a: Attrs): Window {
     const p = typeof said === 'number' ? said : said[i]!;
     return typeof p === 'number' ? [p, p] : [p[0], p[1]];
   });
+  boundedWindow(x, x.shape[1] ?? 1, padding, a);
   return { kernel, stride, padding, dilation, ceilMode: a['ceilMode'] === true };
 }
 
