@@ -6,6 +6,7 @@ import {
   isTensor,
   Module,
   Parameter,
+  reshape,
   sizeOf,
   StateBuffer,
   storedAffine,
@@ -115,7 +116,9 @@ export class GraphModule extends Module {
       return new Map(
         wanted.map((name) => {
           const v = valueOf(name);
-          return [name, isTensor(v) ? v : toTensor(onHost(v, []), beside)];
+          if (!isTensor(v)) return [name, toTensor(onHost(v, []), beside)];
+          // What is stored stays the module's own, whatever becomes of what it gives.
+          return [name, values.has(name) ? v : reshape(v, v.shape)];
         }),
       );
     });

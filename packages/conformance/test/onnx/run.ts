@@ -68,9 +68,8 @@ async function verdictOn(backend: Backend, c: OnnxCase): Promise<Verdict> {
 function refusal(error: unknown): string | null {
   if (error instanceof UnsupportedOpsError)
     return error.ops.map(({ op, reason }) => (reason ? `${op}: ${reason}` : op)).join(', ');
-  // A model without inputs, or whose outputs are constants, is no network.
-  if (error instanceof FormatError && /do not depend on any input|is a constant/.test(error.message))
-    return error.message;
+  // A model without inputs is no network.
+  if (error instanceof FormatError && /do not depend on any input/.test(error.message)) return error.message;
   return error instanceof UnsupportedError ? error.message : null;
 }
 

@@ -4,7 +4,7 @@ import { DATA, onnxCases, present } from './cases.ts';
 import { verdictsOn, type Verdict } from './run.ts';
 
 /** So many pass; whoever makes more pass raises it. */
-const FLOOR = 930;
+const FLOOR = 935;
 
 /**
  * ONNX's own tests on targets: none fails, and enough pass. Where the tests are not installed they are skipped, and say

@@ -292,6 +292,24 @@ export class OnnxLowering {
     this.output(this.add(op, inputs, attrs, element));
   }
 
+  /** Name of a value that is an output of the graph: a constant is stored, or, if it is of integers, a node of its own. */
+  outputName(v: Value, name: string): string {
+    if (v.kind === 'computed') return v.name;
+    if (v.array.values instanceof Float32Array)
+      return this.store(v.array, 'value', false, v.source ?? name).name;
+    // A scalar in a node's inputs is a number, which has no type: with an axis more it keeps its own.
+    const { dtype, shape, values } = v.array;
+    const node = this.unique(name);
+    const given = { ...v, array: { dtype, shape: [1, ...shape], values } };
+    this.nodes.push({
+      name: node,
+      op: 'reshape',
+      inputs: [this.#operand(given)],
+      attrs: { shape: [...shape] },
+    });
+    return node;
+  }
+
   /** A name that is still free. */
   unique(name: string): string {
     const wanted = name || 'value';

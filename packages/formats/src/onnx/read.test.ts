@@ -18,6 +18,33 @@ const ramp = (...shape: number[]): Tensor =>
     shape,
   );
 
+describe('what a model gives', () => {
+  it('may be constants, which stay whatever becomes of them', () => {
+    const nodes = [n('Relu', ['x'], ['y']), n('Neg', ['w'], ['z']), n('Shape', ['w'], ['s'])];
+    const outputs = ['y', 'z', 's'].map((name) => input(name));
+    const { graph, weights } = graphOfModel(model(nodes, [floats('w', [2], [1, 2])], { outputs }));
+    const m = new GraphModule(graph, weights);
+    for (let time = 0; time < 2; time++) {
+      const given = [...m.run(new Map([['x', ramp(2)]])).values()];
+      expect(given.map((t) => [...t.dataSync()])).toEqual([[0, 1], [-1, -2], [2]]);
+      expect(given.map((t) => t.dtype)).toEqual(['float32', 'float32', 'int32']);
+      for (const t of given) t.dispose();
+    }
+  });
+  it('may depend on values of inputs that are known', () => {
+    const nodes = [n('ReduceSum', ['x', 'axes'], ['y'], { keepdims: 0 })];
+    const inputs = [input('x', [2, 3]), { ...input('axes', [1]), element: 'int64' as const }];
+    const m = model(nodes, [], { inputs });
+    expect(() => graphOfModel(m)).toThrow(/input 1 must be a constant/);
+    const { graph, weights } = graphOfModel(m, { known: new Map([['axes', ints('axes', [1])]]) });
+    const x = new Map([
+      ['x', ramp(2, 3)],
+      ['axes', tensor(Int32Array.of(1))],
+    ]);
+    expect([...new GraphModule(graph, weights).run(x).get('y')!.dataSync()]).toEqual([3, 12]);
+  });
+});
+
 describe('a small network', () => {
   const network = model(
     [

@@ -168,12 +168,7 @@ function finished(
   to: OnnxLowering,
 ): OnnxImport {
   if (!inputs.length) throw new FormatError('the wanted outputs do not depend on any input of the graph');
-  const names = outputs.map((o) => {
-    const v = outputValue(to, o);
-    if (v === 'missing') throw new FormatError(`the output '${o}' cannot be given`);
-    if (v.kind === 'constant') throw new FormatError(`the output '${o}' is a constant`);
-    return v.name;
-  });
+  const names = outputs.map((o) => outputName(to, o));
   const raw = { inputs: to.inputs, outputs: names, nodes: to.nodes, tensors: to.tensors };
   const graph = prune(simplifyActivations(joinBiases(graphFromJSON(raw))));
   const weights = new Map([...to.weights].filter(([name]) => Object.hasOwn(graph.tensors, name)));
@@ -186,9 +181,11 @@ function finished(
   };
 }
 
-function outputValue(to: OnnxLowering, name: string): ReturnType<OnnxLowering['value']> {
+function outputName(to: OnnxLowering, name: string): string {
   try {
-    return to.value(name);
+    const v = to.value(name);
+    if (v === 'missing') throw new FormatError(`the output '${name}' cannot be given`);
+    return to.outputName(v, name);
   } catch (error) {
     if (error instanceof Unsupported) throw new FormatError(`the model's output ${error.message}`);
     throw error;
