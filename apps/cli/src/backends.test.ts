@@ -1,7 +1,8 @@
-import { GraftError } from '@graftjs/core';
+import { add, GraftError, tensor } from '@graftjs/core';
 import { availableParallelism } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BACKENDS } from './backends.ts';
+import { importNativeOrt, nativeFeature, openOnnxBackend } from './onnx-backend.ts';
 import { backendChoice, createBackend, openBackend, whyNot } from './open-backend.ts';
 import { graft, temporaryFolder, tinyBase } from './testing.ts';
 import { wasmFeatures } from './wasm-features.ts';
@@ -56,6 +57,7 @@ describe('--backend and --threads', () => {
       ['wasm', 3],
       ['wasm', 1],
       ['cpu', 1],
+      ['onnx', 2],
     ] as const) {
       const choice = backendChoice({ _: [], backend: name, threads: String(asked) });
       const { backend, threads } = await createBackend(choice);
@@ -113,6 +115,49 @@ describe('a backend that cannot run here', () => {
   });
 });
 
+describe('onnx', () => {
+  it('is native where onnxruntime-node is installed', async () => {
+    const native = await importNativeOrt();
+    expect(nativeFeature(native)).toEqual({
+      name: 'onnxruntime-node',
+      here: true,
+      note: 'native code does the work',
+    });
+    const { notes, variant, dispose } = await openOnnxBackend(native, 1);
+    expect([notes, variant]).toEqual([[], 'native']);
+    await dispose();
+    const opened = await createBackend({ backend: 'onnx', threads: 1 });
+    expect(opened.featureMark).toBe('onnx-native-');
+    await opened.backend.dispose();
+  });
+
+  it('runs in WebAssembly elsewhere, and says why', async () => {
+    const absent = Object.assign(new Error("Cannot find package 'onnxruntime-node' imported from /x.js"), {
+      code: 'ERR_MODULE_NOT_FOUND',
+    });
+    const broken = new Error('libstdc++.so.6: cannot open shared object file\nmore');
+    for (const [error, reason, more] of [
+      [absent, 'is not installed', "; 'npm install onnxruntime-node' installs it"],
+      [broken, 'cannot be loaded (libstdc++.so.6: cannot open shared object file)', ''],
+    ] as const) {
+      const native = await importNativeOrt(() => Promise.reject(error));
+      expect(nativeFeature(native)).toEqual({
+        name: 'onnxruntime-node',
+        here: false,
+        note: `${reason}; onnxruntime-web does the work, in WebAssembly`,
+      });
+      const backend = await openOnnxBackend(native, null);
+      expect(backend.variant).toBe('web');
+      expect(backend.notes).toEqual([
+        `'onnx' runs in WebAssembly: onnxruntime-node, several times as fast, ${reason}${more}`,
+      ]);
+      const sum = add(tensor([1, 2], [2], { backend }), tensor([3, 4], [2], { backend }));
+      expect([...(await sum.data())]).toEqual([4, 6]);
+      await backend.dispose();
+    }
+  });
+});
+
 describe('graft backends', () => {
   it('lists every backend with the threads that it would use', async () => {
     const { out } = await graft(['backends']);
@@ -123,9 +168,9 @@ describe('graft backends', () => {
     expect(backends).toHaveLength(BACKENDS.length);
     expect(backends).toMatchObject([
       { name: 'wasm', available: true, reason: null, default: true, threads: processors, notes: [] },
-      { name: 'onnx', available: true, reason: null, default: false, threads: processors, features: [] },
       { name: 'cpu', available: true, reason: null, default: false, threads: 1, features: [] },
       { name: 'tfjs', available: true, reason: null, default: false, threads: 1, features: [] },
+      { name: 'onnx', available: true, reason: null, default: false, threads: processors, notes: [] },
     ]);
   });
 

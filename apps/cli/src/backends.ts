@@ -7,6 +7,8 @@ export interface ThreadedBackend extends Backend {
   readonly threads?: number;
   /** What is not as it was asked for, and why; one sentence each. */
   readonly notes?: readonly string[];
+  /** Which of several it is, where they round differently. */
+  readonly variant?: string;
 }
 
 /** Something of the host that makes a backend fast, or does not. */
@@ -25,7 +27,7 @@ export interface BackendEntry {
   /** Whose bits it gives: those that core's contract states, or its own, which nothing else may be mixed with. */
   readonly bits: 'contract' | 'own';
   /** What `graft backends` tells of the host. */
-  features?(): readonly Feature[];
+  features?(): readonly Feature[] | Promise<readonly Feature[]>;
   /**
    * Opens it.
    * @param threads how many shall work; null for one per processor.
@@ -33,9 +35,6 @@ export interface BackendEntry {
    */
   create(threads: number | null): Promise<ThreadedBackend>;
 }
-
-const NATIVE_HINT =
-  'native code is several times faster: npm install onnxruntime-node, where the package for this system can be loaded';
 
 /** Every backend that the command knows. A new one is one more entry here. */
 export const BACKENDS: readonly BackendEntry[] = [
@@ -48,23 +47,6 @@ export const BACKENDS: readonly BackendEntry[] = [
     create: async (threads) => {
       const { createWasmBackend } = await import('@graftjs/backend-wasm');
       return createWasmBackend({ ...(threads === null ? {} : { threads }), revectorize: REVECTORIZES });
-    },
-  },
-  {
-    name: 'onnx',
-    summary: 'ONNX Runtime, whole steps at once; native where onnxruntime-node is; within bounds',
-    threaded: true,
-    bits: 'own',
-    create: async (threads) => {
-      const { createOnnxBackend } = await import('@graftjs/backend-onnx');
-      const native = await import('onnxruntime-node').catch((error: unknown) => error as Error);
-      const missing = native instanceof Error;
-      const backend = await createOnnxBackend({
-        ...(threads === null ? {} : { threads }),
-        ...(missing ? {} : { ort: native }),
-      });
-      const note = missing ? [`'onnx' runs in WebAssembly; ${NATIVE_HINT}`] : [];
-      return Object.assign(backend, { notes: [...backend.notes, ...note] });
     },
   },
   {
@@ -85,6 +67,20 @@ export const BACKENDS: readonly BackendEntry[] = [
     create: async () => {
       const { createTfjsBackend } = await import('@graftjs/backend-tfjs');
       return createTfjsBackend();
+    },
+  },
+  {
+    name: 'onnx',
+    summary: 'ONNX Runtime, native where onnxruntime-node is installed; rounds in its own way, within bounds',
+    threaded: true,
+    bits: 'own',
+    features: async () => {
+      const { importNativeOrt, nativeFeature } = await import('./onnx-backend.ts');
+      return [nativeFeature(await importNativeOrt())];
+    },
+    create: async (threads) => {
+      const { importNativeOrt, openOnnxBackend } = await import('./onnx-backend.ts');
+      return openOnnxBackend(await importNativeOrt(), threads);
     },
   },
 ];

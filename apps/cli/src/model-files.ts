@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { GraftError, type BaseModel, type Module, type Preprocess } from '@graftjs/core';
-import { loadModel } from '@graftjs/models';
+import { loadModel, type ModelInfo } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
 import { fileError } from './errors.ts';
 import { exists } from './files.ts';
-import { isOnnx, readOnnxFile, type OnnxFile } from './onnx-files.ts';
+import { countClasses, isOnnx, readOnnx } from './onnx-files.ts';
 
 /** Bases of which only the architecture is here. */
 const WITHOUT_WEIGHTS: readonly string[] = ['mobilenet_v2', 'resnet18', 'resnet34'];
@@ -22,9 +22,24 @@ function looksLikeFile(text: string): boolean {
   return /[/\\]/.test(text) || /\.(safetensors|onnx)$/i.test(text);
 }
 
-/** A model in a file, of whichever kind its ending says. */
-export async function readModel(path: string): Promise<OnnxFile> {
-  if (isOnnx(path)) return readOnnxFile(path);
+/** A model and what its file says about it. */
+export interface ModelInFile {
+  readonly model: Module;
+  readonly info: ModelInfo;
+  /** What the file does not say and was assumed. */
+  readonly notes: readonly string[];
+  /** The file gives probabilities, the model logits. */
+  readonly withoutSoftmax: boolean;
+  /** Why pictures do not become its input, where something is known. */
+  readonly notPictures?: string;
+}
+
+/**
+ * A model that `graft train` wrote, or an `.onnx` file: the ending says which.
+ * @param size Side of the pictures, where the file does not say it and the caller does.
+ * @throws GraftError for a file that is missing, damaged, or needs what is not supported
+ */
+export async function readModel(path: string, size: number | null = null): Promise<ModelInFile> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
@@ -32,26 +47,43 @@ export async function readModel(path: string): Promise<OnnxFile> {
     throw fileError(path, error);
   }
   try {
-    return { ...loadModel(bytes), notes: [] };
+    if (isOnnx(path)) return await readOnnx(path, bytes, size);
+    return { ...loadModel(bytes), notes: [], withoutSoftmax: false };
   } catch (error) {
-    if (error instanceof GraftError) throw new GraftError(`${path}: ${error.message}`, { cause: error });
-    throw error;
+    throw inFile(path, error);
   }
 }
 
+function inFile(path: string, error: unknown): unknown {
+  return error instanceof GraftError ? new GraftError(`${path}: ${error.message}`, { cause: error }) : error;
+}
+
 /**
- * A model that `graft train` wrote.
+ * A model that is a classifier. Where an `.onnx` file has no class names, the classes are numbered.
  * @throws GraftError for a file that is damaged or no classifier
  */
 export async function openClassifier(path: string, say: (note: string) => void): Promise<Classifier> {
-  const { model, info, notes } = await readModel(path);
-  notes.forEach(say);
-  if (info.classes === undefined || info.preprocess === undefined) {
+  const { model, info, notes, notPictures } = await readModel(path);
+  const { preprocess, name = path } = info;
+  const isNumbered = info.classes === undefined && isOnnx(path);
+  if (preprocess === undefined || (info.classes === undefined && !isNumbered)) {
     throw new GraftError(
-      `${path}: has no ${info.preprocess ? 'class names' : 'preprocessing'}, so it is no classifier of pictures; train one with graft train --base ${path}`,
+      notPictures === undefined
+        ? `${path}: has no class names, so it is no classifier; train one with graft train --base ${path}`
+        : `${path}: ${notPictures}`,
     );
   }
-  return { model, classes: info.classes, preprocess: info.preprocess, name: info.name ?? path };
+  try {
+    const outputs = countClasses(model, preprocess);
+    const classes = info.classes ?? Array.from({ length: outputs }, (_, i) => String(i));
+    if (classes.length !== outputs)
+      throw new GraftError(`has ${classes.length} class names, and ${outputs} outputs`);
+    notes.forEach(say);
+    if (isNumbered) say(`${path} has no class names; they are numbered, 0 to ${outputs - 1}`);
+    return { model, classes, preprocess, name };
+  } catch (error) {
+    throw inFile(path, error);
+  }
 }
 
 export interface OpenBase {
@@ -87,11 +119,12 @@ export async function openBase(
       base: await loadBase(nameOrFile, { ...size, ...(o.weights === null ? {} : { weights: o.weights }) }),
     };
   }
-  const { model, info, notes } = await readModel(nameOrFile);
-  notes.forEach(say);
+  const { model, info, notes, notPictures } = await readModel(nameOrFile, o.size);
   if (info.preprocess === undefined) {
-    throw new GraftError(`${nameOrFile}: does not say how pictures become its input, so it cannot be a base`);
+    const why = notPictures ?? 'does not say how pictures become its input';
+    throw new GraftError(`${nameOrFile}: ${why}, so it cannot be a base`);
   }
+  notes.forEach(say);
   return {
     base: {
       model,

@@ -1,64 +1,63 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { GraftError, sampleShapeOf, type Module, type Preprocess } from '@graftjs/core';
+import { evaluating, GraftError, record, sampleShapeOf, type Module, type Preprocess } from '@graftjs/core';
 import { exportOnnx, importOnnx, ONNX_METADATA, type OnnxNetwork } from '@graftjs/formats';
-import { imagenetPreprocess, type ModelInfo } from '@graftjs/models';
+import { imagenetPreprocess, isPreprocess, type ModelInfo } from '@graftjs/models';
 import { fileError } from './errors.ts';
+import type { ModelInFile } from './model-files.ts';
 
-/** Without a hint in the file, a network is taken for one that was trained on pictures of this size. */
+/** Where neither file nor command line says how large the pictures are. */
 const USUAL_SIZE = 224;
+
+/** Entries of a model's record that go into the metadata as they are, and come back. */
+const TEXTS = ['name', 'licence', 'source'] as const;
+const keyOf = (text: (typeof TEXTS)[number]): string => `graft.${text}`;
 
 export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
 
-export interface OnnxFile {
-  readonly model: Module;
-  readonly info: ModelInfo;
-  /** What the file does not say and was assumed. */
-  readonly notes: readonly string[];
-}
-
 /**
- * A network from an `.onnx` file, with what its metadata say, if Graft or somebody else wrote some. Weights in other files
- * are read from the model's folder only.
+ * The network in an `.onnx` file, up to its logits, with what its metadata say where Graft wrote them. Weights in other
+ * files are read from the model's folder only.
+ * @param size Side of the pictures, if the caller chooses it.
  * @throws GraftError, FormatError, UnsupportedOpsError
  */
-export async function readOnnxFile(path: string): Promise<OnnxFile> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw fileError(path, error);
+export async function readOnnx(path: string, bytes: Uint8Array, size: number | null): Promise<ModelInFile> {
+  const network = await importOnnx(bytes, {
+    logits: true,
+    readExternal: (location) => readBeside(path, location),
+  });
+  const { metadata, withoutSoftmax } = network;
+  const notes: string[] = [];
+  let preprocess = statedPreprocess(network);
+  if (!preprocess && notPictures(network) === null) {
+    preprocess = assumedPreprocess(network, size);
+    notes.push(
+      `${path} does not say how pictures become its input; taken as usual for ImageNet, ` +
+        `at ${preprocess.size} × ${preprocess.size} pixels`,
+    );
   }
-  try {
-    const network = await importOnnx(bytes, { readExternal: (location) => readBeside(path, location) });
-    const preprocess = statedPreprocess(network);
-    const stated = namesIn(network.metadata.get(ONNX_METADATA.classes));
-    const notes: string[] = [];
-    const assumed = preprocess ? null : assumedPreprocess(network);
-    if (assumed) {
-      notes.push(
-        `${path} does not say how pictures become its input: taken as ImageNet networks have it, ${assumed.size} pixels, mean and deviation of ImageNet`,
-      );
-    }
-    const known = preprocess ?? assumed;
-    return {
-      model: network.model.eval(),
-      info: {
-        ...(stated && { classes: stated }),
-        ...(known && { preprocess: known }),
-        ...(network.metadata.get('licence') && { licence: network.metadata.get('licence')! }),
-      },
-      notes,
-    };
-  } catch (error) {
-    if (error instanceof GraftError) error.message = `${path}: ${error.message}`;
-    throw error;
-  }
+  const classes = json(metadata.get(ONNX_METADATA.classes));
+  const isNames = Array.isArray(classes) && classes.length > 0 && classes.every((c) => typeof c === 'string');
+  const texts = TEXTS.flatMap((text) => {
+    const value = metadata.get(keyOf(text));
+    return value === undefined ? [] : [[text, value] as const];
+  });
+  return {
+    model: network.model.eval(),
+    info: {
+      ...Object.fromEntries(texts),
+      ...(isNames && { classes }),
+      ...(preprocess && { preprocess }),
+    },
+    notes,
+    withoutSoftmax,
+    ...(preprocess ? {} : { notPictures: notPictures(network)! }),
+  };
 }
 
-/** A file that the model names; also behind links it must lie in the model's folder. */
+/** A file that the model names: also behind links it must lie in the model's folder. */
 async function readBeside(model: string, location: string): Promise<Uint8Array> {
   const file = join(dirname(model), location);
   try {
@@ -72,54 +71,58 @@ async function readBeside(model: string, location: string): Promise<Uint8Array> 
   }
 }
 
-function namesIn(json: string | undefined): string[] | null {
+function json(text: string | undefined): unknown {
   try {
-    const names: unknown = JSON.parse(json ?? 'null');
-    return Array.isArray(names) && names.length > 0 && names.every((n) => typeof n === 'string')
-      ? names
-      : null;
+    return JSON.parse(text ?? 'null');
   } catch {
     return null;
   }
 }
 
-/** What Graft wrote into the metadata; for a graph that takes bytes, it is in the graph. */
-function statedPreprocess({ metadata, inputs, sampleShape }: OnnxNetwork): Preprocess | null {
-  if (inputs[0]?.element === 'uint8' && sampleShape?.length === 3 && sampleShape[0] === sampleShape[1]) {
-    const std = 1 / 255; // (v / 255 − 0) / (1 / 255) = v
-    const fit = isPreprocess(metadata.get(ONNX_METADATA.preprocess))?.fit ?? 'squash';
-    return { size: sampleShape[0]!, fit, mean: [0, 0, 0], std: [std, std, std], layout: 'channels-last' };
-  }
-  return isPreprocess(metadata.get(ONNX_METADATA.preprocess));
+/** What Graft wrote into the metadata. A graph that takes bytes has it inside: what is left is how they are cut out. */
+function statedPreprocess({ metadata, inputs }: OnnxNetwork): Preprocess | null {
+  const stated = json(metadata.get(ONNX_METADATA.preprocess));
+  if (!isPreprocess(stated)) return null;
+  if (inputs[0]!.element !== 'uint8') return stated;
+  const one = 1 / 255; // (v / 255 − 0) / (1 / 255) = v
+  return { ...stated, mean: [0, 0, 0], std: [one, one, one], layout: 'channels-last' };
 }
 
-function isPreprocess(json: string | undefined): Preprocess | null {
-  const triple = (v: unknown): boolean =>
-    Array.isArray(v) && v.length === 3 && v.every((x) => typeof x === 'number' && Number.isFinite(x));
-  try {
-    const p = JSON.parse(json ?? 'null') as Preprocess | null;
-    const fine =
-      p !== null &&
-      Number.isInteger(p.size) &&
-      p.size > 0 &&
-      ['squash', 'crop', 'pad'].includes(p.fit) &&
-      ['channels-first', 'channels-last'].includes(p.layout) &&
-      triple(p.mean) &&
-      triple(p.std);
-    return fine ? p : null;
-  } catch {
-    return null;
-  }
+/** Why a network takes no pictures, as far as can be seen; null if it does. */
+function notPictures({ inputs }: OnnxNetwork): string | null {
+  if (inputs.length !== 1) return `it has ${inputs.length} inputs`;
+  const shape = inputs[0]!.shape ?? [];
+  const said = `its input is [${shape.map((d) => (d === '' ? '?' : d)).join(', ')}]`;
+  if (shape.length !== 4 || (shape[1] !== 3 && shape[3] !== 3))
+    return `${said}, which is no batch of pictures in three colours`;
+  const [height, width] = shape[1] === 3 ? shape.slice(2) : shape.slice(1, 3);
+  const isSquare = typeof height !== 'number' || typeof width !== 'number' || height === width;
+  return isSquare ? null : `${said}, and pictures are square here`;
 }
 
-/** Null where the network does not take pictures in three colours. */
-function assumedPreprocess({ inputs }: OnnxNetwork): Preprocess | null {
-  const shape = inputs.length === 1 ? (inputs[0]!.shape ?? []) : [];
-  if (shape.length !== 4) return null;
-  const layout = shape[1] === 3 ? 'channels-first' : shape[3] === 3 ? 'channels-last' : null;
-  if (!layout) return null;
-  const side = layout === 'channels-first' ? shape[2] : shape[1];
-  return { ...imagenetPreprocess(), size: typeof side === 'number' && side > 0 ? side : USUAL_SIZE, layout };
+/** As PyTorch's networks for ImageNet have it. Whoever trained the network knows better, but the file does not say. */
+function assumedPreprocess({ inputs }: OnnxNetwork, size: number | null): Preprocess {
+  const shape = inputs[0]!.shape!;
+  const layout = shape[1] === 3 ? 'channels-first' : 'channels-last';
+  const side = shape[2];
+  const own = typeof side === 'number' && side > 0 ? side : USUAL_SIZE;
+  return { ...imagenetPreprocess(size ?? own), layout };
+}
+
+/**
+ * How many classes a network tells apart.
+ * @throws GraftError where it does not give one number for each
+ */
+export function countClasses(model: Module, preprocess: Preprocess): number {
+  const spec = { dtype: 'float32', shape: [1, ...sampleShapeOf(preprocess)] } as const;
+  const recording = evaluating([model], () => record((x) => model.forward(x), [spec]));
+  recording.dispose();
+  const { shape } = recording.specs[recording.results[0]!]!;
+  if (shape.length !== 2)
+    throw new GraftError(
+      `gives [${shape.join(', ')}] for a picture, not one number for each class, so it is no classifier`,
+    );
+  return shape[1]!;
 }
 
 /** A model as the bytes of an `.onnx` file. @throws GraftError where the model does not say how pictures become its input */
@@ -128,15 +131,18 @@ export async function toOnnx(
   info: ModelInfo,
   options: { readonly withPreprocessing: boolean; readonly version: string },
 ): Promise<Uint8Array> {
-  const { preprocess, classes, licence, name, source } = info;
+  const { preprocess, classes } = info;
   if (!preprocess)
-    throw new GraftError('it does not say how pictures become its input, so the size of that is unknown');
-  const entries = Object.entries({ licence, name, source });
+    throw new GraftError('does not say how pictures become its input, so the shape of that is unknown');
+  const texts = TEXTS.flatMap((text) => {
+    const value = info[text];
+    return value === undefined ? [] : [[keyOf(text), value] as const];
+  });
   return exportOnnx(model, {
     input: sampleShapeOf(preprocess),
     preprocess,
     ...(classes && { classes }),
     ...options,
-    metadata: Object.fromEntries(entries.filter((e): e is [string, string] => e[1] !== undefined)),
+    metadata: Object.fromEntries(texts),
   });
 }

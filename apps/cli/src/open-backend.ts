@@ -66,7 +66,10 @@ export async function createBackend({ backend: name, threads }: BackendChoice): 
   const backend = await entry.create(threads);
   return {
     backend,
-    featureMark: entry.bits === 'contract' ? '' : `${name}-`,
+    featureMark:
+      entry.bits === 'contract'
+        ? ''
+        : `${name}-${backend.variant === undefined ? '' : `${backend.variant}-`}`,
     get threads() {
       return backend.threads ?? 1;
     },

@@ -28,19 +28,23 @@ export async function graft(argv: readonly string[], options: GraftOptions = {})
   const { tty = false, env = {}, interruptAt } = options;
   let [out, err] = ['', ''];
   let listener: (() => void) | undefined;
+  const interruptIfTime = (): void => {
+    if (!interruptAt?.test(err)) return;
+    const told = listener;
+    listener = undefined;
+    told?.();
+  };
   const output = (take: (text: string) => void): Io['stdout'] => ({ write: take, isTTY: tty, columns: 100 });
   const io: Io = {
     stdout: output((text) => (out += text)),
     stderr: output((text) => {
       err += text;
-      if (!interruptAt?.test(err)) return;
-      const told = listener;
-      listener = undefined;
-      told?.();
+      interruptIfTime();
     }),
     env: { XDG_CACHE_HOME: join(tmpdir(), 'graft-no-cache'), ...env },
     onInterrupt(next) {
       listener = next;
+      interruptIfTime();
       return () => (listener = undefined);
     },
   };

@@ -4,6 +4,7 @@ export { COCO_MOBILENET_V3, cocoMobilenetPreprocess } from './coco-mobilenet-v3.
 export { buildModel, describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
 export {
   encodeModel,
+  isPreprocess,
   loadModel,
   MODEL_FORMAT_VERSION,
   readModelInfo,

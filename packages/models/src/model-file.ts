@@ -142,23 +142,30 @@ export interface LoadedModel {
   readonly info: ModelInfo;
 }
 
+/** Is this, from a file, the description of how a picture becomes an input? */
+export function isPreprocess(value: unknown): value is Preprocess {
+  if (typeof value !== 'object' || value === null) return false;
+  const p = value as Preprocess;
+  const isTriple = (v: unknown): boolean =>
+    Array.isArray(v) && v.length === 3 && v.every((x) => Number.isFinite(x));
+  return (
+    Number.isSafeInteger(p.size) &&
+    p.size >= 1 &&
+    p.size <= 4096 &&
+    ['squash', 'crop', 'pad'].includes(p.fit) &&
+    isTriple(p.mean) &&
+    isTriple(p.std) &&
+    ['channels-first', 'channels-last'].includes(p.layout)
+  );
+}
+
 /** The parts that programs act on; the rest is for people. */
 function isInfo(info: unknown): info is ModelInfo {
   if (typeof info !== 'object' || info === null) return false;
-  const { classes, preprocess: p } = info as Partial<ModelInfo>;
-  const isTriple = (v: unknown): boolean =>
-    Array.isArray(v) && v.length === 3 && v.every((x) => Number.isFinite(x));
-  const isPreprocess = (): boolean =>
-    Number.isSafeInteger(p!.size) &&
-    p!.size >= 1 &&
-    p!.size <= 4096 &&
-    ['squash', 'crop', 'pad'].includes(p!.fit) &&
-    isTriple(p!.mean) &&
-    isTriple(p!.std) &&
-    ['channels-first', 'channels-last'].includes(p!.layout);
+  const { classes, preprocess } = info as Partial<ModelInfo>;
   return (
     (classes === undefined || (Array.isArray(classes) && classes.every((c) => typeof c === 'string'))) &&
-    (p === undefined || (typeof p === 'object' && p !== null && isPreprocess()))
+    (preprocess === undefined || isPreprocess(preprocess))
   );
 }
 

@@ -21,7 +21,7 @@ interface Row {
 /** Opens the backend and closes it again: what is said of it has been tried. */
 async function look(entry: BackendEntry): Promise<Row> {
   const { name, summary } = entry;
-  const features = entry.features?.() ?? [];
+  const features = (await entry.features?.()) ?? [];
   const about = { name, summary, features, default: name === DEFAULT_BACKEND };
   try {
     const opened = await createBackend({ backend: name, threads: null });

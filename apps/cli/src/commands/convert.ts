@@ -1,34 +1,64 @@
+import { createHash } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { GraftError } from '@graftjs/core';
+import { GraftError, setDefaultBackend } from '@graftjs/core';
 import { saveModel } from '@graftjs/models';
 import { flag, required } from '../args.ts';
-import { UsageError } from '../errors.ts';
+import { InterruptedError, UsageError } from '../errors.ts';
 import { checkWritable, exists, writeAtomic } from '../files.ts';
-import { isOnnx, toOnnx } from '../onnx-files.ts';
+import { count } from '../format.ts';
+import { oneLine } from '../io.ts';
 import { readModel } from '../model-files.ts';
+import { isOnnx, toOnnx } from '../onnx-files.ts';
 import { createBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import { version, type Command } from '../run.ts';
-import { setDefaultBackend } from '@graftjs/core';
+import { pairs } from '../table.ts';
 
-const isSafetensors = (path: string): boolean => /\.safetensors$/i.test(path);
+/** @throws UsageError for an ending that is no format's */
+function checkEnding(path: string, what: string): void {
+  if (isOnnx(path) || /\.safetensors$/i.test(path)) return;
+  throw new UsageError(`${what} ${path} ends neither in .safetensors nor in .onnx, which says what it is`);
+}
 
-function checkName(path: string, what: string): void {
-  if (isOnnx(path) || isSafetensors(path)) return;
-  throw new UsageError(`${what} ${path} is neither .safetensors nor .onnx, and its ending says what it is`);
+/** Is it one file under two names? */
+async function isSame(a: string, b: string): Promise<boolean> {
+  const real = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
+  return (await real(a)) === (await real(b));
+}
+
+interface Converted {
+  readonly from: string;
+  readonly to: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Side of the pictures that it takes; null where the file does not say. */
+  readonly size: number | null;
+  readonly classes: readonly string[] | null;
+}
+
+function show({ to, bytes, sha256, size, classes }: Converted, withPreprocessing: boolean): string {
+  const input = withPreprocessing
+    ? `'pictures', uint8 [batch, ${size}, ${size}, 3], RGB`
+    : `'input', float32; 'graft.preprocess' in the metadata says how it is made`;
+  return pairs([
+    ['model', `${oneLine(to)}, ${count(bytes)} bytes (SHA-256 ${sha256.slice(0, 16)}…)`],
+    ...(isOnnx(to) ? [['input', input] as const, ['output', "'logits'"] as const] : []),
+    ...(classes ? [['classes', String(classes.length)] as const] : []),
+  ]);
 }
 
 export const convert: Command = {
-  summary: 'Write a model in another format: .safetensors and .onnx, both ways',
+  summary: 'Write a model in another format: .safetensors or .onnx',
   args: {
     from: { type: 'positional', description: 'A model that graft train wrote, or an .onnx file' },
-    to: { type: 'positional', description: 'The file to write; its ending says the format' },
+    to: { type: 'positional', description: 'The file to write; its ending says in which format' },
     'with-preprocessing': {
       type: 'boolean',
-      description:
-        'To .onnx: let the graph take uint8 pictures, [batch, height, width, 3], of the model’s size',
+      description: 'To .onnx: the graph takes pictures, uint8 [batch, size, size, 3]',
     },
     force: { type: 'boolean', description: 'Replace an existing file' },
+    json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
   examples: [
     'graft convert model.safetensors model.onnx',
@@ -38,30 +68,49 @@ export const convert: Command = {
   async run(values, io) {
     const from = required(values, 'from', 'the model');
     const to = required(values, 'to', 'the file to write');
-    checkName(from, 'the model');
-    checkName(to, 'the file to write,');
-    if (resolve(from) === resolve(to)) throw new UsageError(`${from} and ${to} are the same file`);
+    checkEnding(from, 'the model');
+    checkEnding(to, 'the file to write');
+    if (await isSame(from, to)) throw new UsageError(`${from} and ${to} are the same file`);
     const withPreprocessing = flag(values, 'with-preprocessing');
     if (withPreprocessing && !isOnnx(to))
-      throw new UsageError('--with-preprocessing is for .onnx: a .safetensors file has no graph');
-    await checkWritable(to, 'the file to write');
+      throw new UsageError('--with-preprocessing is for .onnx: a .safetensors file has no graph for it');
+    await checkWritable(to, 'TO');
     if (!flag(values, 'force') && (await exists(to)))
       throw new GraftError(`${to} exists already; add --force to replace it, or choose another name`);
+
     const progress = new Progress(io);
     const { backend } = await createBackend({ backend: 'cpu', threads: 1 });
     setDefaultBackend(backend);
+    let stopped = false;
+    const stopListening = io.onInterrupt(() => (stopped = true));
     try {
-      const { model, info, notes } = await readModel(from);
-      for (const note of notes) progress.say(note);
+      const { model, info, notes, withoutSoftmax } = await readModel(from);
       const bytes = isOnnx(to)
         ? await toOnnx(model, info, { withPreprocessing, version: version() }).catch((error: unknown) => {
-            if (error instanceof GraftError) error.message = `${from}: ${error.message}`;
-            throw error;
+            throw error instanceof GraftError
+              ? new GraftError(`${from}: ${error.message}`, { cause: error })
+              : error;
           })
         : await saveModel(model, info);
+      // A signal is heard between two tasks only.
+      await new Promise((heard) => setImmediate(heard));
+      if (stopped) throw new InterruptedError('stopped; nothing was written');
       await writeAtomic(to, bytes);
-      io.stdout.write(`${to}\n`);
+      notes.forEach((note) => progress.say(note));
+      if (withoutSoftmax) progress.say(`the softmax at its end is left out: models give logits here`);
+      const done: Converted = {
+        from,
+        to,
+        bytes: bytes.length,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        size: info.preprocess?.size ?? null,
+        classes: info.classes ?? null,
+      };
+      io.stdout.write(
+        flag(values, 'json') ? `${JSON.stringify(done)}\n` : `${show(done, withPreprocessing)}\n`,
+      );
     } finally {
+      stopListening();
       progress.clear();
       await backend.dispose();
     }

@@ -59,7 +59,7 @@ export const evaluate: Command = {
   args: {
     model: {
       type: 'positional',
-      description: 'A model that graft train wrote, or an .onnx file with class names',
+      description: 'A model that graft train wrote, or an .onnx file',
     },
     folder: { type: 'positional', description: 'A folder with one folder of pictures for each class' },
     strict: {

@@ -88,7 +88,7 @@ export const predict: Command = {
   args: {
     model: {
       type: 'positional',
-      description: 'A model that graft train wrote, or an .onnx file with class names',
+      description: 'A model that graft train wrote, or an .onnx file',
     },
     image: { type: 'positional', description: 'One or more picture files' },
     top: { type: 'string', valueHint: 'N', description: 'How many classes to list for each picture (5)' },

@@ -1,6 +1,7 @@
 import { Sequential, type Module } from '@graftjs/core';
 import { GraphModule, type GraphModuleOptions } from '../graph-module.ts';
 import { cutGraph } from '../segments.ts';
+import { prune } from '../simplify.ts';
 import { planStages } from './chain.ts';
 import { readOnnx, type OnnxImport, type OnnxReadOptions } from './read.ts';
 
@@ -13,6 +14,13 @@ export interface OnnxNetwork extends Pick<OnnxImport, 'inputs' | 'outputs' | 'me
   readonly model: Module;
   /** Shape of one sample, if the file fixes it; what `transfer` asks for. */
   readonly sampleShape: readonly number[] | null;
+  /** A softmax at the end was left out: the file gives probabilities, the model logits. */
+  readonly withoutSoftmax: boolean;
+}
+
+export interface OnnxImportOptions extends OnnxReadOptions, GraphModuleOptions {
+  /** Leave out a softmax that gives the only output, for Graft's classifiers end with logits. Default false. */
+  readonly logits?: boolean;
 }
 
 /**
@@ -22,11 +30,10 @@ export interface OnnxNetwork extends Pick<OnnxImport, 'inputs' | 'outputs' | 'me
  * softmax behind it.
  * @throws FormatError, UnsupportedOpsError: see `readOnnx`.
  */
-export async function importOnnx(
-  bytes: Uint8Array,
-  options: OnnxReadOptions & GraphModuleOptions = {},
-): Promise<OnnxNetwork> {
-  const source = await readOnnx(bytes, options);
+export async function importOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Promise<OnnxNetwork> {
+  const whole = await readOnnx(bytes, options);
+  const shorter = options.logits ? beforeSoftmax(whole) : null;
+  const source = shorter ?? whole;
   const { inputs, outputs, metadata } = source;
   const extents = inputs.length === 1 ? (inputs[0]!.shape?.slice(1) ?? []) : [];
   const known = extents.length > 0 && extents.every((d) => typeof d === 'number' && d > 0);
@@ -36,7 +43,19 @@ export async function importOnnx(
     outputs,
     metadata,
     sampleShape: known ? (extents as number[]) : null,
+    withoutSoftmax: shorter !== null,
   };
+}
+
+/** The network up to the softmax that gives its only output; null where there is none, or nothing before it. */
+function beforeSoftmax(source: OnnxImport): OnnxImport | null {
+  const { graph } = source;
+  const last = graph.nodes.find((n) => n.name === graph.outputs[0]);
+  const logits = last?.inputs[0];
+  const isComputed = graph.nodes.some((n) => n.name === logits);
+  if (graph.outputs.length !== 1 || last?.op !== 'softmax' || typeof logits !== 'string' || !isComputed)
+    return null;
+  return { ...source, graph: prune({ ...graph, outputs: [logits] }) };
 }
 
 function moduleOf(source: OnnxImport, options: GraphModuleOptions): Module {
