@@ -129,6 +129,16 @@ describe('graft convert', () => {
     expect(metadata.get(ONNX_METADATA.preprocess)).toContain('"size":32');
   });
 
+  it('writes imported networks of the usual size again', async () => {
+    setDefaultBackend(await createCpuBackend());
+    const wide = new Sequential({ conv: new Conv2d(3, 32, 3), relu: new ReLU() });
+    await writeFile(at('wide.onnx'), await exportOnnx(wide, { input: [3, 224, 224] }));
+    setDefaultBackend(null);
+    await done(['convert', at('wide.onnx'), at('out/again.onnx')]);
+    const { inputs } = await readOnnx(await readFile(at('out/again.onnx')));
+    expect(inputs[0]!.shape).toEqual(['batch', 3, 224, 224]);
+  });
+
   it('leaves out a softmax, and says so', async () => {
     const path = await foreign(at('softmax.onnx'), true);
     const { err } = await done(['convert', path, at('out/m.safetensors')]);
