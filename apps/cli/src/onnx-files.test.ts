@@ -155,15 +155,11 @@ describe('graft convert', () => {
     }
     for (const more of [[], ['--with-preprocessing']]) {
       await done(['convert', trained, at('out/m.onnx'), '--force', ...more]);
-      // As in the README.
-      const snippet = [
-        'import json, onnx',
-        `model = onnx.load(${JSON.stringify(at('out/m.onnx'))})`,
-        'onnx.checker.check_model(model, full_check=True)',
-        'metadata = {p.key: json.loads(p.value) for p in model.metadata_props if p.key in ("graft.classes", "graft.preprocess")}',
-        'print(metadata["graft.classes"], metadata["graft.preprocess"]["size"], model.graph.input[0].name)',
-      ];
-      const { stdout } = await start(python, ['-c', snippet.join('\n')]);
+      const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+      const [, code] = /```python\n([^]*?)```/.exec(readme)!;
+      const snippet = code!.replace('"model.onnx"', JSON.stringify(at('out/m.onnx')));
+      const show = `${snippet}\nprint(classes, size, model.graph.input[0].name)`;
+      const { stdout } = await start(python, ['-c', show]);
       expect(stdout).toBe(`['blue', 'green', 'red'] 32 ${more.length ? 'pictures' : 'input'}\n`);
     }
   });
