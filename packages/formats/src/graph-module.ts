@@ -12,6 +12,7 @@ import {
   storedAffine,
   tensor,
   type Backend,
+  type Layout,
   type Member,
   type Tensor,
 } from '@graftjs/core';
@@ -21,6 +22,7 @@ import { layoutOf } from './graph-ops/arguments.ts';
 import type { GraphDef, GraphInput, GraphNode, GraphValues } from './graph.ts';
 import { hostArray, isHostArray, toTensor, type GraphValue, type HostArray } from './host-array.ts';
 import { hostOps } from './host-ops.ts';
+import { outputLayout } from './graph-layout.ts';
 
 export interface GraphModuleOptions {
   /** Where the weights go. Default: `getDefaultBackend()`. */
@@ -65,6 +67,10 @@ export class GraphModule extends Module {
 
   override *members(): IterableIterator<[string, Member]> {
     yield* this.#slots;
+  }
+
+  override get outputLayout(): Layout | null {
+    return outputLayout(this.graph);
   }
 
   /** Is this the classifier of a chain? */

@@ -3,7 +3,7 @@ import { GraftError, StateError, unknownName } from '../errors.ts';
 import { commonBackend, takesWhole } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';
-import { sameShape, showShape, type Shape } from '../types.ts';
+import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
 
 /** A named tensor of a module, replaced as a whole: the old value is freed when a new one is set. */
 abstract class Slot implements Cell {
@@ -105,6 +105,11 @@ export abstract class Module {
   /** The classifier of a network, which `transfer` replaces? Layers that are one by their class need not say so. */
   get isHead(): boolean {
     return false;
+  }
+
+  /** Where the channels of its output are, if it is not where those of the network's input are. */
+  get outputLayout(): Layout | null {
+    return null;
   }
 
   /** Named members in the order in which they were assigned. */

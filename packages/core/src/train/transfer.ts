@@ -38,6 +38,7 @@ export interface TransferOptions {
   readonly cut?: string;
   /** Shape of one input sample; default: from the base's preprocessing. */
   readonly sampleShape?: Shape;
+  /** Of the features. Default: what the base's last stage says of them, else the layout of its input. */
   readonly layout?: Layout;
   /** Dropout before the new last layer. Default 0.5. */
   readonly dropout?: number;
@@ -91,7 +92,6 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
   const chain = info ? info.model : (base as Module);
   const classes = typeof options.classes === 'number' ? options.classes : options.classes.length;
   if (!(classes >= 2)) throw new GraftError(`a classifier needs at least two classes, not ${classes}`);
-  const layout = options.layout ?? info?.preprocess.layout ?? 'channels-first';
   const sampleShape = options.sampleShape ?? (info ? sampleShapeOf(info.preprocess) : undefined);
   if (!sampleShape)
     throw new GraftError('transfer() of a bare module needs sampleShape, such as [3, 96, 96]');
@@ -99,6 +99,8 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
   const cut = options.cut ?? info?.defaultCut;
   const stages = cut === undefined ? withoutClassifier(stagesOf(chain)) : stageRange(chain, { to: cut });
   const features = featureShape(stages, sampleShape);
+  const known = stages.findLast((s) => s.module.outputLayout)?.module.outputLayout;
+  const layout = options.layout ?? known ?? info?.preprocess.layout ?? 'channels-first';
   const head = withRandom(new Random(options.seed ?? 0, 'head'), () =>
     options.head
       ? options.head(features, classes)
