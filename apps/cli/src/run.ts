@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { nearest } from '@graftjs/core';
 import { parseArgs, type ArgsDef } from 'citty';
 import { checkArgs, type Values } from './args.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { painter, type Io, type Output } from './io.ts';
 import { usage } from './usage.ts';
+import { version } from './version.ts';
 
 /** A subcommand: its options as citty has them, and what it does. */
 export interface Command {
@@ -29,13 +29,6 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 };
 
 const HELP: ArgsDef = { help: { type: 'boolean', description: 'Show this' } };
-
-export function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
-}
 
 async function overview(out: Output, io: Io): Promise<void> {
   const bold = painter(out, io.env);

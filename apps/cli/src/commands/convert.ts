@@ -12,7 +12,8 @@ import { readModel } from '../model-files.ts';
 import { isOnnx, toOnnx } from '../onnx-files.ts';
 import { createBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
-import { version, type Command } from '../run.ts';
+import type { Command } from '../run.ts';
+import { version } from '../version.ts';
 import { pairs } from '../table.ts';
 
 /** @throws UsageError for an ending that is no format's */
