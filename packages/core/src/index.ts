@@ -8,6 +8,7 @@ export {
   composite,
   customVjp,
   noGrad,
+  takesWhole,
   withRecorders,
   withRunner,
   type CompositeCall,
