@@ -13,6 +13,13 @@ export interface Emit {
 /** One float32 number. */
 export const scalar = (b: GraphBuilder, value: number): Value => b.constant([value], []);
 
+/** Operators that do the same to every element, wherever it is. */
+const ELEMENTWISE: ReadonlySet<string> = new Set(
+  'Neg Abs Sign Floor Ceil Round Sqrt Reciprocal Exp Log Tanh Erf Sigmoid Relu Clip LeakyRelu Elu HardSwish HardSigmoid Softplus Add Sub Mul Div Pow Max Min'.split(
+    ' ',
+  ),
+);
+
 /** A node whose result is like its first input. */
 export function like(
   b: GraphBuilder,
@@ -20,7 +27,49 @@ export function like(
   inputs: readonly (Value | null)[],
   attrs?: Attributes,
 ): Value {
-  return b.add(op, inputs, { shape: inputs[0]!.shape }, attrs);
+  const { shape } = inputs[0]!;
+  return ELEMENTWISE.has(op) ? elementwise(b, op, inputs, shape, attrs) : b.add(op, inputs, { shape }, attrs);
+}
+
+/**
+ * An elementwise node. Where its operands are transposed alike it comes before the transposition: so those around
+ * convolutions of a channels-last network meet, and vanish.
+ */
+export function elementwise(
+  b: GraphBuilder,
+  op: string,
+  inputs: readonly (Value | null)[],
+  shape: Shape,
+  attrs?: Attributes,
+): Value {
+  const sources = inputs.map((v) => v && sourceOf(b, v));
+  const perm = sources.find((s) => s !== null)?.perm;
+  const alike = inputs.every(
+    (v, i) => v === null || v.shape.length === 0 || (perm && String(sources[i]?.perm) === String(perm)),
+  );
+  if (!perm || !alike) return b.add(op, inputs, { shape }, attrs);
+  const moved = inputs.map((v, i) => sources[i]?.x ?? v);
+  const y = b.add(op, moved, { shape: before(shape, perm) }, attrs);
+  return transposed(b, y, perm);
+}
+
+/** What a value is a transposition of, and how: its axis i is the source's axis `perm[i]`. */
+export function sourceOf(
+  b: GraphBuilder,
+  { name, element }: Value,
+): { x: Value; perm: readonly number[] } | null {
+  const node = b.maker({ name, element, shape: [] });
+  const perm = node?.opType === 'Transpose' ? node.attributes['perm'] : undefined;
+  if (perm?.type !== 'ints') return null;
+  const source = node!.inputs[0]!;
+  return { x: { name: source, element, shape: b.shapes.get(source)! }, perm: perm.value };
+}
+
+/** The shape that becomes `shape` by `perm`. */
+export function before(shape: Shape, perm: readonly number[]): Shape {
+  const out = [...shape];
+  perm.forEach((from, i) => (out[from] = shape[i]!));
+  return out;
 }
 
 /** Elementwise arithmetic of x with something that broadcasts to it. */
@@ -39,14 +88,13 @@ export function primitive<N extends OpName>(
   return lower(b, op, inputs, attrs, { dtype: 'float32', shape });
 }
 
+/** Axes in a new order; two transpositions in a row are one, or none. */
 export function transposed(b: GraphBuilder, x: Value, perm: readonly number[]): Value {
-  return primitive(
-    b,
-    'transpose',
-    [x],
-    { perm },
-    perm.map((i) => x.shape[i]!),
-  );
+  const from = sourceOf(b, x);
+  const source = from?.x ?? x;
+  const whole = from ? perm.map((i) => from.perm[i]!) : perm;
+  if (whole.every((axis, i) => axis === i)) return source;
+  return b.add('Transpose', [source], { shape: whole.map((i) => source.shape[i]!) }, { perm: whole });
 }
 export function reshaped(b: GraphBuilder, x: Value, shape: readonly number[]): Value {
   return primitive(b, 'reshape', [x], { shape }, shape);

@@ -8,7 +8,17 @@ import {
 } from '@graftjs/core';
 import { lower, type Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
-import { channelsFirst, firstShape, like, padsOf, type Emit } from './emit.ts';
+import {
+  before,
+  channelsFirst,
+  elementwise,
+  firstShape,
+  like,
+  padsOf,
+  sourceOf,
+  transposed,
+  type Emit,
+} from './emit.ts';
 
 /*
  * Primitives as people write them. The lowering of `@graftjs/onnx-graph` says them so that runtimes agree with core to the
@@ -71,17 +81,23 @@ const plain: { readonly [N in OpName]?: Plain<N> } = {
   unary: ({ b, inputs }, { kind }) => (UNARY[kind] ? like(b, UNARY[kind], [inputs[0]!]) : null),
   binary({ b, inputs, outputs }, { kind }) {
     const { dtype, shape } = outputs[0]!;
-    return dtype === 'float32' ? b.add(BINARY[kind], inputs, { shape }) : null;
+    return dtype === 'float32' ? elementwise(b, BINARY[kind], inputs, shape) : null;
   },
-  reduce({ b, inputs, outputs }, { kind, axes, keepDims }) {
+  reduce(e, attrs) {
+    const { kind, axes, keepDims } = attrs;
+    const { b, inputs, outputs } = e;
+    const { shape, dtype } = outputs[0]!;
+    const from = sourceOf(b, inputs[0]!);
+    if (from && keepDims && kind !== 'argmax') {
+      const there = { ...attrs, axes: axes.map((i) => from.perm[i]!).sort((p, q) => p - q) };
+      const output = { dtype, shape: before(shape, from.perm) };
+      const y = emitPrimitive({ b, inputs: [from.x], outputs: [output] }, 'reduce', there);
+      return transposed(b, y, from.perm);
+    }
     if (kind !== 'max' || !axes.length) return null;
-    return b.add(
-      'ReduceMax',
-      [inputs[0]!],
-      { shape: outputs[0]!.shape },
-      { axes, keepdims: Number(keepDims) },
-    );
+    return b.add('ReduceMax', [inputs[0]!], { shape }, { axes, keepdims: Number(keepDims) });
   },
+  transpose: ({ b, inputs: [x] }, { perm }) => transposed(b, x!, perm),
   conv: ({ b, inputs: [x, w], outputs }, a) => conv(b, x!, w!, null, a, outputs[0]!.shape),
   convInputGrad: ({ b, inputs: [x, w], outputs }, a) => convTranspose(b, x!, w!, null, a, outputs[0]!.shape),
   maxPool: (e, a) => pool(e, 'MaxPool', a, { dilations: a.dilation }),
