@@ -3,8 +3,8 @@ import type { GraphBuilder, Value } from './builder.ts';
 import type { Lowerings } from './lowerings.ts';
 import { cast, choose, elementwise, isNan, scalar } from './vocabulary.ts';
 
-/** Kinds that are one operator. */
-const UNARY: Readonly<Partial<Record<UnaryKind, string>>> = {
+/** Kinds of `unary` that are one operator. */
+export const UNARY_OPERATORS: Readonly<Partial<Record<UnaryKind, string>>> = {
   neg: 'Neg',
   abs: 'Abs',
   sign: 'Sign',
@@ -108,7 +108,7 @@ function toInt32(b: GraphBuilder, x: Value): Value {
 
 export const elementwiseLowerings: Pick<Lowerings, 'unary' | 'binary' | 'compare' | 'select' | 'cast'> = {
   unary(b, [x], { kind }) {
-    const op = UNARY[kind];
+    const op = UNARY_OPERATORS[kind];
     return op === undefined ? COMPOSED[kind]!(b, x!) : elementwise(b, op, [x!]);
   },
 

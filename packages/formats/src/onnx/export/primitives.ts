@@ -6,7 +6,7 @@ import {
   type PoolAttrs,
   type UnaryKind,
 } from '@graftjs/core';
-import { lower, type Value } from '@graftjs/onnx-graph';
+import { lower, UNARY_OPERATORS, type Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
 import {
   before,
@@ -27,21 +27,9 @@ import {
  */
 
 const UNARY: Readonly<Partial<Record<UnaryKind, string>>> = {
-  neg: 'Neg',
-  abs: 'Abs',
-  sign: 'Sign',
-  floor: 'Floor',
-  ceil: 'Ceil',
-  round: 'Round',
-  sqrt: 'Sqrt',
-  reciprocal: 'Reciprocal',
-  exp: 'Exp',
-  log: 'Log',
+  ...UNARY_OPERATORS,
   tanh: 'Tanh',
-  erf: 'Erf',
   sigmoid: 'Sigmoid',
-  relu: 'Relu',
-  not: 'Not',
 };
 
 const BINARY: Readonly<Record<BinaryKind, string>> = {
