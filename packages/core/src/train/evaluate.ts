@@ -90,30 +90,33 @@ export async function evaluate(
     const predictions = new Int32Array(n);
     let probabilities = new Float32Array(0);
     let loss = 0;
-    for (let from = 0; from < n; from += batchSize) {
-      if (options.signal?.aborted) break;
-      const indices = Array.from({ length: Math.min(batchSize, n - from) }, (_, i) => from + i);
-      const x = await prefix.inputs(source, indices, 0, options.cache ?? null, put);
-      const labels = Int32Array.from(indices, (i) => source.labels[i]!);
-      const out = scope(() => score(x, tensor(labels, [labels.length], { backend })));
-      x.dispose();
-      const p = (await out.p.data()) as Float32Array;
-      loss += await out.loss.item();
-      out.p.dispose();
-      out.loss.dispose();
-      const classes = p.length / indices.length;
-      if (!probabilities.length) probabilities = new Float32Array(n * classes);
-      probabilities.set(p, from * classes);
-      for (let i = 0; i < indices.length; i++) {
-        let best = 0;
-        for (let c = 1; c < classes; c++) if (p[i * classes + c]! > p[i * classes + best]!) best = c;
-        predictions[from + i] = best;
+    try {
+      for (let from = 0; from < n; from += batchSize) {
+        if (options.signal?.aborted) break;
+        const indices = Array.from({ length: Math.min(batchSize, n - from) }, (_, i) => from + i);
+        const x = await prefix.inputs(source, indices, 0, options.cache ?? null, put);
+        const labels = Int32Array.from(indices, (i) => source.labels[i]!);
+        const out = scope(() => score(x, tensor(labels, [labels.length], { backend })));
+        x.dispose();
+        const p = (await out.p.data()) as Float32Array;
+        loss += await out.loss.item();
+        out.p.dispose();
+        out.loss.dispose();
+        const classes = p.length / indices.length;
+        if (!probabilities.length) probabilities = new Float32Array(n * classes);
+        probabilities.set(p, from * classes);
+        for (let i = 0; i < indices.length; i++) {
+          let best = 0;
+          for (let c = 1; c < classes; c++) if (p[i * classes + c]! > p[i * classes + best]!) best = c;
+          predictions[from + i] = best;
+        }
+        options.onProgress?.(from + indices.length, n);
+        await breathe();
       }
-      options.onProgress?.(from + indices.length, n);
-      await breathe();
+    } finally {
+      compiled?.dispose();
+      if (!options.prefix) prefix.dispose();
     }
-    compiled?.dispose();
-    if (!options.prefix) prefix.dispose();
     return {
       loss: loss / Math.max(n, 1),
       accuracy: accuracy(source.labels, predictions),

@@ -59,8 +59,7 @@ export async function extractFeatures(
       options.onProgress?.(from + indices.length, source.length);
       await breathe();
     }
-  });
-  run.dispose();
+  }).finally(() => run.dispose());
   return new ArraySource(
     values,
     source.labels,
