@@ -31,12 +31,28 @@ function residentMemory(): number {
   return process.memoryUsage.rss();
 }
 
+const FLAT = 1.02;
+
+/**
+ * How resident memory changes while `work` is done: the least of up to six times, for V8 goes on for a while to make
+ * faster code of onnxruntime's 28 MB of WebAssembly, and keeps it. What leaks would grow each time.
+ */
+async function settled(work: () => Promise<void>): Promise<number> {
+  let least = Infinity;
+  for (let i = 0; i < 6 && least >= FLAT; i++) {
+    const before = residentMemory();
+    await work();
+    least = Math.min(least, residentMemory() / before);
+  }
+  return least;
+}
+
 const modules: Readonly<Record<string, OnnxBackendOptions>> = {
   'onnxruntime-web': {},
   'onnxruntime-node': { ort: native },
 };
 for (const [name, options] of Object.entries(modules)) {
-  test(`${name}: 500 compiled steps, and compiling 60 times, leave resident memory flat to 5 % and no session`, async () => {
+  test(`${name}: 500 compiled steps, and compiling 60 times, leave resident memory flat to 2 % and no session`, async () => {
     const backend = await createOnnxBackend({ ...options, threads: 2 });
     setDefaultBackend(backend);
     manualSeed(1);
@@ -71,28 +87,24 @@ for (const [name, options] of Object.entries(modules)) {
     let compiled = compile(step);
     for (let i = 0; i < 300; i++) await run(compiled, i);
     const alive = memory(backend);
-    let resident = residentMemory();
-    for (let i = 0; i < 500; i++) {
-      await run(compiled, i);
-      expect([memory(backend), backend.sessions]).toEqual([alive, 1]);
-    }
-    const steps = residentMemory() / resident;
-
-    const again = async (i: number): Promise<void> => {
-      compiled.dispose();
-      compiled = compile(step);
-      await run(compiled, i);
-      expect([memory(backend), backend.sessions]).toEqual([alive, 1]);
-    };
-    for (let i = 0; i < 30; i++) await again(i);
-    resident = residentMemory();
-    for (let i = 0; i < 60; i++) await again(i);
-    const compiles = residentMemory() / resident;
-
+    const steps = await settled(async () => {
+      for (let i = 0; i < 500; i++) {
+        await run(compiled, i);
+        expect([memory(backend), backend.sessions]).toEqual([alive, 1]);
+      }
+    });
+    const compiles = await settled(async () => {
+      for (let i = 0; i < 60; i++) {
+        compiled.dispose();
+        compiled = compile(step);
+        await run(compiled, i);
+        expect([memory(backend), backend.sessions]).toEqual([alive, 1]);
+      }
+    });
     console.log(
       `${name}: resident memory × ${steps.toFixed(3)} over steps, × ${compiles.toFixed(3)} over compiles`,
     );
-    for (const ratio of [steps, compiles]) expect(ratio).toBeLessThan(1.05);
+    for (const ratio of [steps, compiles]) expect(ratio).toBeLessThan(FLAT);
     await backend.dispose();
     expect(backend.sessions).toBe(0);
   });
