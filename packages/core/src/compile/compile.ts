@@ -118,8 +118,13 @@ class Program<R> {
       }),
     );
     const buffers = tensors.map((t) => t.storage.buffer);
-    this.#executable =
-      this.#backend.compile?.(this.#graph, buffers) ?? interpret(this.#graph, this.#backend, buffers);
+    try {
+      this.#executable =
+        this.#backend.compile?.(this.#graph, buffers) ?? interpret(this.#graph, this.#backend, buffers);
+    } catch (e) {
+      this.#release();
+      throw e;
+    }
   }
 
   /** Are the cells that are built in as they were, and the arguments where they were? */
@@ -206,6 +211,11 @@ class Program<R> {
 
   dispose(): void {
     this.#executable.dispose();
+    this.#release();
+  }
+
+  /** Lets go of the shares in tensors from outside. */
+  #release(): void {
     for (const t of this.#built.values()) t.dispose();
     this.#traced.dispose();
   }

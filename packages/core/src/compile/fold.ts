@@ -1,5 +1,6 @@
 import type { GraphNode } from '../graph.ts';
 import { float32 } from '../math/index.ts';
+import { broadcastStrides } from '../planning/walk.ts';
 import type { BinaryKind, UnaryKind } from '../primitives.ts';
 import { sizeOf, stridesOf, type DType, type Shape, type TensorSpec, type TypedArray } from '../types.ts';
 
@@ -45,13 +46,6 @@ const BINARY: Readonly<Record<BinaryKind, (a: number, b: number) => number>> = {
   min: Math.min,
 };
 
-/** Row-major strides of an operand that broadcasts to `shape`: 0 along repeated axes. */
-function broadcastStrides(from: Shape, shape: Shape): number[] {
-  const own = stridesOf(from);
-  const lead = shape.length - from.length;
-  return shape.map((_, i) => (i < lead || from[i - lead] === 1 ? 0 : own[i - lead]!));
-}
-
 /** Position in the operand of each element of `shape`, in row-major order. */
 function positions(shape: Shape, strides: readonly number[]): Int32Array {
   const steps = stridesOf(shape);
@@ -72,7 +66,7 @@ export function fold(
   if (sizeOf(output.shape) > MOST_ELEMENTS) return null;
   const [a, b] = inputs as [(typeof inputs)[number], (typeof inputs)[number]];
   const spread = ({ spec, data }: (typeof inputs)[number]): TypedArray => {
-    const at = positions(output.shape, broadcastStrides(spec.shape, output.shape));
+    const at = positions(output.shape, broadcastStrides(spec.shape, output.shape.length));
     return data.constructor === Float32Array ? Float32Array.from(at, (i) => data[i]!) : take(data, at);
   };
   const take = (data: TypedArray, at: Int32Array): TypedArray =>
