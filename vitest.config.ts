@@ -27,7 +27,7 @@ export default defineConfig({
         test: {
           name: 'slow',
           pool: 'forks',
-          include: ['{packages,apps}/*/{src,test}/**/*.slow.test.ts', 'benchmarks/**/*.slow.test.ts'],
+          include: ['{packages,apps,apps/samples}/*/{src,test}/**/*.slow.test.ts', 'benchmarks/**/*.slow.test.ts'],
           testTimeout: 300_000,
         },
       },
