@@ -3,6 +3,7 @@ export * from './evaluate.ts';
 export * from './extract.ts';
 export * from './feature-cache.ts';
 export * from './fit.ts';
+export * from './grad-cam.ts';
 export * from './options.ts';
 export * from './receptive-field.ts';
 export * from './recipes.ts';
