@@ -6,7 +6,10 @@ import { defineConfig } from 'tsdown';
 const { publishConfig, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 const outputs: string[] = [
   ...Object.values<string>(bin),
-  ...Object.values<{ default: string }>(publishConfig.exports ?? {}).map((entry) => entry.default),
+  // An export that is one path is a file to take as it is.
+  ...Object.values<string | { default: string }>(publishConfig.exports ?? {}).flatMap((entry) =>
+    typeof entry === 'string' ? [] : [entry.default],
+  ),
 ];
 
 export default defineConfig({

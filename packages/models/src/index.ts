@@ -1,4 +1,5 @@
 export { architectures, type ArchitectureConfigs, type ArchitectureName } from './architectures.ts';
+export { loadBaseFrom, type LoadBaseFromOptions } from './base.ts';
 export { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
 export { COCO_MOBILENET_V3, cocoMobilenetPreprocess } from './coco-mobilenet-v3.ts';
 export { buildModel, describeModel, type BuildOptions, type ModelDescription } from './describe.ts';

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { GraftError, nearest, type Backend, type BaseModel, type Preprocess } from '@graftjs/core';
+import { GraftError, nearest, type Backend, type BaseModel } from '@graftjs/core';
 import { readSafetensors, toStateDict } from '@graftjs/formats';
 import type { ArchitectureName } from '../architectures.ts';
-import { COCO_MOBILENET_V3, cocoMobilenetPreprocess } from '../coco-mobilenet-v3.ts';
+import { loadBaseFrom, resized } from '../base.ts';
+import { COCO_MOBILENET_V3 } from '../coco-mobilenet-v3.ts';
 import { buildModel } from '../describe.ts';
 import { imagenetPreprocess } from '../mobilenet-v2.ts';
-import { loadModel } from '../model-file.ts';
 import { download, type DownloadOptions } from './download.ts';
 import { inFile, readBytes } from './files.ts';
 
@@ -42,12 +42,8 @@ export async function loadBase(name: string, options: LoadBaseOptions = {}): Pro
   );
 }
 
-const resized = (preprocess: Preprocess, size: number | undefined): Preprocess =>
-  size === undefined ? preprocess : { ...preprocess, size };
-
 async function embedded(options: LoadBaseOptions): Promise<BaseModel> {
-  const { name, file, licence, defaultCut } = COCO_MOBILENET_V3;
-  const asset = fileURLToPath(new URL(`../../assets/${file}`, import.meta.url));
+  const asset = fileURLToPath(new URL(`../../assets/${COCO_MOBILENET_V3.file}`, import.meta.url));
   const bytes = await readBytes(asset).catch((error: unknown) => {
     throw Object.assign(
       new GraftError(
@@ -56,23 +52,13 @@ async function embedded(options: LoadBaseOptions): Promise<BaseModel> {
       { cause: error },
     );
   });
-  const { model } = loadModel(bytes, options);
-  return { model, name, preprocess: cocoMobilenetPreprocess(options.size), defaultCut, licence };
+  return loadBaseFrom(bytes, options);
 }
 
 async function fromModelFile(path: string, options: LoadBaseOptions): Promise<BaseModel> {
   const bytes = await readBytes(path);
   try {
-    const { model, info } = loadModel(bytes, options);
-    if (!info.preprocess) throw new GraftError('the file does not say how pictures are preprocessed');
-    const { defaultCut, licence } = info;
-    return {
-      model,
-      name: info.name ?? path,
-      preprocess: resized(info.preprocess, options.size),
-      ...(defaultCut !== undefined && { defaultCut }),
-      ...(licence !== undefined && { licence }),
-    };
+    return loadBaseFrom(bytes, { ...options, name: path });
   } catch (error) {
     throw inFile(path, error);
   }
