@@ -8,7 +8,8 @@ export {
 } from './augment.ts';
 export { adjustColour, grayscale, type ColourChange } from './colour.ts';
 export { DatasetError, ImageError } from './errors.ts';
-export { createPicture, crop, flip, fromRgba, type Picture } from './picture.ts';
+export { drawHeat, type HeatMap } from './heat.ts';
+export { createPicture, crop, flip, fromRgba, toRgba, type Picture } from './picture.ts';
 export {
   fitPicture,
   imageNetPreprocess,

@@ -41,6 +41,17 @@ export function fromRgba(image: { width: number; height: number; data: ArrayLike
   return out;
 }
 
+/** Four bytes a pixel, opaque, as `new ImageData(toRgba(picture), picture.width)` of a canvas takes them. */
+export function toRgba({ width, height, data }: Picture): Uint8ClampedArray<ArrayBuffer> {
+  const out = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let i = 0, o = 0; i < data.length; i += 3, o += 4) {
+    out[o] = data[i]!;
+    out[o + 1] = data[i + 1]!;
+    out[o + 2] = data[i + 2]!;
+  }
+  return out;
+}
+
 /** Rounds to the nearest byte (halves upwards) and clips to 0 … 255. */
 export function toByte(value: number): number {
   return value <= 0 ? 0 : value >= 255 ? 255 : (value + 0.5) | 0;

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import sharp, { type Metadata } from 'sharp';
 import { ImageError } from '../errors.ts';
 import { createPicture, type Picture } from '../picture.ts';
-import { FORMAT_LIST, isComplete, sniffFormat, type ImageFormat } from './format.ts';
+import { FORMAT_LIST, isComplete, sniffFormat, type ImageFormat } from '../format.ts';
 
 export interface DecodeOptions {
   /** What to call the picture in messages. Default: its path, or 'picture'. */

@@ -4,7 +4,7 @@ import { extname, join } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import { byCodeUnit } from '../split.ts';
 import { fileProblem } from './decode.ts';
-import { EXTENSIONS, FORMAT_LIST } from './format.ts';
+import { EXTENSIONS, FORMAT_LIST } from '../format.ts';
 
 export type Part = 'train' | 'validation' | 'test';
 

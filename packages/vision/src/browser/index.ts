@@ -1,0 +1,1 @@
+export { decodeImage, type DecodeOptions } from './decode.ts';
