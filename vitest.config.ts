@@ -1,4 +1,6 @@
-import { defineConfig } from 'vitest/config';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { findChromium } from './scripts/chromium.mjs';
 
 // Packages import each other's TypeScript sources: nothing is built before a test runs.
 const conditions = ['@graftjs/source', 'module', 'node', 'development|production'];
@@ -6,6 +8,44 @@ const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions } },
 };
+
+// No sandbox: containers run as root. WebGL comes from SwiftShader, which draws on the processor.
+const CHROMIUM = [
+  '--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update',
+  '--disable-sync --use-angle=swiftshader --enable-unsafe-swiftshader --ignore-gpu-blocklist',
+];
+const executablePath = findChromium();
+
+/** Tests in Chromium; without one, `--project 'browser*'` finds nothing. */
+function browserProject(
+  name: string,
+  files: { include: string[]; exclude?: string[] },
+  headers: Record<string, string>,
+): TestProjectInlineConfiguration[] {
+  if (executablePath === null) return [];
+  return [
+    {
+      resolve: { conditions: ['@graftjs/source', 'module', 'browser', 'development|production'] },
+      server: { headers },
+      test: {
+        name,
+        ...files,
+        testTimeout: 60_000,
+        // After the tests in Node: together they would be too many for the processors.
+        sequence: { groupOrder: 1 },
+        browser: {
+          enabled: true,
+          headless: true,
+          screenshotFailures: false,
+          provider: playwright({
+            launchOptions: { executablePath, args: CHROMIUM.flatMap((line) => line.split(' ')) },
+          }),
+          instances: [{ browser: 'chromium' }],
+        },
+      },
+    },
+  ];
+}
 
 export default defineConfig({
   test: {
@@ -27,7 +67,10 @@ export default defineConfig({
         test: {
           name: 'slow',
           pool: 'forks',
-          include: ['{packages,apps,apps/samples}/*/{src,test}/**/*.slow.test.ts', 'benchmarks/**/*.slow.test.ts'],
+          include: [
+            '{packages,apps,apps/samples}/*/{src,test}/**/*.slow.test.ts',
+            'benchmarks/**/*.slow.test.ts',
+          ],
           testTimeout: 300_000,
         },
       },
@@ -40,6 +83,14 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
+      // A page that may share memory between threads.
+      ...browserProject(
+        'browser',
+        { include: ['packages/*/test/**/*.browser.test.ts'], exclude: ['**/*.plain.browser.test.ts'] },
+        { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+      ),
+      // A page as most servers send it.
+      ...browserProject('browser-plain', { include: ['packages/*/test/**/*.plain.browser.test.ts'] }, {}),
     ],
   },
 });

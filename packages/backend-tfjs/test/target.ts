@@ -1,6 +1,10 @@
 import { contractModel, type Target } from '@graftjs/conformance';
 import { createTfjsBackend } from '../src/index.ts';
 
+/** In a page, tfjs's .wasm files are where the development server has the package's. Node finds them. */
+const files = '../node_modules/@tensorflow/tfjs-backend-wasm/dist/';
+const options = 'document' in globalThis ? { wasmPaths: new URL(files, import.meta.url).href } : {};
+
 /**
  * Arithmetic is WebAssembly's: IEEE 754, rounded to nearest, subnormal numbers kept, no fused multiply-add. Functions are
  * those of musl, which Emscripten links: exp 0.502 ulp, log 0.818, pow 0.82 (as its sources say), expm1 and erf below 1
@@ -8,7 +12,7 @@ import { createTfjsBackend } from '../src/index.ts';
  */
 export const target: Target = {
   name: 'tfjs',
-  create: () => createTfjsBackend(),
+  create: () => createTfjsBackend(options),
   model: {
     order: 'any', // XNNPACK sums in tiles
     unary: {

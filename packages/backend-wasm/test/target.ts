@@ -7,11 +7,12 @@ import { createWasmBackend, type WasmBackend } from '../src/index.ts';
 /** Shares out every task that has two parts, however small. */
 const eager =
   (threads: number, tests: Tests = {}, build: KernelBuild = 'kernels') =>
-  (): Promise<WasmBackend> =>
-    createBackend({ threads }, () => readFile(new URL(`../src/${build}.wasm`, import.meta.url)), {
-      worth: 1e-9,
-      ...tests,
-    });
+  async (): Promise<WasmBackend> => {
+    const load = (): Promise<Uint8Array> => readFile(new URL(`../src/${build}.wasm`, import.meta.url));
+    const backend = await createBackend({ threads }, load, { worth: 1e-9, ...tests });
+    if (backend.threads !== threads) throw new Error(`${backend.threads} threads: ${backend.notes.join()}`);
+    return backend;
+  };
 
 export const target: Target = {
   name: 'wasm',
@@ -26,4 +27,15 @@ export const target: Target = {
     'on 2 threads, with the kernels for a V8 that revectorizes': eager(2, {}, 'kernels-paired'),
     'on 2 threads, with guard bytes around every block': eager(2, { guard: GuardedHeap }),
   },
+};
+
+/** On a page that may not share memory between threads. */
+export const onPlainPage: Target = {
+  name: 'wasm on a page without isolation',
+  create: async () => {
+    const backend = await createWasmBackend({ threads: 2 });
+    if (backend.threads !== 1) throw new Error(`${backend.threads} threads`);
+    return backend;
+  },
+  bitExact: true,
 };

@@ -14,6 +14,7 @@ export {
 export { decomposedKernels, fusedBy, withFused } from './fused.ts';
 export { checkGradient, type DifferenceOutcome } from './finite-differences.ts';
 export { goldenAsCases, type GoldenAsCase } from './golden-cases.ts';
+export { golden, torchCases } from './golden-file.ts';
 export * from './golden.ts';
 export { counting, interpose, type Call } from './interpose.ts';
 export * from './oracle/index.ts';
@@ -22,5 +23,5 @@ export { measure, type Measurement, type MeasureOptions } from './measure.ts';
 export { perfCases } from './cases/perf.ts';
 export { supportOf, supportTable, type SupportReport } from './support.ts';
 export { withRoundingNoise } from './rounding-noise.ts';
-export { runConformance, type ConformanceOptions } from './suite.ts';
+export { runConformance } from './suite.ts';
 export type { Target } from './target.ts';

@@ -1,21 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contractTests } from './behaviour.ts';
 import { bitwise } from './bitwise.ts';
-import { cases, FAMILIES, type Case } from './cases/index.ts';
+import { cases, FAMILIES } from './cases/index.ts';
 import { check, describeFailure, modesOf, subjectOf, type Outcome, type Subject } from './check.ts';
+import { torchCases } from './golden-file.ts';
 import { checkProperty, properties } from './properties.ts';
 import type { Target } from './target.ts';
-
-export interface ConformanceOptions {
-  /** More cases, such as PyTorch's (`goldenAsCases`). */
-  readonly cases?: readonly Case[];
-}
 
 const failures = (outcomes: readonly Outcome[]): string[] =>
   outcomes.filter(({ status }) => status === 'failed').map(describeFailure);
 
 /** Registers every case, in every mode that applies, as vitest tests of a backend. */
-export function runConformance(target: Target, options: ConformanceOptions = {}): void {
+export function runConformance(target: Target): void {
   describe(`conformance of ${target.name}`, () => {
     let subject: Subject;
     beforeAll(async () => {
@@ -23,7 +19,7 @@ export function runConformance(target: Target, options: ConformanceOptions = {})
     });
     afterAll(() => subject.backend.dispose());
 
-    const all = [...cases, ...(options.cases ?? [])].filter((c) => modesOf(c, target).length > 0);
+    const all = [...cases, ...torchCases].filter((c) => modesOf(c, target).length > 0);
     for (const family of FAMILIES) {
       const own = all.filter((c) => c.family === family);
       if (own.length === 0) continue; // vitest takes an empty suite for a mistake

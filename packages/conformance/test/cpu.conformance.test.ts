@@ -1,5 +1,4 @@
-import { goldenAsCases, runConformance } from '../src/index.ts';
-import { golden } from './golden-file.ts';
+import { runConformance } from '../src/index.ts';
 import { target } from './target.ts';
 
-runConformance(target, { cases: goldenAsCases(golden) });
+runConformance(target);

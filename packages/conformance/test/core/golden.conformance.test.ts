@@ -1,19 +1,16 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { memory } from '@graftjs/core';
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { goldenCases, runGolden, type GoldenFile, type GoldenTensor } from '../../src/golden.ts';
+import { golden } from '../../src/golden-file.ts';
+import { goldenCases, runGolden, type GoldenTensor } from '../../src/golden.ts';
 
 const backend = await createCpuBackend();
-const file = JSON.parse(
-  readFileSync(new URL('../../fixtures/torch-golden.json', import.meta.url), 'utf8'),
-) as GoldenFile;
 
 /** Loose, to find mistakes in the formulas; the derived bounds are the conformance suite's business. */
 const TOLERANCE = 1e-5;
 
 describe.each(['channels-first', 'channels-last'] as const)("PyTorch's values, %s", (layout) => {
-  test.each(goldenCases(file, layout).map((c) => [c.name, c] as const))('%s', async (_, c) => {
+  test.each(goldenCases(golden, layout).map((c) => [c.name, c] as const))('%s', async (_, c) => {
     const before = memory(backend).tensors;
     const { outputs, grads } = await runGolden(c, backend);
     expect(memory(backend).tensors).toBe(before);

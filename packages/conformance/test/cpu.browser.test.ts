@@ -1,0 +1,4 @@
+import { runConformance } from '../src/index.ts';
+import { target } from './target.ts';
+
+runConformance(target);
