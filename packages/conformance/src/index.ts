@@ -24,4 +24,4 @@ export { perfCases } from './cases/perf.ts';
 export { supportOf, supportTable, type SupportReport } from './support.ts';
 export { withRoundingNoise } from './rounding-noise.ts';
 export { runConformance } from './suite.ts';
-export type { Target } from './target.ts';
+export type { Platform, Target } from './target.ts';

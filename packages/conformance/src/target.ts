@@ -1,7 +1,9 @@
 import type { Backend } from '@graftjs/core';
 import type { ErrorModel } from './bounds/index.ts';
 
-/** A backend as conformance sees it. Its file under `test/targets` is all that a new backend adds here. */
+export type Platform = 'node' | 'browser';
+
+/** A backend as conformance sees it: what its `test/target.ts` exports. */
 export interface Target {
   readonly name: string;
   readonly create: () => Promise<Backend>;
@@ -15,6 +17,8 @@ export interface Target {
   readonly signedZero?: boolean;
   /** The same backend in other settings (threads), which must give the same bits. */
   readonly variants?: Readonly<Record<string, () => Promise<Backend>>>;
+  /** Where its suite is not run, and why, which the support table shows: `{ node: 'Node has no WebGL' }`. */
+  readonly notIn?: Readonly<Partial<Record<Platform, string>>>;
   /** What it does not do: the beginning of the cases' names, and the reason, which the support table shows. */
   readonly unsupported?: Readonly<Record<string, string>>;
 }
