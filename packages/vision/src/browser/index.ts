@@ -1,1 +1,2 @@
 export { decodeImage, type DecodeOptions } from './decode.ts';
+export { drawPicture, startCamera } from './page.ts';
