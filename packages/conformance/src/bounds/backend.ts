@@ -20,7 +20,7 @@ import { avgPoolError, avgPoolGradError, bilinearError, scatterAddError, sumErro
 type ErrorKernels = { readonly [N in OpName]: ErrorKernel<OpAttrs[N]> };
 
 function errorKernels(model: ErrorModel): ErrorKernels {
-  const reduce = { sum: sumError(model), max: reduceMaxError, argmax: argmaxError };
+  const reduce = { sum: sumError(model), max: reduceMaxError(model), argmax: argmaxError };
   return {
     unary: unaryError(model),
     binary: binaryError(model),
@@ -40,7 +40,7 @@ function errorKernels(model: ErrorModel): ErrorKernels {
     conv: bilinearError(model, 'conv'),
     convInputGrad: bilinearError(model, 'convInputGrad'),
     convWeightGrad: bilinearError(model, 'convWeightGrad'),
-    maxPool: maxPoolError,
+    maxPool: maxPoolError(model),
     maxPoolGrad: maxPoolGradError(model),
     avgPool: avgPoolError(model),
     avgPoolGrad: avgPoolGradError(model),

@@ -1,18 +1,22 @@
 import type { OpAttrs } from '@graftjs/core';
 import { poolWindows, reduceGroups } from '../oracle/indexing.ts';
 import { errorAt, gap, type BoundedOperand, type ErrorKernel } from './bounded.ts';
-import { grain, type ErrorModel } from './model.ts';
+import { flushes, grain, type ErrorModel } from './model.ts';
 import { Terms } from './sums.ts';
 
-/** Error of the maximum of `group`: it lies between the largest lower and the largest upper end. */
-function maxError(x: BoundedOperand, group: readonly number[], max: number): number {
+/**
+ * Error of the maximum of `group`: it lies between the largest lower and the largest upper end. Where subnormal numbers may
+ * be flushed, they may count as zeros when they are compared and be handed on as they are: any of them may win.
+ */
+function maxError(model: ErrorModel, x: BoundedOperand, group: readonly number[], max: number): number {
   if (!Number.isFinite(max)) return 0;
   let [low, high] = [-Infinity, -Infinity];
   for (const i of group) {
     low = Math.max(low, x.buffer.value[i] - errorAt(x, i));
     high = Math.max(high, x.buffer.value[i] + errorAt(x, i));
   }
-  return Math.max(gap(high, max), gap(max, low));
+  const flushed = flushes(model) && Math.abs(max) < model.smallest ? model.smallest : 0;
+  return Math.max(gap(high, max), gap(max, low)) + flushed;
 }
 
 /**
@@ -34,10 +38,14 @@ export function contenders(x: BoundedOperand, group: readonly number[]): number[
   });
 }
 
-export const reduceMaxError: ErrorKernel<OpAttrs['reduce']> = ([x], { axes }, _, value) => {
-  if (x.buffer.error === null) return null;
-  return Float64Array.from(reduceGroups(x.spec.shape, axes), (group, o) => maxError(x, group, value[o]));
-};
+export function reduceMaxError(model: ErrorModel): ErrorKernel<OpAttrs['reduce']> {
+  return ([x], { axes }, _, value) => {
+    if (x.buffer.error === null) return null;
+    return Float64Array.from(reduceGroups(x.spec.shape, axes), (group, o) =>
+      maxError(model, x, group, value[o]),
+    );
+  };
+}
 
 /** The distance to the farthest contender. */
 export const argmaxError: ErrorKernel<OpAttrs['reduce']> = ([x], { axes }, _, value) => {
@@ -47,11 +55,13 @@ export const argmaxError: ErrorKernel<OpAttrs['reduce']> = ([x], { axes }, _, va
   );
 };
 
-export const maxPoolError: ErrorKernel<OpAttrs['maxPool']> = ([x], attrs, out, value) => {
-  if (x.buffer.error === null) return null;
-  const windows = poolWindows(x.spec.shape, out.shape, attrs, false);
-  return Float64Array.from(windows, ({ inputs }, o) => maxError(x, inputs, value[o]));
-};
+export function maxPoolError(model: ErrorModel): ErrorKernel<OpAttrs['maxPool']> {
+  return ([x], attrs, out, value) => {
+    if (x.buffer.error === null) return null;
+    const windows = poolWindows(x.spec.shape, out.shape, attrs, false);
+    return Float64Array.from(windows, ({ inputs }, o) => maxError(model, x, inputs, value[o]));
+  };
+}
 
 /**
  * n − 1 additions of what the windows give. Where a window's maximum is undecided, each contender may or may not get its

@@ -1,0 +1,324 @@
+import type { FusedActivation, TensorSpec } from '@graftjs/core';
+import { product, type Activation, type Triple } from '@graftjs/core/planning';
+import type { Work } from './kernels.ts';
+import type { Packed } from './pack.ts';
+import { texelCount, type Texture } from './textures.ts';
+import { eachElement } from './movement.ts';
+
+/*
+ * The one kernel of dense and depthwise convolutions, of their input gradients and of matrix products. Rows are
+ * positions of the result, columns its channels. An invocation computes eight rows of four columns, so that a texel of
+ * weights serves eight rows and a texel of the input four columns: 12 reads for 128 products of four channels. Reads are
+ * what costs (docs/performance.md); eight is the number of texels that an invocation can write (MAX_DRAW_BUFFERS), each
+ * to a layer of a texture array: row r lies in layer r mod 8. A second pass brings the rows into the tensor's order, and
+ * does what follows the convolution.
+ *
+ * A tap outside the input adds nothing, whatever the weight: a tap's products are added up on their own, and then to the
+ * row only if it is inside.
+ */
+export const LAYERS = 8;
+
+/**
+ * Rows and their terms. A row j (per axis) of class r is position `r + j · classes` of `to`. Under tap t it reads `from` at
+ * j · step + (r + tapStart + t · tapStep) / classes where that division has no remainder, and nothing elsewhere. A forward
+ * convolution has one class; a gradient one for each remainder of its stride, so that its rows share their taps.
+ */
+export interface Rows {
+  readonly from: Activation;
+  readonly to: Activation;
+  readonly kernel: Triple;
+  readonly classes: Triple;
+  readonly step: Triple;
+  readonly tapStart: Triple;
+  readonly tapStep: Triple;
+  /** The result's groups come first, `[groups, positions, channels of a group]`, as a batch of matrices does. */
+  readonly groupsFirst?: boolean;
+}
+
+export interface Kinds {
+  readonly groups: number;
+  readonly depthwise: boolean;
+}
+
+/** What follows the sums in the same pass: · scale + shift per channel, then an activation. */
+export interface Epilogue {
+  readonly scale: Texture | null;
+  readonly shift: Texture | null;
+  readonly activation: FusedActivation;
+}
+
+const RANGE = Array.from({ length: LAYERS }, (_, i) => i);
+const each = (line: (i: number) => string): string => RANGE.map(line).join('\n');
+
+const roundUp = (n: number): number => Math.ceil(n / LAYERS) * LAYERS;
+
+/** Products and sums of a correlation, then its rows in the order of `output`. */
+export function correlate(
+  work: Work,
+  a: Packed,
+  b: Packed,
+  rows: Rows,
+  { groups, depthwise }: Kinds,
+  output: TensorSpec,
+  epilogue?: Epilogue,
+): Texture {
+  const { device } = work;
+  const { from, to, classes } = rows;
+  const count: Triple = [0, 1, 2].map((i) => Math.ceil(to.extent[i]! / classes[i]!)) as unknown as Triple;
+  const classRows = roundUp(to.batch * product(count));
+  const blocks = (classRows / LAYERS) * product(classes);
+  const columns = b.fours;
+  const temporary = device.takeLayers(blocks * groups * columns, LAYERS, output);
+  const single =
+    product(rows.kernel) === 1 &&
+    rows.tapStart.every((s) => s === 0) &&
+    product(classes) === 1 &&
+    rows.step.every((s) => s === 1) &&
+    from.extent.every((n, i) => n === to.extent[i]);
+  const plain = product(classes) === 1;
+  const deep = to.extent[0] > 1 || from.extent[0] > 1 || rows.kernel[0] > 1;
+  const fours = a.fours;
+  device.draw({
+    key: `correlate ${single} ${plain} ${deep} ${depthwise}`,
+    inputs: [
+      ['a', a.texture],
+      ['b', b.texture],
+    ],
+    ints: {
+      columns,
+      groups,
+      fours,
+      classRows,
+      batch: to.batch,
+      ...axes('n', count),
+      ...axes('h', from.extent),
+      ...axes('k', rows.kernel),
+      ...axes('c', classes),
+      ...axes('s', rows.step),
+      ...axes('o', rows.tapStart),
+      ...axes('d', rows.tapStep),
+    },
+    body: () => (single ? singleBody(depthwise) : tapsBody(plain, deep, depthwise)),
+    outputs: [temporary],
+    count: blocks * groups * columns,
+  });
+  const y = arrange(work, temporary, rows, { count, classRows, groups, columns }, output, epilogue);
+  device.textures.give(temporary);
+  return y;
+}
+
+const axes = (name: string, [z, y, x]: Triple): Record<string, number> => ({
+  [`${name}z`]: z,
+  [`${name}y`]: y,
+  [`${name}x`]: x,
+});
+
+const PLACE = `
+  int j = t % columns;
+  int q = t / columns;
+  int g = q % groups;
+  int row = q / groups * ${LAYERS};
+${each((i) => `  vec4 r${i} = vec4(0);`)}`;
+
+const WRITE = each((i) => `  y${i} = r${i};`);
+
+/** Adds a texel of four channels of each row, times four texels of weights, to `sums`. */
+function multiply(sums: string, at: (i: number) => string): string {
+  return `${each((i) => `vec4 a${i} = a_texel(${at(i)});`)}
+vec4 w;
+${[0, 1, 2, 3]
+  .map(
+    (k) => `w = b_texel(w_at);\nw_at += columns;\n${each((i) => `${sums}${i} += a${i}.${'xyzw'[k]!} * w;`)}`,
+  )
+  .join('\n')}`;
+}
+
+/** One tap that is never outside: a matrix product. */
+function singleBody(depthwise: boolean): string {
+  if (depthwise) {
+    return `${PLACE}
+  vec4 w = b_texel(j);
+${each((i) => `  r${i} = a_texel((row + ${i}) * fours + j) * w;`)}
+${WRITE}`;
+  }
+  return `${PLACE}
+${each((i) => `  int p${i} = ((row + ${i}) * groups + g) * fours;`)}
+  int w_at = g * fours * 4 * columns + j;
+  for (int k = 0; k < fours; k++) {
+${multiply('r', (i) => `p${i} + k`)}
+  }
+${WRITE}`;
+}
+
+/** `plain`: one class of rows. `deep`: there are three spatial axes; otherwise the first is left out. */
+function tapsBody(plain: boolean, deep: boolean, depthwise: boolean): string {
+  const inside = (i: number): string =>
+    `uint(ay${i} + y) < uint(hy) && uint(ax${i} + x) < uint(hx)${deep ? ` && uint(az${i} + z) < uint(hz)` : ''}`;
+  const index = (i: number): string =>
+    `(an${i} + ${deep ? `(az${i} + z) * hy * hx + ` : ''}(ay${i} + y) * hx + ax${i} + x)`;
+  // What is divided may be negative, for which GLSL defines no remainder.
+  const divide = (axis: string): string =>
+    plain
+      ? ''
+      : `{
+  int q = (${axis} + 32768 * c${axis}) / c${axis} - 32768;
+  if (q * c${axis} != ${axis}) continue;
+  ${axis} = q;
+}
+`;
+  const tap = depthwise
+    ? `      vec4 w = b_texel(tap * columns + j);
+${each((i) => `      if (i${i}) r${i} += a_texel(p${i} * fours + j) * w;`)}`
+    : `${each((i) => `      vec4 v${i} = vec4(0);\n      p${i} = (p${i} * groups + g) * fours;`)}
+      int w_at = (g * kz * ky * kx + tap) * fours * 4 * columns + j;
+      for (int k = 0; k < fours; k++) {
+${multiply('v', (i) => `p${i} + k`)}
+      }
+${each((i) => `      if (i${i}) r${i} += v${i};`)}`;
+  return `${PLACE}
+${
+  plain
+    ? '  const int fx = 0, fy = 0, fz = 0;'
+    : `  int class_ = row / classRows;
+  row -= class_ * classRows;
+  int fx = class_ % cx;
+  int fy = class_ / cx % cy;
+  int fz = class_ / (cx * cy);`
+}
+  // The first row's place; the others follow in row-major order.
+  int px = row % nx;
+  q = row / nx;
+  int py = q % ny;
+  q /= ny;
+  int pz = q % nz;
+  int sample_ = q / nz;
+${each(
+  (i) => `  int ax${i} = px * sx;
+  int ay${i} = sample_ < batch ? py * sy : -0x40000000;
+  int an${i} = sample_ * hz * hy * hx;
+${deep ? `  int az${i} = pz * sz;\n` : ''}${
+    i === LAYERS - 1
+      ? ''
+      : `  if (++px == nx) {
+    px = 0;
+    if (++py == ny) {
+      py = 0;
+      if (++pz == nz) {
+        pz = 0;
+        sample_++;
+      }
+    }
+  }`
+  }`,
+)}
+  for (int u = 0; u < kz; u++) {
+    int z = fz + oz + u * dz;
+${divide('z')}    for (int v = 0; v < ky; v++) {
+      int y = fy + oy + v * dy;
+${divide('y')}      for (int s = 0; s < kx; s++) {
+        int x = fx + ox + s * dx;
+${divide('x')}        int tap = (u * ky + v) * kx + s;
+${each((i) => `        bool i${i} = ${inside(i)};\n        int p${i} = i${i} ? ${index(i)} : 0;`)}
+${tap}
+      }
+    }
+  }
+${WRITE}`;
+}
+
+interface Grid {
+  readonly count: Triple;
+  readonly classRows: number;
+  readonly groups: number;
+  readonly columns: number;
+}
+
+/** The second pass: rows and columns to the tensor's elements. */
+function arrange(
+  { device }: Work,
+  from: Texture,
+  rows: Rows,
+  { count, classRows, groups, columns }: Grid,
+  output: TensorSpec,
+  epilogue: Epilogue | undefined,
+): Texture {
+  const { to, classes } = rows;
+  const y = device.take(output);
+  const perGroup = to.channels / groups;
+  const { groupsFirst = false } = rows;
+  const together = to.channelsLast && perGroup % 4 === 0;
+  const plain = product(classes) === 1;
+  const { scale = null, shift = null, activation = 'none' } = epilogue ?? {};
+  const positions = product(to.extent);
+  // Row of position p of sample n.
+  const row = plain
+    ? 'n * positions + p'
+    : `((((p / (ex * ey) % cz) * cy + p / ex % ey % cy) * cx + p % ex % cx) * classRows
+    + ((n * nz + p / (ex * ey) / cz) * ny + p / ex % ey / cy) * nx + p % ex / cx)`;
+  const place = (e: string): string => {
+    if (groupsFirst)
+      return `  int q = ${e} / perGroup;
+  int p = q % positions;
+  const int n = 0;
+  int c = q / positions * perGroup + ${e} % perGroup;`;
+    return to.channelsLast
+      ? `  int c = ${e} % channels;
+  int q = ${e} / channels;
+  int p = q % positions;
+  int n = q / positions;`
+      : `  int p = ${e} % positions;
+  int q = ${e} / positions;
+  int c = q % channels;
+  int n = q / channels;`;
+  };
+  const affine = (vector: boolean, value: string, channel: string): string => {
+    const per = (name: string): string =>
+      vector ? `${name}_texel((${channel}) >> 2)` : `${name}_at(${channel})`;
+    const scaled = `${value}${scale ? ` * ${per('scale')}` : ''}${shift ? ` + ${per('shift')}` : ''}`;
+    return activation === 'none' ? scaled : `act(${scaled})`;
+  };
+  device.draw({
+    key: `arrange ${together} ${plain} ${to.channelsLast} ${groupsFirst} ${scale !== null} ${shift !== null} ${activation}`,
+    inputs: [
+      ['x', from],
+      ...(scale ? [['scale', scale] as const] : []),
+      ...(shift ? [['shift', shift] as const] : []),
+    ],
+    ints: {
+      columns,
+      groups,
+      channels: to.channels,
+      perGroup,
+      positions,
+      ...(plain ? {} : { classRows, ...axes('n', count), ...axes('e', to.extent), ...axes('c', classes) }),
+    },
+    functions: `${ACTIVATIONS[activation]}
+vec4 texel(int n, int p, int g, int j) {
+  int row = ${row};
+  return x_texel((row / ${LAYERS} * groups + g) * columns + j, row % ${LAYERS});
+}
+float element(int e) {
+${place('e')}
+  int at = c % perGroup;
+  return ${affine(false, 'pick(texel(n, p, c / perGroup, at >> 2), at & 3)', 'c')};
+}`,
+    body: () =>
+      together
+        ? `  int e = t * 4;
+${place('e')}
+  y0 = ${affine(true, 'texel(n, p, c / perGroup, c % perGroup >> 2)', 'c')};`
+        : eachElement(output, (e) => `element(${e})`),
+    outputs: [y],
+    count: texelCount(output),
+  });
+  return y;
+}
+
+/** relu6 is min(relu(x), 6). NaN stays. */
+const ACTIVATIONS: Readonly<Record<FusedActivation, string>> = {
+  none: '',
+  relu: `float act(float x) { return isnan(x) || x > 0.0 ? x : 0.0; }
+vec4 act(vec4 v) { return vec4(act(v.x), act(v.y), act(v.z), act(v.w)); }`,
+  relu6: `float act(float x) { return isnan(x) ? x : clamp(x, 0.0, 6.0); }
+vec4 act(vec4 v) { return vec4(act(v.x), act(v.y), act(v.z), act(v.w)); }`,
+};

@@ -1,0 +1,137 @@
+import { GraftError } from '@graftjs/core';
+import { LOG_ROW, ROW, type Gl } from './gl.ts';
+import type { Texture } from './textures.ts';
+
+/** What a program is made of. Shapes are not in it: they come as numbers with each draw, so one program serves them all. */
+export interface ProgramSource {
+  /** Says all that the source depends on besides what is listed here; kernels with the same key share a program. */
+  readonly key: string;
+  /** Names of the textures that are read. `x` gives `x_texel(i)` and, of a plain texture, `x_at(i)`, element i. */
+  readonly inputs: readonly (readonly [name: string, texture: Texture])[];
+  /** Names of the whole numbers that come with each draw. */
+  readonly ints: readonly string[];
+  /** Kinds of the outputs, `y0`, `y1`, … in the source. */
+  readonly outputs: readonly ('vec4' | 'ivec4')[];
+  /** Functions before `main`. */
+  readonly functions?: string;
+  /** Of `main`, in which `t` is the number of the texel that is computed. Sets all outputs. */
+  readonly body: () => string;
+}
+
+export interface Program {
+  readonly handle: WebGLProgram;
+  readonly numbers: WebGLUniformLocation | null;
+}
+
+/** A triangle over all of the target; no buffers are needed. */
+const VERTEX = `#version 300 es
+void main() {
+  gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0);
+}`;
+
+/** Element k of a vector; an index that is computed is slow on some devices. */
+const PICK = `
+float pick(vec4 v, int k) { return (k & 2) == 0 ? ((k & 1) == 0 ? v.x : v.y) : ((k & 1) == 0 ? v.z : v.w); }
+int pick(ivec4 v, int k) { return (k & 2) == 0 ? ((k & 1) == 0 ? v.x : v.y) : ((k & 1) == 0 ? v.z : v.w); }
+ivec2 place(int i) { return ivec2(i & ${ROW - 1}, i >> ${LOG_ROW}); }
+`;
+
+function inputSource([name, { texels, layers }]: readonly [string, Texture]): string {
+  const [prefix, scalar] = texels === 'float' ? ['', 'float'] : ['i', 'int'];
+  if (layers > 0) {
+    return `uniform highp ${prefix}sampler2DArray ${name};
+${prefix}vec4 ${name}_texel(int i, int layer) { return texelFetch(${name}, ivec3(place(i), layer), 0); }
+`;
+  }
+  return `uniform highp ${prefix}sampler2D ${name};
+${prefix}vec4 ${name}_texel(int i) { return texelFetch(${name}, place(i), 0); }
+${scalar} ${name}_at(int i) { return pick(${name}_texel(i >> 2), i & 3); }
+`;
+}
+
+function fragmentSource({ inputs, ints, outputs, functions = '', body }: ProgramSource): string {
+  const numbers = Math.ceil(ints.length / 4);
+  return `#version 300 es
+precision highp float;
+precision highp int;
+${PICK}${numbers > 0 ? `uniform ivec4 numbers[${numbers}];\n` : ''}${ints
+    .map((name, i) => `#define ${name} numbers[${i >> 2}].${'xyzw'[i & 3]}\n`)
+    .join('')}${inputs.map(inputSource).join('')}${outputs
+    .map((type, i) => `layout(location = ${i}) out highp ${type} y${i};\n`)
+    .join('')}${functions}
+void main() {
+  int t = int(gl_FragCoord.y) * ${ROW} + int(gl_FragCoord.x);
+${body()}
+}`;
+}
+
+/** Compiled programs, at most so many; the one that was used least recently goes first. */
+export class Programs {
+  readonly #gl: Gl;
+  readonly #most: number;
+  readonly #programs = new Map<string, Program>();
+  readonly #vertex: WebGLShader;
+
+  constructor(gl: Gl, most: number) {
+    this.#gl = gl;
+    this.#most = most;
+    this.#vertex = this.#compile(gl.VERTEX_SHADER, VERTEX);
+  }
+
+  get count(): number {
+    return this.#programs.size;
+  }
+
+  get(source: ProgramSource): Program {
+    const { key, inputs, outputs } = source;
+    const full = `${key} ${inputs.map(([, { texels, layers }]) => texels + (layers > 0 ? '*' : '')).join()} ${outputs.join()}`;
+    const found = this.#programs.get(full);
+    if (found) {
+      this.#programs.delete(full);
+      this.#programs.set(full, found);
+      return found;
+    }
+    const program = this.#link(source);
+    this.#programs.set(full, program);
+    if (this.#programs.size > this.#most) {
+      const [oldest, { handle }] = this.#programs.entries().next().value!;
+      this.#programs.delete(oldest);
+      this.#gl.deleteProgram(handle);
+    }
+    return program;
+  }
+
+  #compile(type: number, source: string): WebGLShader {
+    const gl = this.#gl;
+    const shader = gl.createShader(type)!;
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    return shader;
+  }
+
+  #link(source: ProgramSource): Program {
+    const gl = this.#gl;
+    const text = fragmentSource(source);
+    const fragment = this.#compile(gl.FRAGMENT_SHADER, text);
+    const handle = gl.createProgram();
+    gl.attachShader(handle, this.#vertex);
+    gl.attachShader(handle, fragment);
+    gl.linkProgram(handle);
+    if (!gl.getProgramParameter(handle, gl.LINK_STATUS) && !gl.isContextLost()) {
+      const log = gl.getShaderInfoLog(fragment) || gl.getProgramInfoLog(handle) || 'no reason given';
+      throw new GraftError(
+        `the device's compiler refuses the kernel '${source.key}': ${log.trim()}\n${text}`,
+      );
+    }
+    gl.deleteShader(fragment);
+    gl.useProgram(handle);
+    source.inputs.forEach(([name], unit) => gl.uniform1i(gl.getUniformLocation(handle, name), unit));
+    return { handle, numbers: gl.getUniformLocation(handle, 'numbers') };
+  }
+
+  clear(): void {
+    for (const { handle } of this.#programs.values()) this.#gl.deleteProgram(handle);
+    this.#programs.clear();
+    this.#gl.deleteShader(this.#vertex);
+  }
+}

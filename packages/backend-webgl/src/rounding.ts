@@ -1,0 +1,84 @@
+import {
+  float32,
+  Random,
+  type Backend,
+  type BinaryKind,
+  type TypedArray,
+  type UnaryKind,
+} from '@graftjs/core';
+import type { GlBuffer } from './buffer.ts';
+
+/** How a device rounds, as far as trying shows; errors in ulp, the distance of neighbouring float32 numbers. */
+export interface Rounding {
+  /** Bits of the significand: 24 for float32. */
+  readonly significand: number;
+  /**
+   * Of an addition, subtraction or multiplication: ½ where all that were tried were rounded to nearest, otherwise 1: GLSL ES
+   * 3.00, 4.5.1, has them correctly rounded and leaves the direction open.
+   */
+  readonly arithmetic: number;
+  /** Of a division: ½ likewise, or 2.5, ibid. */
+  readonly division: number;
+  /** Of a square root: ½ likewise, or 5, that of 1 / inversesqrt, ibid.: 2 ulp, and a division. */
+  readonly sqrt: number;
+  /** Smallest positive number: 2⁻¹⁴⁹, or 2⁻¹²⁶ where subnormal numbers are flushed to zero, which GLSL allows. */
+  readonly smallest: number;
+  /** Do exp, log, pow and the others give core's own bits? Then their errors are `MAX_ULP`. */
+  readonly functions: boolean;
+}
+
+const TRIED = 4096;
+
+const FUNCTIONS = ['exp', 'expm1', 'log', 'log1p', 'tanh', 'erf', 'sigmoid'] as const;
+
+/** Tries the arithmetic on numbers of all sizes whose float32 results JavaScript knows. */
+export async function measureRounding(backend: Backend<GlBuffer>, significand: number): Promise<Rounding> {
+  const random = new Random(1, 'rounding');
+  const spread = (most: number): Float32Array =>
+    Float32Array.from(
+      { length: TRIED },
+      () => (1 + random.uniform()) * 2 ** ((2 * random.uniform() - 1) * most) * (random.int(2) ? 1 : -1),
+    );
+  const [a, b] = [spread(12), spread(12)];
+  const spec = (x: Float32Array) => ({ dtype: 'float32' as const, shape: [x.length] });
+  const on = async (
+    op: 'unary' | 'binary',
+    kind: UnaryKind | BinaryKind,
+    ...inputs: Float32Array[]
+  ): Promise<TypedArray> => {
+    const operands = inputs.map((x) => ({ buffer: backend.upload(x, spec(x)), spec: spec(x) }));
+    const [y] = backend.run(op as 'unary', operands, { kind: kind as UnaryKind }, [spec(inputs[0]!)]);
+    const values = await backend.read(y!, spec(inputs[0]!));
+    for (const { buffer } of operands) backend.release(buffer);
+    backend.release(y!);
+    return values;
+  };
+  const all = (got: TypedArray, want: (i: number) => number): boolean => {
+    for (let i = 0; i < got.length; i++) if (got[i] !== Math.fround(want(i))) return false;
+    return true;
+  };
+  const positive = a.map(Math.abs);
+  const nearest =
+    all(await on('binary', 'add', a, b), (i) => a[i]! + b[i]!) &&
+    all(await on('binary', 'sub', a, b), (i) => a[i]! - b[i]!) &&
+    all(await on('binary', 'mul', a, b), (i) => a[i]! * b[i]!);
+  const divides = all(await on('binary', 'div', a, b), (i) => a[i]! / b[i]!);
+  const roots = all(await on('unary', 'sqrt', positive), (i) => Math.sqrt(positive[i]!));
+  const tiny = Float32Array.from({ length: TRIED }, (_, i) => (i + 1) * 2 ** -149);
+  const subnormal = all(await on('binary', 'add', tiny, tiny), (i) => 2 * tiny[i]!);
+  let functions = all(await on('binary', 'pow', positive, b), (i) => float32.pow(positive[i]!, b[i]!));
+  for (const kind of FUNCTIONS) {
+    const x = kind.startsWith('log') ? positive : a;
+    functions &&= all(await on('unary', kind, x), (i) => float32[kind](x[i]!));
+  }
+  // What computes in fewer bits is at best off by half of its own last one.
+  const coarse = 2 ** (24 - significand);
+  return {
+    significand,
+    arithmetic: nearest ? 0.5 : coarse,
+    division: divides ? 0.5 : 2.5 * coarse,
+    sqrt: roots ? 0.5 : 5 * coarse,
+    smallest: subnormal ? 2 ** -149 : 2 ** -126,
+    functions,
+  };
+}

@@ -1,0 +1,148 @@
+import { type TensorSpec } from '@graftjs/core';
+import { product } from '@graftjs/core/planning';
+import type { Problem } from './conv.ts';
+import { LAYERS } from './correlate.ts';
+import type { Work } from './kernels.ts';
+import { eachElement } from './movement.ts';
+import type { Packed } from './pack.ts';
+import { texelCount, type Texture } from './textures.ts';
+
+/** Positions that one invocation adds up at most; beyond, they are shared out, and their sums added. */
+const CHUNK = 512;
+/** Invocations that keep a device busy: so many at least, where there are positions enough. */
+const BUSY = 4096;
+/** Fewer positions are not worth an invocation of their own. */
+const LEAST = 32;
+
+const RANGE = Array.from({ length: LAYERS }, (_, i) => i);
+const each = (line: (i: number) => string): string => RANGE.map(line).join('\n');
+
+/**
+ * Weight gradients. An invocation has eight output channels, four input channels and a tap, and adds up the products of
+ * a run of positions: a texel of x and two of gy for 32 products. Output channel o lies in layer o mod 8. The second
+ * pass adds up the runs.
+ */
+export function weightGrad(work: Work, x: Packed, gy: Packed, p: Problem, output: TensorSpec): Texture {
+  const { device } = work;
+  const { input, output: out, window: w, depthwise } = p;
+  const groups = depthwise ? 1 : p.groups;
+  const taps = product(w.kernel);
+  const positions = out.batch * product(out.extent);
+  const eights = depthwise ? 1 : Math.ceil(gy.fours / 2);
+  const cells = groups * taps * eights * x.fours;
+  const wanted = Math.max(positions / CHUNK, Math.min(BUSY / cells, positions / LEAST));
+  const chunk = Math.ceil(positions / Math.max(Math.ceil(wanted), 1));
+  const runs = Math.ceil(positions / chunk);
+  const temporary = depthwise
+    ? device.textures.take('float', runs * cells, 0, output)
+    : device.takeLayers(runs * cells, LAYERS, output);
+  const [sz, sy, sx] = w.stride;
+  const [dz, dy, dx] = w.dilation;
+  const [bz, by, bx] = w.before;
+  const [hz, hy, hx] = input.extent;
+  const [nz, ny, nx] = out.extent;
+  device.draw({
+    key: `weight gradient ${depthwise}`,
+    inputs: [
+      ['x', x.texture],
+      ['g', gy.texture],
+    ],
+    ints: {
+      fours: x.fours,
+      outFours: gy.fours,
+      eights,
+      groups,
+      taps,
+      positions,
+      chunk,
+      ky: w.kernel[1],
+      kx: w.kernel[2],
+      ...{ sz, sy, sx, dz, dy, dx, bz, by, bx, hz, hy, hx, nz, ny, nx },
+    },
+    body: () => `  int c = t % fours;
+  int q = t / fours;
+  int o = q % eights;
+  q /= eights;
+  int tap = q % taps;
+  q /= taps;
+  int group = q % groups;
+  int from = q / groups * chunk;
+  int to = min(from + chunk, positions);
+  int oz = tap / (ky * kx) * dz - bz;
+  int oy = tap / kx % ky * dy - by;
+  int ox = tap % kx * dx - bx;
+  int px = from % nx;
+  q = from / nx;
+  int py = q % ny;
+  q /= ny;
+  int pz = q % nz;
+  int s = q / nz;
+${depthwise ? '  vec4 r0 = vec4(0);' : each((i) => `  vec4 r${i} = vec4(0);`)}
+  for (int k = from; k < to; k++) {
+    int z = pz * sz + oz;
+    int y = py * sy + oy;
+    int x = px * sx + ox;
+    if (uint(z) < uint(hz) && uint(y) < uint(hy) && uint(x) < uint(hx)) {
+      vec4 v = x_texel(((((s * hz + z) * hy + y) * hx + x) * groups + group) * fours + c);
+${
+  depthwise
+    ? '      r0 += g_texel(k * fours + c) * v;'
+    : `      int at = (k * groups + group) * outFours + o * 2;
+      vec4 g0 = g_texel(at);
+      vec4 g1 = g_texel(at + 1);
+${each((i) => `      r${i} += g${i >> 2}.${'xyzw'[i & 3]!} * v;`)}`
+}
+    }
+    if (++px == nx) {
+      px = 0;
+      if (++py == ny) {
+        py = 0;
+        if (++pz == nz) {
+          pz = 0;
+          s++;
+        }
+      }
+    }
+  }
+${depthwise ? '  y0 = r0;' : each((i) => `  y${i} = r${i};`)}`,
+    outputs: [temporary],
+    count: runs * cells,
+  });
+  const y = device.take(output);
+  const layer = depthwise ? '' : `, o & ${LAYERS - 1}`;
+  device.draw({
+    key: `weight gradient's sum ${depthwise}`,
+    inputs: [['x', temporary]],
+    ints: {
+      fours: x.fours,
+      eights,
+      taps,
+      runs,
+      cells,
+      perGroup: output.shape[1]!,
+      outPerGroup: out.channels / p.groups,
+    },
+    functions: `float element(int e) {
+  int tap = e % taps;
+  int q = e / taps;
+  int c = q % perGroup;
+  int o = q / perGroup;
+${
+  depthwise
+    ? `  c = o;
+  int at = tap * fours + (c >> 2);`
+    : `  int group = o / outPerGroup;
+  o -= group * outPerGroup;
+  int at = ((group * taps + tap) * eights + (o >> 3)) * fours + (c >> 2);`
+}
+  float sum = 0.0;
+  for (int k = 0; k < runs; k++, at += cells) sum += pick(x_texel(at${layer}), c & 3);
+  return sum;
+}`,
+    body: () => eachElement(output, (e) => `element(${e})`),
+    outputs: [y],
+    count: texelCount(output),
+  });
+  device.textures.give(temporary);
+  return y;
+}
