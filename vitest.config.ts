@@ -49,6 +49,8 @@ function browserProject(
 
 export default defineConfig({
   test: {
+    // The second keeps what the runs of the conformance suite have shown, for docs/support.md.
+    reporters: ['default', './packages/conformance/test/support/reporter.ts'],
     projects: [
       {
         ...shared,

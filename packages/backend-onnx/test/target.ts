@@ -50,5 +50,6 @@ export const others: readonly Target[] = [
     ...target,
     name: 'onnx with onnxruntime-node',
     create: async () => createOnnxBackend({ ort: await import('onnxruntime-node'), threads: 2 }),
+    notIn: { browser: 'pages run no native code' },
   },
 ];

@@ -38,8 +38,10 @@ export const others: readonly Target[] = [
       return createTfjsBackend({ backend: 'cpu' });
     },
     model: { order: 'any', unary: { ...contractModel.unary, log1p: 5.7 } },
+    notIn: { browser: 'the same JavaScript as in Node' },
     unsupported: {
       erf,
+      "PyTorch's act_gelu": erf,
       'gelu [4, 9]': erf,
       'round of specials': 'rounds −0.5 to +0',
       'round halves to even': 'rounds −0.5 to +0',

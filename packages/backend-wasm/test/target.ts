@@ -38,4 +38,16 @@ export const onPlainPage: Target = {
     return backend;
   },
   bitExact: true,
+  notIn: { node: 'Node can always share memory between threads' },
 };
+
+/**
+ * Fused multiply-add leaves out the rounding of a product. The bounds allow for it and for the sum's, so they hold for one
+ * rounding as for two; only the bits are not those of the contract.
+ */
+export const relaxed: Target = {
+  name: 'wasm with relaxed SIMD',
+  create: () => createWasmBackend({ relaxedSimd: true }),
+};
+
+export const others: readonly Target[] = [onPlainPage, relaxed];

@@ -1,7 +1,7 @@
 import { isTensor, vjp, type Tensor } from '@graftjs/core';
 import type { Case } from './cases/case.ts';
 import { values } from './cases/data.ts';
-import { goldenCases, type GoldenCase, type GoldenFile, type GoldenTensor } from './golden.ts';
+import { goldenCases, takesLayout, type GoldenCase, type GoldenFile, type GoldenTensor } from './golden.ts';
 
 /** A case of PyTorch's: the outputs of `run` are what `wanted` lists, in this order. */
 export interface GoldenAsCase extends Case {
@@ -29,6 +29,7 @@ function asCase(c: GoldenCase): GoldenAsCase {
     name: `PyTorch's ${c.name}, ${c.layout}`,
     op: `PyTorch's ${c.op}`,
     family: 'golden',
+    ...(takesLayout(c.op) ? { layout: c.layout } : {}),
     inputs: names.map((name) => {
       const { shape, dtype, data } = c.inputs[name];
       return { shape, dtype: dtype === 'int64' ? 'int32' : 'float32', fill: values(...data) };

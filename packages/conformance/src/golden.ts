@@ -270,7 +270,10 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   },
 };
 
-const TAKES_LAYOUT = /^(conv|batch_norm|max_pool|avg_pool|adaptive|interpolate|group_norm)/;
+/** Does PyTorch's operation run on planes, which may have their channels first or last? */
+export function takesLayout(op: string): boolean {
+  return /^(conv|batch_norm|max_pool|avg_pool|adaptive|interpolate|group_norm)/.test(op);
+}
 
 /**
  * PyTorch's cases as calls of the public API. Channels-last gives those on activations only, with transposes around them;
@@ -279,7 +282,7 @@ const TAKES_LAYOUT = /^(conv|batch_norm|max_pool|avg_pool|adaptive|interpolate|g
  */
 export function goldenCases(file: GoldenFile, layout: Layout = 'channels-first'): GoldenCase[] {
   return file.cases
-    .filter(({ op }) => layout === 'channels-first' || TAKES_LAYOUT.test(op))
+    .filter(({ op }) => layout === 'channels-first' || takesLayout(op))
     .map(({ name, op, attrs, inputs, outputs, grads }) => {
       const recipe = RECIPES[op];
       if (!recipe) throw new Error(`no recipe for PyTorch's ${op}`);

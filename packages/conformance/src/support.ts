@@ -1,44 +1,20 @@
-import type { FusedName } from '@graftjs/core';
-import { cases, FAMILIES, type Case, type Family } from './cases/index.ts';
-import { checkAll, modesOf, reasonAgainst, subjectOf, type Outcome } from './check.ts';
-import { fusedBy } from './fused.ts';
-import type { Target } from './target.ts';
+import type { Case, Family } from './cases/index.ts';
+import { cases, FAMILIES } from './cases/index.ts';
+import { torchCases } from './golden-file.ts';
+import type { CaseRecord } from './records.ts';
+import type { Platform, Target } from './target.ts';
 
-/** What a target did with every case. */
+/** What a target did with every case, where its suite was run. */
 export interface SupportReport {
   readonly target: Target;
-  readonly outcomes: readonly Outcome[];
-  /** The composites that it has kernels for. */
-  readonly fused: readonly FusedName[];
+  readonly records: Readonly<Partial<Record<Platform, readonly CaseRecord[]>>>;
 }
 
-export async function supportOf(target: Target): Promise<SupportReport> {
-  const backend = await target.create();
-  const outcomes = await checkAll(subjectOf(target, backend), cases);
-  const fused = fusedBy(backend);
-  await backend.dispose();
-  return { target, outcomes, fused };
-}
+const PLATFORMS: Readonly<Record<Platform, string>> = { node: 'Node', browser: 'Chromium' };
+const platforms = Object.keys(PLATFORMS) as Platform[];
 
-/** The same without running anything: all that the target does not leave out passes, as its own tests show. */
-export async function claimOf(target: Target): Promise<SupportReport> {
-  const backend = await target.create();
-  const fused = fusedBy(backend);
-  await backend.dispose();
-  const outcomes = cases.flatMap((c) =>
-    modesOf(c, target).map((mode): Outcome => {
-      const reason = reasonAgainst(c, target);
-      return {
-        case: c,
-        mode,
-        status: reason === undefined ? 'passed' : 'unsupported',
-        share: 0,
-        message: reason ?? '',
-      };
-    }),
-  );
-  return { target, outcomes, fused };
-}
+/** The cases that have a row. Laws are about several ops, and run on targets that claim the contract only. */
+const listed: readonly Case[] = [...cases, ...torchCases].filter((c) => !c.law);
 
 const TITLES: Readonly<Record<Family, string>> = {
   elementwise: 'Elementwise',
@@ -79,88 +55,148 @@ const ABOUT_FUSED = [
   '',
 ];
 
-/** One cell: how many cases passed in all their modes, and the largest error as a share of its bound. */
-function cell(outcomes: readonly Outcome[], { bitExact }: Target, note: (reason: string) => string): string {
-  const unsupported = outcomes.filter(({ status }) => status === 'unsupported');
-  const byCase = new Map<string, boolean>();
-  for (const { case: c, status } of outcomes) {
-    if (status !== 'unsupported') byCase.set(c.name, (byCase.get(c.name) ?? true) && status === 'passed');
+/** Footnotes: reasons, each of which gets a number. */
+class Notes {
+  readonly reasons: string[] = [];
+
+  mark(reasons: readonly string[]): string {
+    return [...new Set(reasons)]
+      .map((reason) => {
+        if (!this.reasons.includes(reason)) this.reasons.push(reason);
+        return ` [${this.reasons.indexOf(reason) + 1}]`;
+      })
+      .join('');
   }
-  const passed = [...byCase.values()].filter(Boolean).length;
-  const share = Math.max(0, ...outcomes.filter(({ status }) => status === 'passed').map((o) => o.share));
-  const missing = [...new Set(unsupported.map(({ message }) => message))].map(note).join('');
-  if (byCase.size === 0) return `–${missing}`;
-  const count = passed === byCase.size ? `${passed}` : `**${passed} of ${byCase.size}**`;
-  return `${count}${bitExact ? ' =' : ''}${share > 0 ? ` ${share.toFixed(2)}` : ''}${missing}`;
 }
 
-interface Row {
-  readonly first: Case;
-  readonly outcomes: readonly (readonly Outcome[])[];
+interface Cell {
+  /** How many passed, and whose bits were compared. */
+  readonly count: string;
+  /** The largest error as a share of its bound; empty if there was none. */
+  readonly share: string;
+  readonly notes: string;
 }
 
-/** Outcomes by op, layout and number of spatial axes, in the order of the cases. */
-function rowsOf(reports: readonly SupportReport[], family: Family): Row[] {
-  const rows = new Map<string, { first: Case; outcomes: Outcome[][] }>();
-  const keyOf = (c: Case): string => [c.op, c.layout ?? '', c.rank ?? ''].join('|');
-  for (const c of cases) {
-    if (c.family === family && !c.law) rows.set(keyOf(c), { first: c, outcomes: reports.map(() => []) });
-  }
-  reports.forEach(({ outcomes }, i) => {
-    for (const o of outcomes) if (o.case.family === family) rows.get(keyOf(o.case))?.outcomes[i].push(o);
-  });
-  // An op's layouts and ranks together.
-  const order = [...rows.values()].map(({ first }) => first.op);
-  return [...rows.values()].sort((a, b) => order.indexOf(a.first.op) - order.indexOf(b.first.op));
-}
-
-/** `docs/support.md`; of `others` only what they do not do. */
-export function supportTable(reports: readonly SupportReport[], others: readonly Target[] = []): string {
-  const reasons: string[] = [];
-  const note = (reason: string): string => {
-    if (!reasons.includes(reason)) reasons.push(reason);
-    return ` [${reasons.indexOf(reason) + 1}]`;
+/** What a target did with some cases on one platform. */
+function cellOf(records: readonly CaseRecord[], { bitExact }: Target, notes: Notes): Cell {
+  const run = records.filter(({ status }) => status !== 'unsupported');
+  const passed = run.filter(({ status }) => status === 'passed');
+  const missing = notes.mark(
+    records.flatMap(({ status, reason }) => (status === 'unsupported' ? [reason] : [])),
+  );
+  if (run.length === 0) return { count: '–', share: '', notes: missing };
+  const fused = run.some((r) => r.fused) ? '**fused** ' : '';
+  const count = passed.length === run.length ? `${run.length}` : `**${passed.length} of ${run.length}**`;
+  const share = Math.max(0, ...passed.map((r) => r.share));
+  return {
+    count: `${fused}${count}${bitExact ? ' =' : ''}`,
+    share: share > 0 ? ` ${share.toFixed(2)}` : '',
+    notes: missing,
   };
-  const names = reports.map(({ target }) => target.name);
+}
+
+/** Both platforms in one cell, told apart where they differ. */
+function merged(cells: readonly Cell[]): string {
+  const [first, ...others] = cells.map(({ count, share, notes }) => `${count}${share}${notes}`);
+  if (others.every((text) => text === first)) return first;
+  const same = cells.every((c) => c.count === cells[0].count && c.notes === cells[0].notes);
+  return same
+    ? `${cells[0].count} ${cells.map((c) => c.share.trim() || '0.00').join(' / ')}${cells[0].notes}`
+    : [first, ...others].join(' / ');
+}
+
+/** The platforms that a report has records of. */
+const ranOn = ({ records }: SupportReport): Platform[] => platforms.filter((p) => records[p] !== undefined);
+
+function caption(report: SupportReport): string {
+  const { name, notIn = {} } = report.target;
+  const [only] = ranOn(report);
+  return Object.keys(notIn).length ? `${name} (${PLATFORMS[only]})` : name;
+}
+
+/** Cases by op, layout and number of spatial axes, in the order of the list, an op's layouts and ranks together. */
+function rowsOf(family: Family): (readonly [Case, ...Case[]])[] {
+  const rows = new Map<string, [Case, ...Case[]]>();
+  for (const c of listed.filter((c) => c.family === family)) {
+    const key = [c.op, c.layout ?? '', c.rank ?? ''].join('|');
+    const own = rows.get(key);
+    if (own) own.push(c);
+    else rows.set(key, [c]);
+  }
+  const order = [...rows.values()].map(([first]) => first.op);
+  return [...rows.values()].sort(([a], [b]) => order.indexOf(a.op) - order.indexOf(b.op));
+}
+
+const NAMES = /^(unary|binary|compare|reduce|PyTorch's) /;
+
+function familyTable(family: Family, reports: readonly SupportReport[], notes: Notes): string[] {
+  const rows = rowsOf(family);
+  const spatial = rows.some(([first]) => first.layout !== undefined);
+  const header = ['op', ...(spatial ? ['layout', 'axes'] : []), 'bound', ...reports.map(caption)];
+  const found = reports.map((report) =>
+    ranOn(report).map((p) => new Map(report.records[p]!.map((r) => [r.case, r]))),
+  );
+  const lines = rows.map((own) => {
+    const [first] = own;
+    const cells = reports.map(({ target }, i) =>
+      merged(
+        found[i].map((records) =>
+          cellOf(
+            own.flatMap((c) => records.get(c.name) ?? []),
+            target,
+            notes,
+          ),
+        ),
+      ),
+    );
+    const at = spatial ? [first.layout ?? '', String(first.rank ?? '')] : [];
+    return row([first.op.replace(NAMES, ''), ...at, boundOf(first), ...cells]);
+  });
+  const title = ['', `## ${TITLES[family]}`, '', ...(family === 'fused' ? ABOUT_FUSED : [])];
+  return [...title, row(header), row(header.map(() => '---')), ...lines];
+}
+
+/** Every run of the suite, those of no column as well. */
+function runsTable(reports: readonly SupportReport[], notes: Notes): string[] {
+  const header = ['suite', ...platforms.map((p) => PLATFORMS[p])];
+  const lines = reports.map(({ target, records }) => {
+    const cells = platforms.map((p) => {
+      const own = records[p];
+      if (!own) return `–${notes.mark([target.notIn?.[p] ?? 'not run'])}`;
+      const { count, share, notes: missing } = cellOf(own, target, notes);
+      return `${count}${share}${missing}`;
+    });
+    return row([target.name, ...cells]);
+  });
+  return ['', '## Runs', '', row(header), row(header.map(() => '---')), ...lines];
+}
+
+/** `docs/support.md`: a column for each of `reports`; `others` are in the table of runs only. */
+export function supportTable(
+  reports: readonly SupportReport[],
+  others: readonly SupportReport[] = [],
+): string {
+  const notes = new Notes();
   const lines = [
     '# Which backend does what, and how exactly',
     '',
-    'Written by `pnpm --filter @graftjs/conformance support` from the suite that every backend runs; a test holds it up to',
-    'date. A cell says how many cases of an op passed, each in all its modes (values, exact integers, gradients), then the',
-    'largest error found, as a share of the proven bound: below 1.00 always, or the case would have failed. `=` marks a',
-    'backend whose every bit was also compared with the contract in `packages/core/src/primitives.ts`.',
+    'Written by `pnpm --filter @graftjs/conformance support` from runs of the suite that every backend runs, in Node and in',
+    'Chromium; a test holds it up to date. A cell says how many cases of an op passed, each in all its modes (values, exact',
+    'integers, gradients), then the largest error found, as a share of the proven bound: below 1.00 always, or the case would',
+    'have failed. Where Node and Chromium differ, there are both: `Node / Chromium`. `=` marks a backend whose every bit was',
+    'also compared with the contract in `packages/core/src/primitives.ts`. A number in brackets is a case that is left out,',
+    'and leads to the reason at the end.',
     '',
     `Bounds: u = 2⁻²⁴, n = number of terms; *${PROPAGATED}* means by running error analysis through the op's parts, gradients`,
     'included. [adding-a-backend.md](adding-a-backend.md) says more. Which ONNX operators are imported:',
     '[onnx-support.md](onnx-support.md).',
+    ...runsTable([...reports, ...others], notes),
+    ...FAMILIES.flatMap((family) => familyTable(family, reports, notes)),
+    '',
+    '## Left out',
+    '',
+    ...notes.reasons.map((reason, i) => `${i + 1}. ${reason}`),
   ];
-  for (const family of FAMILIES) {
-    const rows = rowsOf(reports, family);
-    if (!rows.length) continue;
-    const spatial = rows.some(({ first }) => first.layout !== undefined);
-    const where = spatial ? ['layout', 'axes'] : [];
-    const header = ['op', ...where, 'bound', ...names];
-    lines.push('', `## ${TITLES[family]}`, '', ...(family === 'fused' ? ABOUT_FUSED : []));
-    lines.push(row(header), row(header.map(() => '---')));
-    for (const { first, outcomes } of rows) {
-      const at = spatial ? [first.layout ?? '', String(first.rank ?? '')] : [];
-      const cells = outcomes.map((list, i) => {
-        const passed = cell(list, reports[i].target, note);
-        return family === 'fused' && reports[i].fused.includes(first.op as FusedName)
-          ? `**fused** ${passed}`
-          : passed;
-      });
-      lines.push(
-        row([first.op.replace(/^(unary|binary|compare|reduce) /, ''), ...at, boundOf(first), ...cells]),
-      );
-    }
-  }
-  if (reasons.length)
-    lines.push('', '## Not supported', '', ...reasons.map((reason, i) => `${i + 1}. ${reason}`));
-  for (const { name, unsupported = {} } of others) {
-    lines.push('', `## Skipped for ${name}`, '');
-    for (const [cases, reason] of Object.entries(unsupported)) lines.push(`- ${cases}: ${reason}`);
-  }
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,0 +1,4 @@
+import { runConformance } from '@graftjs/conformance';
+import { relaxed } from './target.ts';
+
+runConformance(relaxed);
