@@ -36,15 +36,14 @@ export interface Outcome {
 export interface Subject {
   readonly target: Target;
   readonly backend: Backend;
+  readonly model: ErrorModel;
   readonly bounds: ErrorBoundBackend;
 }
 
-function modelOf(target: Target): ErrorModel {
-  return { ...contractModel, ...target.model };
-}
-
 export function subjectOf(target: Target, backend: Backend): Subject {
-  return { target, backend, bounds: createErrorBoundBackend(modelOf(target)) };
+  const own = typeof target.model === 'function' ? target.model(backend) : target.model;
+  const model = { ...contractModel, ...own };
+  return { target, backend, model, bounds: createErrorBoundBackend(model) };
 }
 
 /** Families whose cases may run fused kernels. */
@@ -86,9 +85,9 @@ async function judge(
   return worst;
 }
 
-function againstBound(c: Case, { target, bounds }: Subject, mustBeExact: boolean): Judge {
+function againstBound(c: Case, { target, model, bounds }: Subject, mustBeExact: boolean): Judge {
   // Where subnormal numbers may be flushed, 1 / 2⁻¹⁴⁹ is large or infinite.
-  const undecided = flushes(modelOf(target)) && (c.special ?? false);
+  const undecided = flushes(model) && (c.special ?? false);
   const options = { signedZero: target.signedZero ?? true, unbounded: undecided };
   return (got, want) =>
     judge(got, want, async (name) => {

@@ -7,8 +7,11 @@ export type Platform = 'node' | 'browser';
 export interface Target {
   readonly name: string;
   readonly create: () => Promise<Backend>;
-  /** How it rounds, where that is not how `cpu` does; each deviation with its source in a comment. */
-  readonly model?: Partial<ErrorModel>;
+  /**
+   * How it rounds, where that is not how `cpu` does; each deviation with its source in a comment. A function where it
+   * depends on the device: nothing may be created before the suite runs, for the target is imported in Node, too.
+   */
+  readonly model?: Partial<ErrorModel> | ((backend: Backend) => Partial<ErrorModel>);
   /** It claims the contract: the bits that core's `primitives.ts` prescribes. Default false. */
   readonly bitExact?: boolean;
   /** It takes graphs whole (`Backend.compile`): every case is run compiled, too. Default false. */
