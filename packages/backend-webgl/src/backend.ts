@@ -33,7 +33,7 @@ export interface WebglBackendOptions {
   readonly mode?: Mode;
   /** A WebGL 2 context to use instead of one of gpu.js's own; it should be used for nothing else. */
   readonly context?: Gl;
-  /** Take a device whose float arithmetic has less than 24 bits; `rounding` then states how much less. Default false. */
+  /** Take a device whose float arithmetic has less than 24 bits; `significand` says how much less. Default false. */
   readonly allowLowPrecision?: boolean;
   /** Most compiled programs that are kept. Default 512; the one that was used least recently goes first. */
   readonly maxPrograms?: number;
@@ -44,8 +44,10 @@ export interface WebglBackendOptions {
 export interface WebglBackend extends Backend<GlBuffer> {
   /** The device, as the browser names it. */
   readonly device: string;
-  /** How it rounds, measured when it was made: what the error bounds follow from. */
-  readonly rounding: Rounding;
+  /** Bits of the significand in which it adds, tried when it was made: 24 is float32's. */
+  readonly significand: number;
+  /** Tries how the device rounds, which is what error bounds follow from. Takes a second or two: programs are compiled. */
+  measureRounding(): Promise<Rounding>;
   readonly context: Gl;
   /** Compiled programs and textures alive; for tests and reports. */
   counts(): { readonly programs: number; readonly textures: number };
@@ -78,12 +80,10 @@ export async function openBackend(opened: Opened, options: WebglBackendOptions =
     await opened.close();
     throw new UnsupportedError(
       `this device computes with ${significand} bits of 24, so 'webgl' would not give float32's results: take another ` +
-        `backend, or { allowLowPrecision: true } with errors ${2 ** (24 - significand)} times as large`,
+        `backend, or { allowLowPrecision: true } and errors ${2 ** (24 - significand)} times as large`,
     );
   }
-  const webgl = new Webgl(opened, options);
-  await webgl.measure();
-  return webgl.backend();
+  return new Webgl(opened, options).backend();
 }
 
 class Webgl {
@@ -93,24 +93,20 @@ class Webgl {
   readonly #open = new Set<Check>();
   #failure: KernelError | undefined;
   #disposed = false;
-  #rounding!: Rounding;
 
   constructor(opened: Opened, { maxPrograms = 512, maxPooledBytes = 2 ** 28 }: WebglBackendOptions) {
     this.#opened = opened;
     this.#device = new Device(opened.gl, { maxPrograms, maxPooledBytes });
   }
 
-  async measure(): Promise<void> {
-    this.#rounding = await measureRounding(this.backend(), this.#opened.significand);
-  }
-
   backend(): WebglBackend {
     const { gl } = this.#device;
     const info = gl.getExtension('WEBGL_debug_renderer_info');
-    return {
+    const backend: WebglBackend = {
       name: 'webgl',
       device: String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER)),
-      rounding: this.#rounding,
+      significand: this.#opened.significand,
+      measureRounding: () => measureRounding(backend, this.#opened.significand),
       context: gl,
       counts: () => ({ programs: this.#device.programs.count, textures: this.#device.textures.count }),
       upload: (data, spec) => this.#upload(data, spec),
@@ -122,6 +118,7 @@ class Webgl {
       fused: this.#fused(),
       memory: () => this.#device.textures.usage,
     };
+    return backend;
   }
 
   #alive(): void {

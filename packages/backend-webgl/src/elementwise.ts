@@ -1,7 +1,8 @@
 import type { BinaryKind, CompareKind, DType, Operand, TensorSpec, UnaryKind } from '@graftjs/core';
 import { broadcastStrides } from '@graftjs/core/planning';
 import type { GlBuffer } from './buffer.ts';
-import { POW, UNARY } from './glsl/math.ts';
+import { bitsOf } from './device.ts';
+import { ONE, POW, UNARY } from './glsl/math.ts';
 import { vectorOf, type GlKernels, type Work } from './kernels.ts';
 import { texelCount, texelsOf, type Texture } from './textures.ts';
 import { walkOver } from './walk.ts';
@@ -67,8 +68,8 @@ export function map(
   device.draw({
     key: `${name} ${walk.key}`,
     inputs: walk.inputs,
-    ints: walk.ints,
-    functions,
+    ints: functions.includes('ONE') ? { ...walk.ints, one_bits: bitsOf(1) } : walk.ints,
+    functions: ONE + functions,
     body: () => `${walk.body}\ny0 = ${vectorOf(texelsOf[output.dtype])}(${[...'xyzw'].map(at).join(', ')});`,
     outputs: [y],
     count: texelCount(output),

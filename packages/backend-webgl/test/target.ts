@@ -30,8 +30,9 @@ export function modelOf({ arithmetic, division, sqrt, smallest, functions }: Rou
 
 async function found(): Promise<Rounding> {
   const backend = await createWebglBackend();
+  const rounding = await backend.measureRounding();
   await backend.dispose();
-  return backend.rounding;
+  return rounding;
 }
 
 export const target: Target = {

@@ -3,7 +3,8 @@ import type { UnaryKind } from '@graftjs/core';
 /*
  * The functions of core's `math/` in GLSL: the same operations in the same order, so the same bits where the device
  * rounds to nearest; derivations and sources are there. Rounding to an integer is `roundEven`, for a compiler could take
- * (x + 2²³) − 2²³ for x. Nothing is GLSL's own `exp` or `log`, whose errors its specification leaves at 3 + 2 |x| ulp.
+ * (x + 2²³) − 2²³ for x; and where a rounding error is worked out as r − ((1 + r) − 1), the 1 is `ONE`, a number that the compiler
+ * does not know. Nothing is GLSL's own `exp` or `log`, whose errors its specification leaves at 3 + 2 |x| ulp.
  */
 
 const SCALE = `
@@ -39,8 +40,8 @@ float exp_(float x) {
   if (isnan(x)) return x;
   float t = clamp(x, -104.0, 89.0);
 ${REDUCE}
-  float sum = 1.0 + r;
-  float lost = r - (sum - 1.0);
+  float sum = ONE + r;
+  float lost = r - (sum - ONE);
   return scaled(sum + (lost + tail), n);
 }
 `;
@@ -57,6 +58,9 @@ float combined(float t, float k, float c) {
   return k * 0.6931381225585938 - ((h - correction) - t);
 }
 `;
+
+/** What the functions want besides their arguments: see above. `one_bits` is 1's. */
+export const ONE: string = '#define ONE intBitsToFloat(one_bits)\n';
 
 /** Function `f` of each kind. `isnan` comes first: comparisons with NaN are not to be relied on. */
 export const UNARY: Readonly<Record<UnaryKind, string>> = {
@@ -100,12 +104,12 @@ float f(float x) {
   if (isnan(x) || x < -1.0) return intBitsToFloat(0x7fc00000);
   if (x == -1.0) return intBitsToFloat(int(0xff800000u));
   if (isinf(x) || x == 0.0) return x;
-  float u = 1.0 + x;
+  float u = ONE + x;
   int bits = floatBitsToInt(u) + 0x004afb0d;
   int k = (bits >> 23) - 127;
   bool near = k == 0;
   float t = near ? x : intBitsToFloat((bits & 0x007fffff) + 0x3f3504f3) - 1.0;
-  float lost = x < 1.0 ? x - (u - 1.0) : 1.0 - (u - x);
+  float lost = x < 1.0 ? x - (u - ONE) : ONE - (u - x);
   return combined(t, float(k), near ? 0.0 : lost / u);
 }`,
   tanh: `${EXP}
@@ -188,8 +192,8 @@ float f(float v, float w) {
   float k = float((bits >> 23) - (tiny ? 152 : 127));
   float m = intBitsToFloat((bits & 0x007fffff) + 0x3f3504f3);
   float t = m - 1.0;
-  float dh = m + 1.0;
-  float dl = m - (dh - 1.0);
+  float dh = m + ONE;
+  float dl = m - (dh - ONE);
   float sh = t / dh;
   float sd = sh * dh;
   float sl = (((t - sd) - productError(sh, dh, sd)) - sh * dl) / dh;
@@ -200,8 +204,9 @@ float f(float v, float w) {
   q = q * zh + 0.5770779848098755;
   float ch = 0.9617967009544373 * zh;
   float cl = productError(0.9617967009544373, zh, ch) + (0.9617967009544373 * zl + -7.028461812552678e-9 * zh);
-  float ph = 2.885390043258667 + ch;
-  float pl = (ch - (ph - 2.885390043258667)) + (3.851926067000022e-8 + (cl + (zh * zh) * q));
+  float c0 = 2.885390043258667 * ONE;
+  float ph = c0 + ch;
+  float pl = (ch - (ph - c0)) + (3.851926067000022e-8 + (cl + (zh * zh) * q));
   float lh = sh * ph;
   float ll = productError(sh, ph, lh) + (sh * pl + sl * ph);
   float gh = k + lh;
@@ -218,8 +223,8 @@ float f(float v, float w) {
   float ul = el - (uh - fraction);
   float r = uh * 0.6931471824645996;
   float c = productError(uh, 0.6931471824645996, r) + (uh * -1.9046542121259336e-9 + ul * 0.6931471824645996);
-  float sum = 1.0 + r;
-  float lost = r - (sum - 1.0);
+  float sum = ONE + r;
+  float lost = r - (sum - ONE);
   float tail = (r * r) * expTail(r) + c;
   return sign_ * scaled(sum + (lost + tail), n);
 }`;
