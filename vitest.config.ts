@@ -1,6 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { findChromium } from './scripts/chromium.mjs';
+import { runInNode } from './scripts/run-in-node.mjs';
 
 // Packages import each other's TypeScript sources: nothing is built before a test runs.
 const conditions = ['@graftjs/source', 'module', 'node', 'development|production'];
@@ -37,6 +38,7 @@ function browserProject(
           enabled: true,
           headless: true,
           screenshotFailures: false,
+          commands: { runInNode },
           provider: playwright({
             launchOptions: { executablePath, args: CHROMIUM.flatMap((line) => line.split(' ')) },
           }),

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-
-type Results = Record<string, { sha: string[]; notes: string[] }>;
+import type { Results } from './training.ts';
 
 /** Trains in a process of its own, under a version of Node that npm has. */
 async function train(version: string, settings: readonly string[]): Promise<Results> {
