@@ -75,8 +75,9 @@ export async function measureRounding(backend: Backend<GlBuffer>, significand: n
     const x = kind.startsWith('log') ? base : x0;
     functions &&= all(await on('unary', kind, x), (i) => float32[kind](x[i]!));
   }
-  // What computes in fewer bits is at best off by half of its own last one.
-  const coarse = 2 ** (24 - significand);
+  // In fewer bits, what is only moved is rounded, too: a term of a sum may be five times, as the two factors are packed, as
+  // product, as sum, and as the result is brought into order, each time by one of the device's own ulp.
+  const coarse = significand < 24 ? 5 * 2 ** (24 - significand) : 1;
   return {
     significand,
     arithmetic: nearest ? 0.5 : coarse,
