@@ -1,0 +1,105 @@
+import * as graft from '@graftjs/core';
+import { loadBaseFrom, loadModel, saveModel, type LoadedModel } from '@graftjs/models';
+import baseFile from '@graftjs/models/coco-mobilenet-v3.safetensors?url';
+import {
+  drawHeat,
+  fitPicture,
+  inputShape,
+  PictureSource,
+  resize,
+  toInput,
+  type Picture,
+} from '@graftjs/vision';
+import { decodeImage } from '@graftjs/vision/browser';
+import { expose } from 'comlink';
+import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
+import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
+
+export type { Picture };
+export type Image = Blob | ImageBitmap;
+export type Class = { name: string; pictures: Picture[] };
+type Opened = graft.Backend & { readonly threads?: number; readonly notes?: readonly string[] };
+
+const threads = navigator.hardwareConcurrency;
+const backends: Record<string, () => Promise<Opened>> = {
+  wasm: async () => (await import('@graftjs/backend-wasm')).createWasmBackend({ threads }),
+  webgl: async () => (await import('@graftjs/backend-webgl')).createWebglBackend(),
+  onnx: async () => {
+    const ort = await import('onnxruntime-web/wasm');
+    const { createOnnxBackend } = await import('@graftjs/backend-onnx');
+    return createOnnxBackend({ ort, wasmPaths: { mjs, wasm }, threads });
+  },
+  cpu: async () => (await import('@graftjs/backend-cpu')).createCpuBackend(),
+};
+let backend: Opened | undefined;
+let trained: LoadedModel | undefined;
+
+const api = {
+  /** Opens a backend, a model on it, and says in a sentence how it works here; throws one that says why not. */
+  async open(name: string, model?: Uint8Array): Promise<string> {
+    await backend?.dispose();
+    backend = trained = undefined;
+    backend = await backends[name]!();
+    graft.setDefaultBackend(backend);
+    if (model) trained = loadModel(model);
+    const count = backend.threads ?? 1;
+    return backend.notes?.join(' ') || `'${name}' is ready, on ${count} thread${count > 1 ? 's' : ''}.`;
+  },
+
+  /** What the network gets to see of a picture. */
+  async look(image: Image): Promise<Picture> {
+    return fitPicture(await decodeImage(image), { size: 96, fit: 'squash' });
+  },
+
+  /** Trains a new last layer; gives the model's file. `tell` hears which part is done and, after each epoch, the loss. */
+  async train(
+    name: string,
+    classes: Class[],
+    tell: (done: number, losses: number[]) => void,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const empty = classes.find(({ pictures }) => pictures.length === 0);
+    if (empty) throw new Error(`'${empty.name}' has no pictures: give it some, or remove it.`);
+    await api.open(name); // anew: whatever has happened to the one before
+    const base = loadBaseFrom(new Uint8Array(await (await fetch(baseFile)).arrayBuffer()));
+    const { preprocess } = base;
+    const names = classes.map((c) => c.name);
+    const entries = classes.flatMap(({ pictures }, label) =>
+      pictures.map((picture, i) => ({ key: `${label}/${i}`, label, read: async () => picture })),
+    );
+    const model = graft.transfer(base, { classes: names });
+    const recipe = graft.headRecipe();
+    const losses: number[] = [];
+    await graft.fit(
+      model,
+      { train: new PictureSource(entries, { classes: names, preprocess }) },
+      {
+        ...recipe,
+        onProgress: ({ phase, done, total }) => void (phase === 'features' && tell(done / total / 2, losses)),
+        onEpoch: ({ loss }) => tell(0.5 + losses.push(loss) / recipe.epochs / 2, losses),
+      },
+    );
+    const file = await saveModel(model, { name: base.name, classes: names, preprocess });
+    trained = loadModel(file);
+    return file;
+  },
+
+  /** Probabilities, the largest first, and the picture with a glow where it speaks for the first (Grad-CAM). */
+  async explain(image: Image): Promise<{ scores: [string, number][]; picture: Picture }> {
+    if (!trained) throw new Error('There is no model yet: train one first.');
+    const { model, info } = trained;
+    const picture = await decodeImage(image);
+    const x = graft.tensor(toInput(picture, info.preprocess!), [1, ...inputShape(info.preprocess!)]);
+    const y = graft.scope(() => graft.noGrad(() => graft.softmax(model.forward(x), 1)));
+    const scores = [...(await y.data())].map((p, i): [string, number] => [info.classes![i]!, p]);
+    const best = scores.reduce((b, [, p], i) => (p > scores[b]![1] ? i : b), 0);
+    const map = graft.gradCam(model, x, best);
+    const [, rows, columns] = map.shape as [number, number, number];
+    const shown = 320 / Math.max(picture.width, picture.height);
+    const large = resize(picture, Math.ceil(picture.width * shown), Math.ceil(picture.height * shown));
+    const heat = drawHeat(large, { rows, columns, values: await map.data() });
+    for (const t of [x, y, map]) t.dispose();
+    return { scores: scores.sort(([, a], [, b]) => b - a), picture: heat };
+  },
+};
+export type Api = typeof api;
+expose(api);
