@@ -3,6 +3,7 @@ import type { GlBuffer } from './buffer.ts';
 import { convolve } from './conv.ts';
 import { bitsOf } from './device.ts';
 import { textureOf, type Work } from './kernels.ts';
+import { batchNorm, batchNormGrad } from './norm.ts';
 import { texelCount, type Texture } from './textures.ts';
 
 /** Runs a kernel on the operands that are there. */
@@ -101,6 +102,10 @@ export function fusedKernels(carryOut: CarryOut): Partial<FusedKernels<GlBuffer>
           activation: attrs.activation,
         }),
       ]),
+    batchNorm: (inputs, attrs, outputs) =>
+      carryOut(inputs, outputs, (work) => batchNorm(work, inputs, attrs, outputs)),
+    batchNormGrad: (inputs, attrs, outputs) =>
+      carryOut(inputs, outputs, (work) => batchNormGrad(work, inputs, attrs, outputs)),
     adam: (inputs, attrs, outputs) => carryOut(inputs, outputs, (work) => adam(work, inputs, attrs, outputs)),
     sgd: (inputs, attrs, outputs) => carryOut(inputs, outputs, (work) => sgd(work, inputs, attrs, outputs)),
   };
