@@ -1,6 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { findChromium } from './scripts/chromium.mjs';
+import { fashionMnist, lendFashionMnist } from './scripts/fashion-mnist.mjs';
 import { runInNode } from './scripts/run-in-node.mjs';
 
 // Packages import each other's TypeScript sources: nothing is built before a test runs.
@@ -27,11 +28,13 @@ function browserProject(
   return [
     {
       resolve: { conditions: ['@graftjs/source', 'module', 'browser', 'development|production'] },
+      plugins: [lendFashionMnist],
       server: { headers },
       test: {
         name,
         ...files,
         testTimeout: 60_000,
+        provide: { fashionMnist },
         // After the tests in Node: together they would be too many for the processors.
         sequence: { groupOrder: 1 },
         browser: {

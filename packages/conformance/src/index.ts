@@ -11,6 +11,7 @@ export {
   type Outcome,
   type Subject,
 } from './check.ts';
+export { FASHION_MNIST, fashionMnist } from './fashion-mnist.ts';
 export { decomposedKernels, fusedBy, withFused } from './fused.ts';
 export { checkGradient, type DifferenceOutcome } from './finite-differences.ts';
 export { goldenAsCases, type GoldenAsCase } from './golden-cases.ts';
@@ -23,6 +24,15 @@ export { measure, type Measurement, type MeasureOptions } from './measure.ts';
 export { perfCases } from './cases/perf.ts';
 export { claimsOf, platform, type CaseRecord } from './records.ts';
 export { supportTable, type SupportReport } from './support.ts';
+export {
+  expectSameModel,
+  picturesFrom,
+  roundingBound,
+  trainSmallCnn,
+  type Distance,
+  type Pictures,
+  type Trained,
+} from './same-model.ts';
 export { withRoundingNoise } from './rounding-noise.ts';
 export { runConformance } from './suite.ts';
 export type { Platform, Target } from './target.ts';

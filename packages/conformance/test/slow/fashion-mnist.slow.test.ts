@@ -1,10 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   adamW,
-  ArraySource,
   BatchNorm2d,
   Conv2d,
   evaluate,
@@ -17,40 +15,15 @@ import {
   ReLU,
   Sequential,
   setDefaultBackend,
+  type ArraySource,
 } from '@graftjs/core';
 import { expect, test } from 'vitest';
+import { FASHION_MNIST, fashionMnist } from '../../src/index.ts';
 
-// Debian's package dataset-fashion-mnist (MIT): Xiao, Rasul, Vollgraf (2017), arXiv:1708.07747.
-const folder = '/usr/share/datasets/fashion-mnist';
-const present = existsSync(folder);
-const CLASSES = [
-  'T-shirt',
-  'trouser',
-  'pullover',
-  'dress',
-  'coat',
-  'sandal',
-  'shirt',
-  'sneaker',
-  'bag',
-  'ankle boot',
-];
+const load = (name: 'train' | 't10k', count: number): Promise<ArraySource> =>
+  fashionMnist((file) => readFile(`${FASHION_MNIST}/${file}`), name, count);
 
-/** IDX: big-endian magic and extents, then bytes. Pixels as (v / 255 − 0.286) / 0.353, the training set's mean and sd. */
-function load(name: 'train' | 't10k', count: number): ArraySource {
-  const images = gunzipSync(readFileSync(join(folder, `${name}-images-idx3-ubyte.gz`))).subarray(16);
-  const labels = gunzipSync(readFileSync(join(folder, `${name}-labels-idx1-ubyte.gz`))).subarray(8);
-  const values = Float32Array.from(images.subarray(0, count * 784), (v) => (v / 255 - 0.286) / 0.353);
-  return new ArraySource(
-    values,
-    labels.subarray(0, count),
-    [1, 28, 28],
-    CLASSES,
-    `fashion-mnist-${name}-${count}`,
-  );
-}
-
-test.skipIf(!present && !process.env.CI)(
+test.skipIf(!existsSync(FASHION_MNIST) && !process.env.CI)(
   'Fashion-MNIST from scratch: two epochs on 8,000 pictures give over 85 % on the 10,000 test pictures (needs dataset-fashion-mnist)',
   async () => {
     setDefaultBackend(await createCpuBackend());
@@ -70,7 +43,7 @@ test.skipIf(!present && !process.env.CI)(
     const cycle = oneCycleLR({ totalSteps: 2 * 250 });
     await fit(
       model,
-      { train: load('train', 8_000) },
+      { train: await load('train', 8_000) },
       {
         epochs: 2,
         batchSize: 32,
@@ -79,7 +52,7 @@ test.skipIf(!present && !process.env.CI)(
         seed: 1,
       },
     );
-    const result = await evaluate(model, load('t10k', 10_000), { batchSize: 100 });
+    const result = await evaluate(model, await load('t10k', 10_000), { batchSize: 100 });
     console.log(
       `Fashion-MNIST: accuracy ${result.accuracy.toFixed(4)} on ${result.labels.length} test pictures`,
     );

@@ -1,0 +1,64 @@
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import {
+  expectSameModel,
+  picturesFrom,
+  roundingBound,
+  trainSmallCnn,
+  type Distance,
+  type Pictures,
+  type Target,
+  type Trained,
+} from '../src/index.ts';
+import { target as cpu } from './target.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where the server has Fashion-MNIST's files; null where there is none. */
+    fashionMnist: string | null;
+  }
+}
+
+declare global {
+  interface ImportMeta {
+    /** Vite's. */
+    glob<T>(pattern: string): Record<string, () => Promise<T>>;
+  }
+}
+
+const targets = import.meta.glob<{ target: Target }>('../../*/test/target.ts');
+const WASM = '../../backend-wasm/test/target.ts';
+
+const folder = inject('fashionMnist');
+async function read(file: string): Promise<Uint8Array> {
+  const response = await fetch(folder + file);
+  expect(response.ok, response.url).toBe(true);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+describe.skipIf(folder === null)('one seed (needs dataset-fashion-mnist)', () => {
+  let data: Pictures;
+  let reference: Trained;
+  let bound: Distance;
+  beforeAll(async () => {
+    data = await picturesFrom(read);
+    reference = await trainSmallCnn(await cpu.create(), data);
+    const { target: wasm } = await targets[WASM]!(); // the bits of cpu, sooner
+    bound = await roundingBound(reference, data, wasm.create);
+    console.log(`rounding noise allows ${JSON.stringify(bound)}`);
+  }, 300_000);
+
+  for (const [path, load] of Object.entries(targets)) {
+    const name = path === './target.ts' ? 'cpu' : path.split('/')[2]!;
+    test(
+      `trained on ${name}: the loss curve of cpu within its rounding noise, and its predictions`,
+      { timeout: 300_000 },
+      async ({ skip }) => {
+        const { target } = await load();
+        if (target.notIn?.browser !== undefined) skip(target.notIn.browser);
+        const result = await trainSmallCnn(await target.create(), data);
+        if (target.bitExact) expect(result).toEqual(reference);
+        console.log(`${target.name}: ${expectSameModel(result, reference, bound)}`);
+      },
+    );
+  }
+});
