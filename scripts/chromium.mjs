@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright';
+import { show } from './steps.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 const { PROGRAMFILES, 'PROGRAMFILES(X86)': PROGRAMFILES_X86, LOCALAPPDATA } = process.env;
@@ -32,4 +33,14 @@ export function findChromium() {
   }
   const onPath = PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
   return [...PLACES, ...onPath, chromium.executablePath()].find((path) => existsSync(path)) ?? null;
+}
+
+/**
+ * Lets playwright download a Chromium.
+ * @returns {Promise<string | null>} its path, or null if that failed
+ */
+export async function fetchChromium() {
+  console.log('There is no Chromium or Chrome: playwright tries to get one.');
+  await show('playwright install chromium');
+  return findChromium();
 }
