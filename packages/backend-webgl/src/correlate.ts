@@ -17,6 +17,7 @@ import { eachElement } from './movement.ts';
  * row only if it is inside.
  */
 export const LAYERS = 8;
+const LOG_LAYERS = 3;
 
 /**
  * Rows and their terms. A row j (per axis) of class r is position `r + j · classes` of `to`. Under tap t it reads `from` at
@@ -79,7 +80,7 @@ export function correlate(
   const deep = to.extent[0] > 1 || from.extent[0] > 1 || rows.kernel[0] > 1;
   const fours = a.fours;
   device.draw({
-    key: `correlate ${single} ${plain} ${deep} ${depthwise}`,
+    key: `correlate ${single} ${plain} ${deep} ${depthwise} ${b.rows !== undefined}`,
     inputs: [
       ['a', a.texture],
       ['b', b.texture],
@@ -88,6 +89,7 @@ export function correlate(
       columns,
       groups,
       fours,
+      bRows: b.rows ?? 0,
       classRows,
       batch: to.batch,
       ...axes('n', count),
@@ -98,7 +100,7 @@ export function correlate(
       ...axes('o', rows.tapStart),
       ...axes('d', rows.tapStep),
     },
-    body: () => (single ? singleBody(depthwise) : tapsBody(plain, deep, depthwise)),
+    body: () => (single ? singleBody(depthwise, b.rows !== undefined) : tapsBody(plain, deep, depthwise)),
     outputs: [temporary],
     count: blocks * groups * columns,
   });
@@ -114,10 +116,10 @@ const axes = (name: string, [z, y, x]: Triple): Record<string, number> => ({
 });
 
 const PLACE = `
-  int j = t % columns;
-  int q = t / columns;
-  int g = q % groups;
-  int row = q / groups * ${LAYERS};
+  int q = t;
+  int j = peel(q, columns);
+  int g = peel(q, groups);
+  int row = q * ${LAYERS};
 ${each((i) => `  vec4 r${i} = vec4(0);`)}`;
 
 const WRITE = each((i) => `  y${i} = r${i};`);
@@ -134,15 +136,33 @@ ${[0, 1, 2, 3]
 }
 
 /** One tap that is never outside: a matrix product. */
-function singleBody(depthwise: boolean): string {
+function singleBody(depthwise: boolean, transposed: boolean): string {
   if (depthwise) {
     return `${PLACE}
   vec4 w = b_texel(j);
 ${each((i) => `  r${i} = a_texel((row + ${i}) * fours + j) * w;`)}
 ${WRITE}`;
   }
+  const start = each((i) => `  int p${i} = ((row + ${i}) * groups + g) * fours;`);
+  if (transposed) {
+    return `${PLACE}
+${start}
+  int w_at = (g * bRows + j * 4) * fours;
+  for (int k = 0; k < fours; k++) {
+    vec4 w0 = b_texel(w_at + k);
+    vec4 w1 = b_texel(w_at + k + fours);
+    vec4 w2 = b_texel(w_at + k + 2 * fours);
+    vec4 w3 = b_texel(w_at + k + 3 * fours);
+    vec4 v;
+${each(
+  (i) => `    v = a_texel(p${i} + k);
+    r${i} += vec4(dot(v, w0), dot(v, w1), dot(v, w2), dot(v, w3));`,
+)}
+  }
+${WRITE}`;
+  }
   return `${PLACE}
-${each((i) => `  int p${i} = ((row + ${i}) * groups + g) * fours;`)}
+${start}
   int w_at = g * fours * 4 * columns + j;
   for (int k = 0; k < fours; k++) {
 ${multiply('r', (i) => `p${i} + k`)}
@@ -181,17 +201,15 @@ ${
     ? '  const int fx = 0, fy = 0, fz = 0;'
     : `  int class_ = row / classRows;
   row -= class_ * classRows;
-  int fx = class_ % cx;
-  int fy = class_ / cx % cy;
-  int fz = class_ / (cx * cy);`
+  int fz = class_;
+  int fx = peel(fz, cx);
+  int fy = peel(fz, cy);`
 }
   // The first row's place; the others follow in row-major order.
-  int px = row % nx;
-  q = row / nx;
-  int py = q % ny;
-  q /= ny;
-  int pz = q % nz;
-  int sample_ = q / nz;
+  int sample_ = row;
+  int px = peel(sample_, nx);
+  int py = peel(sample_, ny);
+  int pz = peel(sample_, nz);
 ${each(
   (i) => `  int ax${i} = px * sx;
   int ay${i} = sample_ < batch ? py * sy : -0x40000000;
@@ -250,27 +268,22 @@ function arrange(
   const plain = product(classes) === 1;
   const { scale = null, shift = null, activation = 'none' } = epilogue ?? {};
   const positions = product(to.extent);
-  // Row of position p of sample n.
-  const row = plain
-    ? 'n * positions + p'
-    : `((((p / (ex * ey) % cz) * cy + p / ex % ey % cy) * cx + p % ex % cx) * classRows
-    + ((n * nz + p / (ex * ey) / cz) * ny + p / ex % ey / cy) * nx + p % ex / cx)`;
-  const place = (e: string): string => {
-    if (groupsFirst)
-      return `  int q = ${e} / perGroup;
-  int p = q % positions;
-  const int n = 0;
-  int c = q / positions * perGroup + ${e} % perGroup;`;
-    return to.channelsLast
-      ? `  int c = ${e} % channels;
-  int q = ${e} / channels;
-  int p = q % positions;
-  int n = q / positions;`
-      : `  int p = ${e} % positions;
-  int q = ${e} / positions;
-  int c = q % channels;
-  int n = q / channels;`;
-  };
+  // Neighbours in a texel: channels of one position, or positions of one channel, or neither.
+  const form = together ? 'channels' : !to.channelsLast && positions % 4 === 0 ? 'positions' : 'single';
+  // `c`, the place `p` and the sample `n` of element `e`.
+  const place = groupsFirst
+    ? `  int c = e;
+  int at = peel(c, perGroup);
+  int p = peel(c, positions);
+  c = c * perGroup + at;
+  const int n = 0;`
+    : to.channelsLast
+      ? `  int n = e;
+  int c = peel(n, channels);
+  int p = peel(n, positions);`
+      : `  int n = e;
+  int p = peel(n, positions);
+  int c = peel(n, channels);`;
   const affine = (vector: boolean, value: string, channel: string): string => {
     const per = (name: string): string =>
       vector ? `${name}_texel((${channel}) >> 2)` : `${name}_at(${channel})`;
@@ -278,7 +291,7 @@ function arrange(
     return activation === 'none' ? scaled : `act(${scaled})`;
   };
   device.draw({
-    key: `arrange ${together} ${plain} ${to.channelsLast} ${groupsFirst} ${scale !== null} ${shift !== null} ${activation}`,
+    key: `arrange ${form} ${plain} ${to.channelsLast} ${groupsFirst} ${scale !== null} ${shift !== null} ${activation}`,
     inputs: [
       ['x', from],
       ...(scale ? [['scale', scale] as const] : []),
@@ -293,21 +306,46 @@ function arrange(
       ...(plain ? {} : { classRows, ...axes('n', count), ...axes('e', to.extent), ...axes('c', classes) }),
     },
     functions: `${ACTIVATIONS[activation]}
+// Four columns, from the j-th four on, of group g at position p of sample n.
 vec4 texel(int n, int p, int g, int j) {
-  int row = ${row};
-  return x_texel((row / ${LAYERS} * groups + g) * columns + j, row % ${LAYERS});
+  ${
+    plain
+      ? 'int row = n * positions + p;'
+      : `int px = peel(p, ex);
+  int py = peel(p, ey);
+  int fx = peel(px, cx);
+  int fy = peel(py, cy);
+  int fz = peel(p, cz);
+  // What is left of a position is its place in its class. (peel leaves the quotient: px, py and p are that now.)
+  int row = ((fz * cy + fy) * cx + fx) * classRows + ((n * nz + p) * ny + py) * nx + px;`
+  }
+  return x_texel(((row >> ${LOG_LAYERS}) * groups + g) * columns + j, row & ${LAYERS - 1});
 }
-float element(int e) {
-${place('e')}
-  int at = c % perGroup;
-  return ${affine(false, 'pick(texel(n, p, c / perGroup, at >> 2), at & 3)', 'c')};
+float element(int n, int p, int c) {
+  int g = c;
+  int at = peel(g, perGroup);
+  return ${affine(false, 'pick(texel(n, p, g, at >> 2), at & 3)', 'c')};
+}
+${
+  form === 'single'
+    ? `float element(int e) {
+${place}
+  return element(n, p, c);
+}`
+    : ''
 }`,
     body: () =>
-      together
+      form === 'channels'
         ? `  int e = t * 4;
-${place('e')}
-  y0 = ${affine(true, 'texel(n, p, c / perGroup, c % perGroup >> 2)', 'c')};`
-        : eachElement(output, (e) => `element(${e})`),
+${place}
+  int g = c;
+  int j = peel(g, perGroup) >> 2;
+  y0 = ${affine(true, 'texel(n, p, g, j)', 'c')};`
+        : form === 'positions'
+          ? `  int e = t * 4;
+${place}
+  y0 = vec4(element(n, p, c), element(n, p + 1, c), element(n, p + 2, c), element(n, p + 3, c));`
+          : eachElement(output, (e) => `element(${e})`),
     outputs: [y],
     count: texelCount(output),
   });

@@ -37,20 +37,22 @@ export const products: Pick<GlKernels, 'matmul'> = {
             ),
             fours,
           };
-    const right: Packed =
-      !transposeB && n % 4 === 0 && k % 4 === 0
-        ? { texture: textureOf(b), fours: n / 4 }
-        : {
-            texture: work.scratch(
-              pack(work, textureOf(b), b!.spec, [
-                { extent: 1, stride: 0 },
-                { extent: batch, stride: k * n },
-                { extent: k, stride: transposeB ? 1 : n, filled: 4 * fours },
-                { extent: n, stride: transposeB ? k : 1 },
-              ]),
-            ),
-            fours: Math.ceil(n / 4),
-          };
+    const columns = Math.ceil(n / 4);
+    // As it is: in texels along n, or, transposed, along k.
+    const plain = k % 4 === 0 && (transposeB || n % 4 === 0);
+    const right: Packed = plain
+      ? { texture: textureOf(b), fours: columns, ...(transposeB && { rows: n }) }
+      : {
+          texture: work.scratch(
+            pack(work, textureOf(b), b!.spec, [
+              { extent: 1, stride: 0 },
+              { extent: batch, stride: k * n },
+              { extent: k, stride: transposeB ? 1 : n, filled: 4 * fours },
+              { extent: n, stride: transposeB ? k : 1 },
+            ]),
+          ),
+          fours: columns,
+        };
     return correlate(
       work,
       left,

@@ -133,8 +133,9 @@ return inside ? a_at(i) : ${float ? 'intBitsToFloat(outside)' : 'outside'};
       ],
       ints: { extent, inner, count: sizeOf(indices!.spec.shape) },
       functions: `${output.dtype === 'float32' ? 'float' : 'int'} element(int e) {
-  int q = e / inner;
-  return a_at((q / count * extent + clamp(at_at(q % count), 0, extent - 1)) * inner + e % inner);
+  int rest = peel(e, inner);
+  int k = peel(e, count);
+  return a_at((e * extent + clamp(at_at(k), 0, extent - 1)) * inner + rest);
 }`,
       body: () => eachElement(output, (e) => `element(${e})`),
       outputs: [y],
@@ -158,10 +159,11 @@ return inside ? a_at(i) : ${float ? 'intBitsToFloat(outside)' : 'outside'};
       ints: { size, inner, count },
       // Each place looks through all indices: adding where they point to is not what a draw can do.
       functions: `${type} element(int e) {
-  int q = e / inner;
-  int from = q / size * count * inner + e % inner;
+  int rest = peel(e, inner);
+  int wanted = peel(e, size);
+  int from = e * count * inner + rest;
   ${type} sum = ${type}(0);
-  for (int k = 0; k < count; k++) if (at_at(k) == q % size) sum += a_at(from + k * inner);
+  for (int k = 0; k < count; k++) if (at_at(k) == wanted) sum += a_at(from + k * inner);
   return sum;
 }`,
       body: () => eachElement(output, (e) => `element(${e})`),
@@ -203,10 +205,9 @@ function concat(
     inputs: inputs.map(([texture], i) => [`x${i}`, texture]),
     ints,
     functions: `${output.dtype === 'float32' ? 'float' : 'int'} element(int e) {
-  int q = e / inner;
-  int at = q % extent;
-  int outer = q / extent;
-  int rest = e % inner;
+  int rest = peel(e, inner);
+  int at = peel(e, extent);
+  int outer = e;
 ${inputs
   .slice(0, -1)
   .map((_, i) => `  if (at < m${i}) return x${i}_at((outer * m${i} + at) * inner + rest);\n  at -= m${i};`)

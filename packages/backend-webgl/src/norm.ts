@@ -58,11 +58,11 @@ function channelSums(
   const outputs = terms.map(() => device.take(part));
   const meanOf = form === 'channels' ? 'm_texel(c >> 2)' : `${vector}(m_at(c))`;
   const loop = `
-  int c = e % channels;
-  int q = e / channels;
-  int from = q % chunks * chunk;
+  int q = e;
+  int c = peel(q, channels);
+  int from = peel(q, chunks) * chunk;
   int to = min(from + chunk, length);
-  int at = ${a.channelsLast ? 'from * channels + c' : '(q / chunks * channels + c) * length + from'};
+  int at = ${a.channelsLast ? 'from * channels + c' : '(q * channels + c) * length + from'};
   ${mean ? `${vector} m_ = ${meanOf};` : ''}
 ${terms.map((_, i) => `  ${vector} r${i} = ${vector}(0);`).join('\n')}
   for (int k = from; k < to; k += ${form === 'positions' ? 4 : 1}, at += ${step}) {

@@ -7,6 +7,8 @@ export interface Packed {
   readonly texture: Texture;
   /** Texels along the innermost axis. */
   readonly fours: number;
+  /** Of a transposed right-hand matrix: its rows, in texels along the axis that is summed over; `fours` are rows in fours. */
+  readonly rows?: number;
 }
 
 /** An axis of the packed form: its extent, the distance of neighbours in the tensor, the extent that zeros fill it up to. */
@@ -46,11 +48,11 @@ export function pack(
       sd: d.stride,
       last: d.extent,
     },
-    body: () => `  int d = t % fours * 4;
-  int q = t / fours;
-  int c = q % nc;
-  q /= nc;
-  int at = q / nb * sa + q % nb * sb + c * sc + d * sd;
+    body: () => `  int q = t;
+  int d = peel(q, fours) * 4;
+  int c = peel(q, nc);
+  int b = peel(q, nb);
+  int at = q * sa + b * sb + c * sc + d * sd;
   y0 = vec4(
     x_at(at),
     d + 1 < last ? x_at(at + sd) : 0.0,

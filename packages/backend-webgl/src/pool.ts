@@ -1,31 +1,26 @@
 import type { Operand, PoolAttrs, TensorSpec } from '@graftjs/core';
 import { activation, window, type Triple } from '@graftjs/core/planning';
 import type { GlBuffer } from './buffer.ts';
-import { textureOf, type GlKernels, type Work } from './kernels.ts';
-import { eachElement } from './movement.ts';
+import { textureOf, vectorOf, type GlKernels, type Work } from './kernels.ts';
 import { texelCount, type Texture } from './textures.ts';
 
 /*
- * Pools, in either layout. With channels last and in fours, a texel is four channels at one position, and all four go
- * through the window together; otherwise each element goes through it on its own.
+ * Pools, in either layout. `pooled(n, c, pz, py, px)` is the value of channel c of sample n at a position. With channels
+ * last and in fours it is a texel of four channels, which go through the window together; with channels first and rows in
+ * fours, four neighbours of a row share what leads to their place; otherwise each element is on its own.
  */
+type Form = 'channels' | 'row' | 'single';
 
-/** Source that is the same for a texel of four channels and for one element. */
-interface Form {
-  readonly together: boolean;
+interface Plan {
+  readonly form: (of: 'h' | 'o') => Form;
   readonly vector: 'vec4' | 'float';
   readonly ivector: 'ivec4' | 'int';
-}
-
-interface Plan extends Form {
   readonly ints: Readonly<Record<string, number>>;
   readonly key: string;
-  /** `n`, `c` and the position `pz`, `py`, `px` of element `e` of the input (`h`) or the output (`n`). */
-  readonly place: (e: string, of: 'h' | 'o') => string;
-  /** Element or texel of the input (`h`) or the output (`n`) at a place. */
+  /** Element or texel of the input (`h`) or the output (`o`) at a place. */
   readonly at: (texture: string, of: 'h' | 'o', z: string, y: string, x: string) => string;
   /** `main` for an output like the input or the output. */
-  readonly body: (output: TensorSpec) => string;
+  readonly body: (of: 'h' | 'o', vector: 'vec4' | 'ivec4') => string;
 }
 
 const triple = (name: string, [z, y, x]: Triple): Record<string, number> => ({
@@ -50,30 +45,21 @@ function planOf(xShape: readonly number[], yShape: readonly number[], attrs: Poo
     ...triple('b', w.before),
     ...triple('a', w.after),
   };
+  const form = (of: 'h' | 'o'): Form => {
+    if (together) return 'channels';
+    return !channelsLast && (of === 'h' ? input : output).extent[2] % 4 === 0 ? 'row' : 'single';
+  };
+  const place = (e: string, of: 'h' | 'o'): string => {
+    const axes = ['x', 'y', 'z'].map((axis) => `int p${axis} = peel(n, ${of}${axis});`);
+    const channel = 'int c = peel(n, channels);';
+    return [`int n = ${e};`, ...(channelsLast ? [channel, ...axes] : [...axes, channel])].join('\n  ');
+  };
   return {
-    together,
+    form,
     vector: together ? 'vec4' : 'float',
     ivector: together ? 'ivec4' : 'int',
     ints,
-    key: `${together} ${channelsLast}`,
-    place: (e, of) =>
-      channelsLast
-        ? `int c = ${e} % channels;
-  int q = ${e} / channels;
-  int px = q % ${of}x;
-  q /= ${of}x;
-  int py = q % ${of}y;
-  q /= ${of}y;
-  int pz = q % ${of}z;
-  int n = q / ${of}z;`
-        : `int px = ${e} % ${of}x;
-  int q = ${e} / ${of}x;
-  int py = q % ${of}y;
-  q /= ${of}y;
-  int pz = q % ${of}z;
-  q /= ${of}z;
-  int c = q % channels;
-  int n = q / channels;`,
+    key: `${form('h')} ${form('o')} ${channelsLast}`,
     at(texture, of, z, y, x) {
       const position = `((${z}) * ${of}y + (${y})) * ${of}x + (${x})`;
       const index = channelsLast
@@ -81,11 +67,24 @@ function planOf(xShape: readonly number[], yShape: readonly number[], attrs: Poo
         : `(n * channels + c) * ${of}z * ${of}y * ${of}x + ${position}`;
       return together ? `${texture}_texel((${index}) >> 2)` : `${texture}_at(${index})`;
     },
-    body: (spec) => (together ? '  y0 = pooled(t * 4);' : eachElement(spec, (e) => `pooled(${e})`)),
+    body(of, vector) {
+      const value = (x: string): string => `pooled(n, c, pz, py, ${x})`;
+      switch (form(of)) {
+        case 'channels':
+          return `  ${place('t * 4', of)}\n  y0 = ${value('px')};`;
+        case 'row':
+          return `  ${place('t * 4', of)}
+  y0 = ${vector}(${['px', 'px + 1', 'px + 2', 'px + 3'].map(value).join(', ')});`;
+        case 'single':
+          return [...'xyzw']
+            .map((k, i) => `  {\n  ${place(`t * 4 + ${i}`, of)}\n  y0.${k} = ${value('px')};\n  }`)
+            .join('\n');
+      }
+    },
   };
 }
 
-/** `each` for every tap of the window of output (pz, py, px) that is inside the input, at (z, y, x). */
+/** `each` for every tap (u, v, w) of the window of output (pz, py, px) that is inside the input, at (z, y, x). */
 function overTaps(each: string): string {
   return `for (int u = 0; u < kz; u++) for (int v = 0; v < ky; v++) for (int w = 0; w < kx; w++) {
     int z = pz * sz - bz + u * dz;
@@ -96,19 +95,20 @@ function overTaps(each: string): string {
   }`;
 }
 
-/** `each` for every output (z, y, x) that takes the input (pz, py, px) under tap (u, v, w). */
+/**
+ * `each` for every output (z, y, x) that takes the input (pz, py, px), under tap (u, v, w). Along an axis these are outputs o
+ * with p + before − o · stride = tap · dilation: from ⌈(p + before − (kernel − 1) · dilation) / stride⌉ to ⌊(p + before) / stride⌋.
+ */
 function overWindows(each: string): string {
-  return `for (int u = 0; u < kz; u++) for (int v = 0; v < ky; v++) for (int w = 0; w < kx; w++) {
-    int fz = pz + bz - u * dz;
-    int fy = py + by - v * dy;
-    int fx = px + bx - w * dx;
-    if (fz < 0 || fy < 0 || fx < 0) continue;
-    int z = fz / sz;
-    int y = fy / sy;
-    int x = fx / sx;
-    if (z * sz != fz || y * sy != fy || x * sx != fx || z >= oz || y >= oy || x >= ox) continue;
+  const axis = (z: string, u: string): string => `
+  int low${z} = p${z} + b${z} - (k${z} - 1) * d${z};
+  int last${z} = min((p${z} + b${z}) / s${z}, o${z} - 1);
+  for (int ${z} = low${z} > 0 ? (low${z} + s${z} - 1) / s${z} : 0; ${z} <= last${z}; ${z}++) {
+    int ${u} = p${z} + b${z} - ${z} * s${z};
+    if (d${z} > 1 && peel(${u}, d${z}) != 0) continue;`;
+  return `${axis('z', 'u')}${axis('y', 'v')}${axis('x', 'w')}
     ${each}
-  }`;
+  } } }`;
 }
 
 /** Taps of a window along an axis that count: inside the input, or inside the padded input. */
@@ -134,11 +134,12 @@ float divisor(int z, int y, int x) {
 `;
 }
 
-/** Draws `pooled`, a function of the number of an output's element. */
+/** Draws `pooled` for all of an output that is like the input (`h`) or the output (`o`). */
 function draw(
   { device }: Work,
   name: string,
   plan: Plan,
+  of: 'h' | 'o',
   inputs: readonly (readonly [string, Texture])[],
   functions: string,
   output: TensorSpec,
@@ -149,7 +150,7 @@ function draw(
     inputs,
     ints: plan.ints,
     functions,
-    body: () => plan.body(output),
+    body: () => plan.body(of, vectorOf(y.texels)),
     outputs: [y],
     count: texelCount(output),
   });
@@ -157,8 +158,8 @@ function draw(
 }
 
 /** One by one where `v` is a vector: `line` with its components. */
-function lanes({ together }: Form, line: (lane: string) => string): string {
-  return together ? [...'xyzw'].map((k) => line(`.${k}`)).join('\n    ') : line('');
+function lanes({ vector }: Plan, line: (lane: string) => string): string {
+  return vector === 'vec4' ? [...'xyzw'].map((k) => line(`.${k}`)).join('\n    ') : line('');
 }
 
 /** Which tap of each window has the first maximum (int32, like the output); −1 where none is inside. */
@@ -167,9 +168,9 @@ function winners(work: Work, plan: Plan, x: Operand<GlBuffer>, output: TensorSpe
     work,
     'first maxima',
     plan,
+    'o',
     [['a', textureOf(x)]],
-    `${plan.ivector} pooled(int e) {
-  ${plan.place('e', 'o')}
+    `${plan.ivector} pooled(int n, int c, int pz, int py, int px) {
   ${plan.ivector} found = ${plan.ivector}(-1);
   ${plan.vector} best = ${plan.vector}(0);
   ${overTaps(`${plan.vector} value = ${plan.at('a', 'h', 'z', 'y', 'x')};
@@ -194,9 +195,9 @@ export const pools: Pick<GlKernels, Pool> = {
       work,
       'maxPool',
       plan,
+      'o',
       [['a', textureOf(x)]],
-      `${plan.vector} pooled(int e) {
-  ${plan.place('e', 'o')}
+      `${plan.vector} pooled(int n, int c, int pz, int py, int px) {
   ${plan.vector} best = ${plan.vector}(intBitsToFloat(int(0xff800000u)));
   ${overTaps(`${plan.vector} value = ${plan.at('a', 'h', 'z', 'y', 'x')};
     ${lanes(plan, (k) => `if (!isnan(best${k}) && (isnan(value${k}) || value${k} > best${k})) best${k} = value${k};`)}`)}
@@ -213,12 +214,12 @@ export const pools: Pick<GlKernels, Pool> = {
       work,
       'maxPoolGrad',
       plan,
+      'h',
       [
         ['first', first],
         ['g', textureOf(gy)],
       ],
-      `${plan.vector} pooled(int e) {
-  ${plan.place('e', 'h')}
+      `${plan.vector} pooled(int n, int c, int pz, int py, int px) {
   ${plan.vector} sum = ${plan.vector}(0);
   ${overWindows(`${plan.ivector} winner = ${plan.at('first', 'o', 'z', 'y', 'x')};
     ${plan.vector} value = ${plan.at('g', 'o', 'z', 'y', 'x')};
@@ -236,10 +237,10 @@ export const pools: Pick<GlKernels, Pool> = {
       work,
       `avgPool ${attrs.countIncludePad}`,
       plan,
+      'o',
       [['a', textureOf(x)]],
       `${counts(attrs.countIncludePad)}
-${plan.vector} pooled(int e) {
-  ${plan.place('e', 'o')}
+${plan.vector} pooled(int n, int c, int pz, int py, int px) {
   ${plan.vector} sum = ${plan.vector}(0);
   ${overTaps(`sum += ${plan.at('a', 'h', 'z', 'y', 'x')};`)}
   return sum / divisor(pz, py, px);
@@ -254,10 +255,10 @@ ${plan.vector} pooled(int e) {
       work,
       `avgPoolGrad ${attrs.countIncludePad}`,
       plan,
+      'h',
       [['g', textureOf(gy)]],
       `${counts(attrs.countIncludePad)}
-${plan.vector} pooled(int e) {
-  ${plan.place('e', 'h')}
+${plan.vector} pooled(int n, int c, int pz, int py, int px) {
   ${plan.vector} sum = ${plan.vector}(0);
   ${overWindows(`sum += ${plan.at('g', 'o', 'z', 'y', 'x')} / divisor(z, y, x);`)}
   return sum;

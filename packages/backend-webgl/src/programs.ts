@@ -29,10 +29,19 @@ void main() {
   gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0);
 }`;
 
-/** Element k of a vector; an index that is computed is slow on some devices. */
-const PICK = `
+/**
+ * `pick`: element k of a vector; an index that is computed is slow on some devices. `peel`: the last coordinate of a number
+ * that counts in row-major order; what is left in `q` counts the axes before it. One division serves both: a device
+ * without integer division (most) would do `/` and `%` one after the other. `place`: where texel i is.
+ */
+const COMMON = `
 float pick(vec4 v, int k) { return (k & 2) == 0 ? ((k & 1) == 0 ? v.x : v.y) : ((k & 1) == 0 ? v.z : v.w); }
 int pick(ivec4 v, int k) { return (k & 2) == 0 ? ((k & 1) == 0 ? v.x : v.y) : ((k & 1) == 0 ? v.z : v.w); }
+int peel(inout int q, int n) {
+  int all = q;
+  q = all / n;
+  return all - q * n;
+}
 ivec2 place(int i) { return ivec2(i & ${ROW - 1}, i >> ${LOG_ROW}); }
 `;
 
@@ -54,7 +63,7 @@ function fragmentSource({ inputs, ints, outputs, functions = '', body }: Program
   return `#version 300 es
 precision highp float;
 precision highp int;
-${PICK}${numbers > 0 ? `uniform ivec4 numbers[${numbers}];\n` : ''}${ints
+${COMMON}${numbers > 0 ? `uniform ivec4 numbers[${numbers}];\n` : ''}${ints
     .map((name, i) => `#define ${name} numbers[${i >> 2}].${'xyzw'[i & 3]}\n`)
     .join('')}${inputs.map(inputSource).join('')}${outputs
     .map((type, i) => `layout(location = ${i}) out highp ${type} y${i};\n`)

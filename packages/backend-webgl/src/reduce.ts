@@ -45,10 +45,11 @@ function reduceMiddle(
     inner % 4 === 0 ? 'outputs' : inner === 1 && extent % 4 === 0 && chunk % 4 === 0 ? 'terms' : 'single';
   const scalar = dtype === 'float32' ? 'float' : 'int';
   const place = (e: string): string => `
-  int q = (${e}) / inner;
-  int from = (q % chunks) * chunk;
+  int q = ${e};
+  int rest = peel(q, inner);
+  int from = peel(q, chunks) * chunk;
   int to = min(from + chunk, extent);
-  int at = (q / chunks * extent + from) * inner + (${e}) % inner;`;
+  int at = (q * extent + from) * inner + rest;`;
   device.draw({
     key: `${kind} ${form}`,
     inputs: [['x', x]],
@@ -159,7 +160,8 @@ function argmax(
     inputs: [['x', x]],
     ints: { extent: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) },
     functions: `int element(int e) {
-  int at = e / inner * extent * inner + e % inner;
+  int rest = peel(e, inner);
+  int at = e * extent * inner + rest;
   ${float ? 'float' : 'int'} best = x_at(at);
   int found = 0;
   for (int k = 1; k < extent; k++) {

@@ -24,16 +24,9 @@ export interface WalkSource {
 /** `int c0 = …;` for each axis: the coordinates of element `e`. Extents are `n0`, `n1`, … */
 export function coordinates(rank: number, e: string, prefix = 'c', extents = 'n'): string {
   if (rank === 0) return '';
-  const lines: string[] = [];
-  let rest = e;
-  for (let axis = rank - 1; axis > 0; axis--) {
-    const last = axis === 1;
-    lines.push(`int ${prefix}${axis} = ${rest} % ${extents}${axis};`);
-    const next = last ? `${prefix}0` : `${prefix}q${axis}`;
-    lines.push(`int ${next} = ${rest} / ${extents}${axis};`);
-    rest = next;
-  }
-  if (rank === 1) lines.push(`int ${prefix}0 = ${e};`);
+  const lines = [`int ${prefix}0 = ${e};`];
+  for (let axis = rank - 1; axis > 0; axis--)
+    lines.push(`int ${prefix}${axis} = peel(${prefix}0, ${extents}${axis});`);
   return lines.join('\n');
 }
 

@@ -7,7 +7,7 @@ import { eachElement } from './movement.ts';
 import type { Packed } from './pack.ts';
 import { texelCount, type Texture } from './textures.ts';
 
-/** Positions that one invocation adds up at most; beyond, they are shared out, and their sums added. */
+/** Positions that one invocation adds up, more or less; beyond, rows are shared out, and their sums added. */
 const CHUNK = 512;
 /** Invocations that keep a device busy: so many at least, where there are positions enough. */
 const BUSY = 4096;
@@ -19,8 +19,8 @@ const each = (line: (i: number) => string): string => RANGE.map(line).join('\n')
 
 /**
  * Weight gradients. An invocation has eight output channels, four input channels and a tap, and adds up the products of
- * a run of positions: a texel of x and two of gy for 32 products. Output channel o lies in layer o mod 8. The second
- * pass adds up the runs.
+ * some rows of positions: a texel of x and two of gy for 32 products. Which part of a row the tap finds inside the input is
+ * worked out once a row. Output channel o lies in layer o mod 8. The second pass adds up what the runs of rows gave.
  */
 export function weightGrad(work: Work, x: Packed, gy: Packed, p: Problem, output: TensorSpec): Texture {
   const { device } = work;
@@ -31,8 +31,9 @@ export function weightGrad(work: Work, x: Packed, gy: Packed, p: Problem, output
   const eights = depthwise ? 1 : Math.ceil(gy.fours / 2);
   const cells = groups * taps * eights * x.fours;
   const wanted = Math.max(positions / CHUNK, Math.min(BUSY / cells, positions / LEAST));
-  const chunk = Math.ceil(positions / Math.max(Math.ceil(wanted), 1));
-  const runs = Math.ceil(positions / chunk);
+  const rows = positions / out.extent[2];
+  const chunk = Math.ceil(rows / Math.max(Math.ceil(wanted), 1));
+  const runs = Math.ceil(rows / chunk);
   const temporary = depthwise
     ? device.textures.take('float', runs * cells, 0, output)
     : device.takeLayers(runs * cells, LAYERS, output);
@@ -53,54 +54,54 @@ export function weightGrad(work: Work, x: Packed, gy: Packed, p: Problem, output
       eights,
       groups,
       taps,
-      positions,
+      rows,
       chunk,
       ky: w.kernel[1],
       kx: w.kernel[2],
       ...{ sz, sy, sx, dz, dy, dx, bz, by, bx, hz, hy, hx, nz, ny, nx },
     },
-    body: () => `  int c = t % fours;
-  int q = t / fours;
-  int o = q % eights;
-  q /= eights;
-  int tap = q % taps;
-  q /= taps;
-  int group = q % groups;
-  int from = q / groups * chunk;
-  int to = min(from + chunk, positions);
-  int oz = tap / (ky * kx) * dz - bz;
-  int oy = tap / kx % ky * dy - by;
-  int ox = tap % kx * dx - bx;
-  int px = from % nx;
-  q = from / nx;
-  int py = q % ny;
-  q /= ny;
-  int pz = q % nz;
-  int s = q / nz;
+    body: () => `  int q = t;
+  int c = peel(q, fours);
+  int o = peel(q, eights);
+  int tap = peel(q, taps);
+  int group = peel(q, groups);
+  int from = q * chunk;
+  int to = min(from + chunk, rows);
+  int oz = tap;
+  int ox = peel(oz, kx) * dx - bx;
+  int oy = peel(oz, ky) * dy - by;
+  oz = oz * dz - bz;
+  // From the first x with x · sx + ox ≥ 0 to the last with x · sx + ox < hx.
+  int first = ox < 0 ? (sx - 1 - ox) / sx : 0;
+  int last = ox < hx ? min((hx - 1 - ox) / sx, nx - 1) : -1;
+  int s = from;
+  int py = peel(s, ny);
+  int pz = peel(s, nz);
 ${depthwise ? '  vec4 r0 = vec4(0);' : each((i) => `  vec4 r${i} = vec4(0);`)}
-  for (int k = from; k < to; k++) {
+  for (int row = from; row < to; row++) {
     int z = pz * sz + oz;
     int y = py * sy + oy;
-    int x = px * sx + ox;
-    if (uint(z) < uint(hz) && uint(y) < uint(hy) && uint(x) < uint(hx)) {
-      vec4 v = x_texel(((((s * hz + z) * hy + y) * hx + x) * groups + group) * fours + c);
+    if (uint(z) < uint(hz) && uint(y) < uint(hy)) {
+      int x_index = ((((s * hz + z) * hy + y) * hx + first * sx + ox) * groups + group) * fours + c;
+      int g_index = ((row * nx + first) * groups + group) * outFours + ${depthwise ? 'c' : 'o * 2'};
+      for (int k = first; k <= last; k++) {
+        vec4 v = x_texel(x_index);
+        vec4 g0 = g_texel(g_index);
 ${
   depthwise
-    ? '      r0 += g_texel(k * fours + c) * v;'
-    : `      int at = (k * groups + group) * outFours + o * 2;
-      vec4 g0 = g_texel(at);
-      vec4 g1 = g_texel(at + 1);
-${each((i) => `      r${i} += g${i >> 2}.${'xyzw'[i & 3]!} * v;`)}`
+    ? '        r0 += g0 * v;'
+    : `        vec4 g1 = g_texel(g_index + 1);
+${each((i) => `        r${i} += g${i >> 2}.${'xyzw'[i & 3]!} * v;`)}`
 }
+        x_index += sx * groups * fours;
+        g_index += groups * outFours;
+      }
     }
-    if (++px == nx) {
-      px = 0;
-      if (++py == ny) {
-        py = 0;
-        if (++pz == nz) {
-          pz = 0;
-          s++;
-        }
+    if (++py == ny) {
+      py = 0;
+      if (++pz == nz) {
+        pz = 0;
+        s++;
       }
     }
   }
@@ -123,10 +124,9 @@ ${depthwise ? '  y0 = r0;' : each((i) => `  y${i} = r${i};`)}`,
       outPerGroup: out.channels / p.groups,
     },
     functions: `float element(int e) {
-  int tap = e % taps;
-  int q = e / taps;
-  int c = q % perGroup;
-  int o = q / perGroup;
+  int o = e;
+  int tap = peel(o, taps);
+  int c = peel(o, perGroup);
 ${
   depthwise
     ? `  c = o;
