@@ -68,8 +68,8 @@ function show(c: Class): void {
 async function explain(image: Image): Promise<void> {
   const { scores, picture } = await worker.explain(image);
   drawPicture(picture, $<HTMLCanvasElement>('#heat')).hidden = false;
-  const bar = (p: number): Element => Object.assign(make('meter'), { value: p });
-  const lines = scores.map(([name, p]) => [`${name}: ${(100 * p).toFixed(1)} %`, bar(p)]);
+  const bar = (ariaLabel: string, value: number) => Object.assign(make('meter'), { ariaLabel, value });
+  const lines = scores.map(([name, p]) => [`${name}: ${(100 * p).toFixed(1)} %`, bar(name, p)]);
   $('#scores').replaceChildren(...lines.flat());
 }
 

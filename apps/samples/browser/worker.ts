@@ -37,7 +37,7 @@ let trained: LoadedModel | undefined;
 const api = {
   /** Opens a backend, a model on it, and says in a sentence how it works here; throws one that says why not. */
   async open(name: string, model?: Uint8Array): Promise<string> {
-    await backend?.dispose();
+    await backend?.dispose().catch(() => {}); // one whose device is lost has nothing left to free
     backend = trained = undefined;
     backend = await backends[name]!();
     graft.setDefaultBackend(backend);

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright';
-import { build, preview, type PreviewServer } from 'vite';
+import { build, preview, type InlineConfig } from 'vite';
 import { findChromium } from '../../../../scripts/chromium.mjs';
 
 export const executablePath: string | null = findChromium();
@@ -27,9 +27,13 @@ export interface Sample {
 /** The page, built as for its visitors and served with its headers, but for those named in `without`. */
 export async function serveSample(without: readonly string[] = []): Promise<Sample> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-sample-browser-'));
-  const settings = { root, logLevel: 'warn', build: { outDir: join(folder, 'dist') } } as const;
+  const settings: InlineConfig = {
+    root,
+    logLevel: 'error', // what it warns of is the time that it takes on a busy machine
+    build: { outDir: join(folder, 'dist'), emptyOutDir: true },
+  };
   await build(settings);
-  const server: PreviewServer = await preview({ ...settings, preview: { port: 0, host: '127.0.0.1' } });
+  const server = await preview({ ...settings, preview: { port: 0, host: '127.0.0.1' } });
   const headers = server.config.preview.headers as Record<string, string>;
   for (const name of without) delete headers[name];
   return {
@@ -62,7 +66,13 @@ export async function openPage(page: Page, url: string): Promise<Page> {
 export const message = (page: Page): Promise<string> => page.locator('#message').innerText();
 
 /** Files on the disk, dropped on the box that says `prompt`: a real drop, as the mouse does it. */
-export async function drop(page: Page, prompt: string, files: readonly string[], nth = 0): Promise<void> {
+export async function dropFiles(
+  page: Page,
+  prompt: string,
+  files: readonly string[],
+  nth = 0,
+): Promise<void> {
+  await settled(page);
   const box = page.getByText(prompt).nth(nth);
   await box.scrollIntoViewIfNeeded();
   const { x, y, width, height } = (await box.boundingBox())!;
@@ -72,6 +82,62 @@ export async function drop(page: Page, prompt: string, files: readonly string[],
     await session.send('Input.dispatchDragEvent', { type, x: x + width / 2, y: y + height / 2, data });
   await session.detach();
   await settled(page);
+}
+
+export interface Trained {
+  readonly seconds: number;
+  /** Of the longest task on the page's main thread, in milliseconds: the processor's time. */
+  readonly longestTask: number;
+  /** What the page's PerformanceObserver calls long tasks, by the clock, in which other programs have a part. */
+  readonly longTasks: readonly number[];
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Microseconds of the processor, in this thread. */
+  readonly tdur?: number;
+  readonly args: { readonly name?: string };
+}
+
+/** Presses the button, and watches the page's main thread until the page is done. */
+export async function train(page: Page): Promise<Trained> {
+  const browser = page.context().browser()!;
+  const watch = await page.evaluateHandle(() => {
+    const tasks: number[] = [];
+    const observer = new PerformanceObserver((list) =>
+      tasks.push(...list.getEntries().map((e) => e.duration)),
+    );
+    observer.observe({ type: 'longtask' });
+    return { tasks, observer };
+  });
+  await browser.startTracing(page, { categories: ['toplevel'] });
+  const started = performance.now();
+  await page.getByRole('button', { name: 'Train' }).click();
+  await settled(page);
+  const seconds = (performance.now() - started) / 1000;
+  const trace = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+  const longTasks = await watch.evaluate(({ tasks, observer }) => {
+    tasks.push(...observer.takeRecords().map((e) => e.duration));
+    observer.disconnect();
+    return tasks;
+  });
+  return { seconds, longTasks, longestTask: longestOf(trace.traceEvents) };
+}
+
+/** @throws where the trace has no tasks: then nothing was measured */
+function longestOf(events: readonly TraceEvent[]): number {
+  const main = events.find((e) => e.name === 'thread_name' && e.args.name === 'CrRendererMain');
+  const tasks = events.filter(
+    (e) => e.name === 'ThreadControllerImpl::RunTask' && e.pid === main?.pid && e.tid === main.tid && e.tdur,
+  );
+  if (tasks.length < 60) throw new Error(`the trace has ${tasks.length} tasks of the main thread`);
+  return Math.max(...tasks.map((e) => e.tdur!)) / 1000;
+}
+
+export async function filesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).sort().map((name) => join(folder, name));
 }
 
 /** What `graft` prints, run from a clone. */

@@ -6,9 +6,9 @@ import { encodePng } from '@graftjs/vision/node';
 
 /** Whether a place, as a distance from the middle in radii, belongs to the shape. */
 const SHAPES = {
-  disc: (x: number, y: number) => x * x + y * y < 1,
-  cross: (x: number, y: number) => Math.min(Math.abs(x), Math.abs(y)) < 0.3,
-  square: (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y)) < 0.9,
+  disc: (x: number, y: number): boolean => x * x + y * y < 1,
+  cross: (x: number, y: number): boolean => Math.min(Math.abs(x), Math.abs(y)) < 0.3,
+  square: (x: number, y: number): boolean => Math.max(Math.abs(x), Math.abs(y)) < 0.9,
 } as const;
 export type ShapeName = keyof typeof SHAPES;
 

@@ -1,0 +1,239 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page, Worker } from 'playwright';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { drawFolder } from '../../node/test/shapes.ts';
+import {
+  dropFiles,
+  filesIn,
+  launch,
+  message,
+  openPage,
+  serveSample,
+  settled,
+  skip,
+  WEBGL,
+  type Sample,
+} from './sample.ts';
+
+// What the tests change in the worker, before the page uses it there.
+interface WorkerScope {
+  contexts: WebGL2RenderingContext[];
+}
+
+describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
+  let sample: Sample;
+  let photos: string;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+
+  beforeAll(async () => {
+    sample = await serveSample();
+    photos = await drawFolder(join(sample.folder, 'photos'), 5, ['disc', 'cross']);
+  }, 120_000);
+  afterAll(() => sample?.close());
+  afterEach(() => browser?.close());
+
+  async function start(...flags: readonly string[]): Promise<void> {
+    browser = await launch(...flags);
+    context = await browser.newContext();
+    page = await openPage(await context.newPage(), sample.url);
+  }
+  async function dropPictures(): Promise<void> {
+    for (const [i, shape] of ['disc', 'cross'].entries())
+      await dropFiles(page, 'Drop pictures here', await filesIn(join(photos, shape)), i);
+  }
+  async function choose(backend: string): Promise<string> {
+    await page.getByLabel('Backend').selectOption(backend);
+    await settled(page);
+    return message(page);
+  }
+  const press = async (name: string, nth = 0): Promise<string> => {
+    await page.getByRole('button', { name }).nth(nth).click();
+    await settled(page);
+    return message(page);
+  };
+  const losses = (): Promise<string> => page.locator('output').innerText();
+  const thumbnails = (): Promise<number> => page.locator('article canvas').count();
+  const workerOf = (of: Page): Worker => of.workers()[0]!;
+
+  it.each(['--disable-3d-apis', '--disable-gpu --disable-software-rasterizer'])(
+    'no WebGL (%s): the others go on',
+    async (flags) => {
+      await start(flags);
+      expect(await choose('webgl')).toMatch(
+        /^'webgl' needs WebGL 2, which is turned off or missing [^\n]*\.?$/,
+      );
+      await dropPictures();
+      expect(await press('Train')).toMatch(/^'webgl' needs WebGL 2/);
+      expect(await choose('wasm')).toMatch(/^'wasm' is ready/);
+      expect(await press('Train')).toBe('');
+      expect(await losses()).toMatch(/^Epoch 60/);
+    },
+  );
+
+  it('no float textures', async () => {
+    await start(WEBGL);
+    await workerOf(page).evaluate(() => {
+      const { prototype } = WebGL2RenderingContext;
+      const real = prototype.getExtension as (name: string) => unknown;
+      prototype.getExtension = function (this: WebGL2RenderingContext, name: string) {
+        return /float/.test(name) ? null : real.call(this, name);
+      } as typeof prototype.getExtension;
+    });
+    expect(await choose('webgl')).toMatch(/float textures/);
+    expect(await choose('wasm')).toMatch(/^'wasm' is ready/);
+  });
+
+  it('a graphics context that is lost in the middle of training: it can be trained again', async () => {
+    await start(WEBGL);
+    await workerOf(page).evaluate(() => {
+      const contexts: WebGL2RenderingContext[] = [];
+      (globalThis as unknown as WorkerScope).contexts = contexts;
+      const real = OffscreenCanvas.prototype.getContext as (...args: unknown[]) => WebGL2RenderingContext;
+      OffscreenCanvas.prototype.getContext = function (this: OffscreenCanvas, ...args: unknown[]) {
+        const made = real.apply(this, args);
+        if (args[0] === 'webgl2' && made) contexts.push(made);
+        return made;
+      } as typeof OffscreenCanvas.prototype.getContext;
+    });
+    await dropPictures();
+    expect(await choose('webgl')).toMatch(/^'webgl' is ready/);
+    await page.getByRole('button', { name: 'Train' }).click();
+    await page.getByText(/^Epoch [2-9]:/).waitFor();
+    const lost = await workerOf(page).evaluate(() => {
+      const { contexts } = globalThis as unknown as WorkerScope;
+      for (const gl of contexts) gl.getExtension('WEBGL_lose_context')?.loseContext();
+      return contexts.length;
+    });
+    expect(lost).toBeGreaterThan(0);
+    await settled(page);
+    expect(await message(page)).toMatch(/lost/);
+    expect(await message(page)).not.toMatch(/\n/);
+    expect(await losses()).not.toMatch(/^Epoch 60/);
+
+    expect(await press('Train')).toBe('');
+    expect(await losses()).toMatch(/^Epoch 60/);
+  });
+
+  it('no picture among the files: it is named, the others are taken', async () => {
+    await start();
+    const bad = { text: join(sample.folder, 'notes.txt'), cut: join(sample.folder, 'cut.png') };
+    const [first, second] = await filesIn(join(photos, 'disc'));
+    await writeFile(bad.text, 'Dear diary');
+    await writeFile(bad.cut, (await readFile(first!)).subarray(0, -50));
+    await dropFiles(page, 'Drop pictures here', [first!, bad.text, bad.cut, second!]);
+    expect((await message(page)).split('\n')).toEqual([
+      'notes.txt: is a text file; needed is a JPEG, PNG, WebP, AVIF or GIF picture',
+      'cut.png: is cut off or damaged (PNG: its end is missing)',
+    ]);
+    expect(await thumbnails()).toBe(2);
+    await dropFiles(page, 'Drop a picture to try', [bad.text]);
+    expect(await message(page)).toMatch(/^notes\.txt: is a text file/);
+  });
+
+  it('a class without pictures, a single class, and no model yet', async () => {
+    await start();
+    await dropFiles(page, 'Drop pictures here', await filesIn(join(photos, 'disc')));
+    expect(await press('Train')).toBe("'class 2' has no pictures: give it some, or remove it.");
+    await press('Remove', 1);
+    expect(await press('Train')).toBe('a classifier needs at least two classes, not 1');
+    await dropFiles(page, 'Drop a picture to try', (await filesIn(join(photos, 'disc'))).slice(0, 1));
+    expect(await message(page)).toBe('There is no model yet: train one first.');
+    expect(await page.getByText('Download the model').isVisible()).toBe(false);
+  });
+
+  it('no camera', async () => {
+    await start();
+    await context.grantPermissions(['camera']);
+    expect(await press('Use the camera')).toBe('there is no camera here: choose files');
+  });
+
+  it('a camera that is refused', async () => {
+    await start('--use-fake-device-for-media-stream');
+    expect(await press('Use the camera')).toMatch(/^the camera may not be used: allow it for this page/);
+    expect(await page.locator('video').isVisible()).toBe(false);
+  });
+
+  it('(and takes pictures with one that is allowed)', async () => {
+    await start('--use-fake-device-for-media-stream --use-fake-ui-for-media-stream');
+    expect(await press('Use the camera')).toBe('');
+    expect([await page.locator('video').isVisible(), await thumbnails()]).toEqual([true, 0]);
+    for (const nth of [0, 0, 1]) expect(await press('Use the camera', nth)).toBe('');
+    expect(await thumbnails()).toBe(3);
+    expect(await press('Train')).toBe('');
+    expect(await losses()).toMatch(/^Epoch 60/);
+    expect(await press('Use the camera', 2)).toBe('');
+    expect(await page.locator('#heat').isVisible()).toBe(true);
+  });
+
+  it('closed while it trains: the pictures and the last finished model are there on return', async () => {
+    await start();
+    await page.getByLabel('Name of the class').first().fill('disc');
+    await dropPictures();
+    await press('Train');
+    const download = async (): Promise<Buffer> => {
+      const [event] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByText('Download the model').click(),
+      ]);
+      return readFile(await event.path());
+    };
+    const before = await download();
+    await dropFiles(page, 'Drop pictures here', (await filesIn(join(photos, 'disc'))).slice(0, 2));
+    expect(await choose('cpu')).toMatch(/ready/);
+    await page.getByRole('button', { name: 'Train' }).click();
+    await page.getByText(/^Epoch [1-9]:/).waitFor();
+    await page.close();
+
+    page = await openPage(await context.newPage(), sample.url);
+    expect(await thumbnails()).toBe(12);
+    expect(await page.getByLabel('Name of the class').first().inputValue()).toBe('disc');
+    expect((await download()).equals(before)).toBe(true);
+    await dropFiles(page, 'Drop a picture to try', (await filesIn(join(photos, 'cross'))).slice(0, 1));
+    expect(await page.locator('#scores').innerText()).toMatch(/^class 2: \d+\.\d %/);
+
+    await page.getByRole('button', { name: 'Forget everything' }).click();
+    await page.waitForFunction(() => document.querySelectorAll('article canvas').length === 0);
+    await settled(page);
+    expect(await page.getByText('Download the model').isVisible()).toBe(false);
+  });
+});
+
+describe.skipIf(skip)('a page that is not cross-origin isolated', () => {
+  let sample: Sample;
+  let browser: Browser;
+  beforeAll(async () => {
+    sample = await serveSample(['Cross-Origin-Opener-Policy', 'Cross-Origin-Embedder-Policy']);
+    browser = await launch();
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await sample?.close();
+  });
+
+  it.skipIf(availableParallelism() === 1)('runs on one thread, and says so and why', async () => {
+    const page = await openPage(await browser.newPage(), sample.url);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    expect(await message(page)).toMatch(
+      /^'wasm' runs on one thread instead of \d+: SharedArrayBuffer is not to be had here: a page must be cross-origin isolated/,
+    );
+    await page.getByLabel('Backend').selectOption('onnx');
+    await settled(page);
+    expect(await message(page)).toMatch(
+      /^'onnx' runs on 1 thread instead of \d+: this page cannot share memory between threads$/,
+    );
+    const photos = await drawFolder(join(sample.folder, 'photos'), 3, ['disc', 'cross']);
+    for (const [i, shape] of ['disc', 'cross'].entries())
+      await dropFiles(page, 'Drop pictures here', await filesIn(join(photos, shape)), i);
+    for (const backend of ['onnx', 'wasm']) {
+      await page.getByLabel('Backend').selectOption(backend);
+      await settled(page);
+      await page.getByRole('button', { name: 'Train' }).click();
+      await settled(page);
+      expect(await page.locator('output').innerText()).toMatch(/^Epoch 60/);
+    }
+  });
+});
