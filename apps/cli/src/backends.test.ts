@@ -171,6 +171,12 @@ describe('graft backends', () => {
       { name: 'cpu', available: true, reason: null, default: false, threads: 1, features: [] },
       { name: 'tfjs', available: true, reason: null, default: false, threads: 1, features: [] },
       { name: 'onnx', available: true, reason: null, default: false, threads: processors, notes: [] },
+      {
+        name: 'webgl',
+        available: false,
+        reason: expect.stringMatching(/^Node has no WebGL; /),
+        default: false,
+      },
     ]);
   });
 

@@ -1,4 +1,4 @@
-import type { Backend } from '@graftjs/core';
+import { UnsupportedError, type Backend } from '@graftjs/core';
 import { REVECTORIZES, wasmFeatures } from './wasm-features.ts';
 
 /** A backend; those that have more than one thread say how many work. */
@@ -81,6 +81,17 @@ export const BACKENDS: readonly BackendEntry[] = [
     create: async (threads) => {
       const { importNativeOrt, openOnnxBackend } = await import('./onnx-backend.ts');
       return openOnnxBackend(await importNativeOrt(), threads);
+    },
+  },
+  {
+    name: 'webgl',
+    summary: 'the graphics processor, in browsers; rounds in its own way, within bounds',
+    threaded: false,
+    bits: 'own',
+    create: async () => {
+      throw new UnsupportedError(
+        'Node has no WebGL; use @graftjs/backend-webgl in a page, as apps/samples/browser does',
+      );
     },
   },
 ];

@@ -51,7 +51,7 @@ export interface Backend<B = unknown> {
 
   /**
    * Kernels for whole composites, as many as the backend likes; see `FusedAttrs`. Each gives exactly the bits that its
-   * decomposition gives on this backend, and follows the rules of `run`. Leaving one out changes no result.
+   * decomposition gives, where the backend claims the contract, and is as exact elsewhere. It follows the rules of `run`.
    */
   readonly fused?: Partial<FusedKernels<B>> | undefined;
 

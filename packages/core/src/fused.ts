@@ -8,7 +8,7 @@ import type { Layout, TensorSpec } from './types.ts';
 /**
  * Composites that a backend may carry out in one kernel, and their attributes. All are float32. The formulas are
  * written where they are used, once, as decompositions into primitives; **a kernel gives exactly the bits of its
- * decomposition**, so no result tells whether a backend has it. Numbers among the attributes are rounded to float32
+ * decomposition** (on a backend that claims the contract; elsewhere both are within the bound), so no result tells whether a backend has it. Numbers among the attributes are rounded to float32
  * before they are used, as scalar tensors are (1 − x is computed in float64 first). `name?` marks an input that may be
  * absent: its operand is null. Those of type `R` differ from step to step; in a compiled step they are scalar tensors.
  */
