@@ -10,8 +10,9 @@ import {
   type Operand,
   type TensorSpec,
 } from '@graftjs/core';
+import { ARRAYS, converted } from '@graftjs/core/planning';
 import { encodeModel, lowerGraph } from '@graftjs/onnx-graph';
-import { ARRAYS, converted, OnnxBuffer } from './buffer.ts';
+import { OnnxBuffer } from './buffer.ts';
 import type { OrtData, OrtSession, OrtSessionOptions, OrtTensor } from './ort.ts';
 import { inputName, keyOf, planOf, type Plan } from './plan.ts';
 import { Pool } from './pool.ts';

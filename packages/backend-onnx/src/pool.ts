@@ -1,5 +1,5 @@
 import type { DType } from '@graftjs/core';
-import { ARRAYS } from './buffer.ts';
+import { ARRAYS } from '@graftjs/core/planning';
 import type { OrtData } from './ort.ts';
 
 /** Most bytes that wait to be used again. */

@@ -1,9 +1,9 @@
 import { sizeOf, UnsupportedError, type Backend, type Operand, type TensorSpec } from '@graftjs/core';
+import { converted } from '@graftjs/core/planning';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { engine, type DataId } from '@tensorflow/tfjs-core';
 import type { Compositions } from './compositions.ts';
 import { convolutions } from './conv.ts';
-import { converted } from './convert.ts';
 import { elementwise } from './elementwise.ts';
 import { instanceOf } from './instance.ts';
 import { movement } from './movement.ts';

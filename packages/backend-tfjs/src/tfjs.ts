@@ -6,6 +6,7 @@ import {
   type Shape,
   type TensorSpec,
 } from '@graftjs/core';
+import { ARRAYS } from '@graftjs/core/planning';
 import { getKernel, type DataId, type KernelBackend, type TypedArray } from '@tensorflow/tfjs-core';
 
 /** tfjs's name for a tensor: where its numbers are, and how to look at them. It holds nothing; `DataId` does. */
@@ -127,11 +128,6 @@ export class Tfjs {
   }
 }
 
-export const ARRAYS: {
-  readonly float32: typeof Float32Array;
-  readonly int32: typeof Int32Array;
-  readonly bool: typeof Uint8Array;
-} = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
 
 /** The same numbers under another shape. */
 export function view(x: Info, shape: Shape): Info {

@@ -1,7 +1,7 @@
 import { sizeOf, type DType, type Shape } from '@graftjs/core';
-import { broadcastStrides, collapse } from '@graftjs/core/planning';
+import { ARRAYS, broadcastStrides, collapse } from '@graftjs/core/planning';
 import type { DataId } from '@tensorflow/tfjs-core';
-import { ARRAYS, view, type Info, type Tfjs } from './tfjs.ts';
+import { view, type Info, type Tfjs } from './tfjs.ts';
 
 /*
  * tfjs's kernels as functions, with what it takes to make them mean the same for every dtype and rank. All kernels of
