@@ -128,7 +128,6 @@ export class Tfjs {
   }
 }
 
-
 /** The same numbers under another shape. */
 export function view(x: Info, shape: Shape): Info {
   return { ...x, shape: [...shape] };
