@@ -22,8 +22,7 @@ export type Mode = 'webgl2' | 'headlessgl' | 'webgl' | 'webgpu' | 'webasm' | 'cp
 
 /** Why a mode is not offered; tried with gpu.js 2.24.1 (docs/adr/0008). */
 const REFUSED: Readonly<Record<Exclude<Mode, 'webgl2'>, string>> = {
-  headlessgl:
-    "is WebGL 1, which has no integer textures, no texelFetch and no several outputs; hand in a WebGL 2 context of Node's as `context`",
+  headlessgl: 'is WebGL 1, which has no integer textures, no texelFetch and no several outputs',
   webgl: 'is WebGL 1, which has no integer textures, no texelFetch and no several outputs',
   webgpu:
     "knows float32 alone and runs kernels in JavaScript's words only, so int32 and bool would not be exact",
