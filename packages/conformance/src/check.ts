@@ -40,10 +40,19 @@ export interface Subject {
   readonly bounds: ErrorBoundBackend;
 }
 
+/** @throws TypeError if the target's model depends on the device: `openSubject` asks it. */
 export function subjectOf(target: Target, backend: Backend): Subject {
-  const own = typeof target.model === 'function' ? target.model(backend) : target.model;
-  const model = { ...contractModel, ...own };
+  if (typeof target.model === 'function')
+    throw new TypeError(`how ${target.name} rounds depends on the device`);
+  const model = { ...contractModel, ...target.model };
   return { target, backend, model, bounds: createErrorBoundBackend(model) };
+}
+
+/** Creates a target's backend, and asks how it rounds where that depends on the device. */
+export async function openSubject(target: Target): Promise<Subject> {
+  const backend = await target.create();
+  if (typeof target.model !== 'function') return subjectOf(target, backend);
+  return subjectOf({ ...target, model: await target.model(backend) }, backend);
 }
 
 /** Families whose cases may run fused kernels. */

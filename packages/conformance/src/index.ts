@@ -6,6 +6,7 @@ export {
   checkAll,
   describeFailure,
   modesOf,
+  openSubject,
   subjectOf,
   type Mode,
   type Outcome,

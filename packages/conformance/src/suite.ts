@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contractTests } from './behaviour.ts';
 import { bitwise } from './bitwise.ts';
 import { cases, FAMILIES } from './cases/index.ts';
-import { check, describeFailure, modesOf, subjectOf, type Outcome, type Subject } from './check.ts';
+import { check, describeFailure, modesOf, openSubject, type Outcome, type Subject } from './check.ts';
 import { fusedBy } from './fused.ts';
 import { torchCases } from './golden-file.ts';
 import { checkProperty, properties } from './properties.ts';
@@ -21,7 +21,7 @@ export function runConformance(target: Target): void {
   describe(`conformance of ${target.name}`, () => {
     let subject: Subject;
     beforeAll(async () => {
-      subject = subjectOf(target, await target.create());
+      subject = await openSubject(target);
     });
     afterAll(() => subject?.backend.dispose());
 

@@ -9,9 +9,9 @@ export interface Target {
   readonly create: () => Promise<Backend>;
   /**
    * How it rounds, where that is not how `cpu` does; each deviation with its source in a comment. A function where it
-   * depends on the device: nothing may be created before the suite runs, for the target is imported in Node, too.
+   * depends on the device, called once: the target's module creates nothing, for it is imported in Node, too.
    */
-  readonly model?: Partial<ErrorModel> | ((backend: Backend) => Partial<ErrorModel>);
+  readonly model?: Partial<ErrorModel> | ((backend: Backend) => Promise<Partial<ErrorModel>>);
   /** It claims the contract: the bits that core's `primitives.ts` prescribes. Default false. */
   readonly bitExact?: boolean;
   /** It takes graphs whole (`Backend.compile`): every case is run compiled, too. Default false. */
