@@ -33,7 +33,7 @@ function browserProject(
       test: {
         name,
         ...files,
-        testTimeout: 60_000,
+        testTimeout: 300_000,
         provide: { fashionMnist },
         // After the tests in Node: together they would be too many for the processors.
         sequence: { groupOrder: 1 },

@@ -40,8 +40,9 @@ export class GuardedHeap extends Heap {
     const size = this.#live.get(ptr);
     if (size === undefined) throw new StateError(`no block of 'wasm' begins at ${ptr}`);
     for (const edge of this.#edges(ptr, size)) {
-      const at = edge.findIndex((byte) => byte !== PATTERN);
-      if (at < 0) continue;
+      let at = 0; // a loop: every edge is looked at after every operation
+      while (at < EDGE && edge[at] === PATTERN) at++;
+      if (at === EDGE) continue;
       const distance = edge.byteOffset + at - ptr;
       throw new StateError(
         `byte ${distance} of a block of ${size} bytes at ${ptr} of 'wasm' was overwritten`,

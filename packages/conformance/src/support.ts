@@ -55,6 +55,8 @@ const ABOUT_FUSED = [
   '',
 ];
 
+const FUSED = '**fused** ';
+
 /** Footnotes: reasons, each of which gets a number. */
 class Notes {
   readonly reasons: string[] = [];
@@ -85,7 +87,7 @@ function cellOf(records: readonly CaseRecord[], { bitExact }: Target, notes: Not
     records.flatMap(({ status, reason }) => (status === 'unsupported' ? [reason] : [])),
   );
   if (run.length === 0) return { count: '–', share: '', notes: missing };
-  const fused = run.some((r) => r.fused) ? '**fused** ' : '';
+  const fused = run.some((r) => r.fused) ? FUSED : '';
   const count = passed.length === run.length ? `${run.length}` : `**${passed.length} of ${run.length}**`;
   const share = Math.max(0, ...passed.map((r) => r.share));
   return {
@@ -164,7 +166,7 @@ function runsTable(reports: readonly SupportReport[], notes: Notes): string[] {
       const own = records[p];
       if (!own) return `–${notes.mark([target.notIn?.[p] ?? 'not run'])}`;
       const { count, share, notes: missing } = cellOf(own, target, notes);
-      return `${count}${share}${missing}`;
+      return `${count.replace(FUSED, '')}${share}${missing}`;
     });
     return row([target.name, ...cells]);
   });
@@ -188,8 +190,8 @@ export function supportTable(
     'and leads to the reason at the end.',
     '',
     `Bounds: u = 2⁻²⁴, n = number of terms; *${PROPAGATED}* means by running error analysis through the op's parts, gradients`,
-    'included. [adding-a-backend.md](adding-a-backend.md) says more. Which ONNX operators are imported:',
-    '[onnx-support.md](onnx-support.md).',
+    "included; a backend whose arithmetic is not cpu's has its own in `test/target.ts`. [adding-a-backend.md](adding-a-backend.md)",
+    'says more. Which ONNX operators are imported: [onnx-support.md](onnx-support.md).',
     ...runsTable([...reports, ...others], notes),
     ...FAMILIES.flatMap((family) => familyTable(family, reports, notes)),
     '',
