@@ -212,10 +212,10 @@ class Webgl {
   async #read(buffer: GlBuffer, { dtype, shape }: TensorSpec): Promise<TypedArray> {
     this.#alive();
     // Queued before anything is waited for: what comes later does not change it.
-    const reading = this.#deliver(readTexture(this.#device, buffer.texture, sizeOf(shape)));
-    const checking = this.#settle();
-    const values = await reading;
-    await checking;
+    const [values] = await Promise.all([
+      this.#deliver(readTexture(this.#device, buffer.texture, sizeOf(shape))),
+      this.#settle(),
+    ]);
     for (const check of buffer.checks) if (check.failed) throw check.error;
     return dtype === 'bool' ? Uint8Array.from(values) : values;
   }

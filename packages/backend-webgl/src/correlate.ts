@@ -1,5 +1,6 @@
 import type { FusedActivation, TensorSpec } from '@graftjs/core';
 import { product, type Activation, type Triple } from '@graftjs/core/planning';
+import { ROW } from './gl.ts';
 import type { Work } from './kernels.ts';
 import type { Packed } from './pack.ts';
 import { texelCount, type Texture } from './textures.ts';
@@ -51,6 +52,8 @@ export interface Epilogue {
 const RANGE = Array.from({ length: LAYERS }, (_, i) => i);
 const each = (line: (i: number) => string): string => RANGE.map(line).join('\n');
 
+/** Does a whole number of runs of n texels fill a row, and is it a power of two? */
+const dividesRow = (n: number): boolean => ROW % n === 0;
 const roundUp = (n: number): number => Math.ceil(n / LAYERS) * LAYERS;
 
 /** Products and sums of a correlation, then its rows in the order of `output`. */
@@ -79,8 +82,9 @@ export function correlate(
   const plain = product(classes) === 1;
   const deep = to.extent[0] > 1 || from.extent[0] > 1 || rows.kernel[0] > 1;
   const fours = a.fours;
+  const aligned = dividesRow(fours) && dividesRow(4 * columns);
   device.draw({
-    key: `correlate ${single} ${plain} ${deep} ${depthwise} ${b.rows !== undefined}`,
+    key: `correlate ${single} ${plain} ${deep} ${depthwise} ${b.rows !== undefined} ${aligned}`,
     inputs: [
       ['a', a.texture],
       ['b', b.texture],
@@ -100,7 +104,10 @@ export function correlate(
       ...axes('o', rows.tapStart),
       ...axes('d', rows.tapStep),
     },
-    body: () => (single ? singleBody(depthwise, b.rows !== undefined) : tapsBody(plain, deep, depthwise)),
+    body: () =>
+      single
+        ? singleBody(depthwise, b.rows !== undefined, aligned)
+        : tapsBody(plain, deep, depthwise, aligned),
     outputs: [temporary],
     count: blocks * groups * columns,
   });
@@ -124,19 +131,34 @@ ${each((i) => `  vec4 r${i} = vec4(0);`)}`;
 
 const WRITE = each((i) => `  y${i} = r${i};`);
 
-/** Adds a texel of four channels of each row, times four texels of weights, to `sums`. */
-function multiply(sums: string, at: (i: number) => string): string {
-  return `${each((i) => `vec4 a${i} = a_texel(${at(i)});`)}
+/**
+ * Adds to `sums` the products of a run of each row's texels, from p0, p1, … on, and of weights, from `w_at` on. `aligned`: runs
+ * of either do not go over the end of a texture's row (their lengths are powers of two), so the next texel is one unit to
+ * the right, exactly.
+ */
+function multiply(sums: string, aligned: boolean): string {
+  const products = (k: number): string => each((i) => `${sums}${i} += a${i}.${'xyzw'[k]!} * w;`);
+  if (aligned) {
+    return `${each((i) => `vec2 u${i} = a_place(p${i});`)}
+vec2 next_a = vec2(a_unit.x, 0);
+vec2 next_b = vec2(float(columns) * b_unit.x, 0);
+for (int k = 0; k < fours; k++) {
 vec4 w;
-${[0, 1, 2, 3]
-  .map(
-    (k) => `w = b_texel(w_at);\nw_at += columns;\n${each((i) => `${sums}${i} += a${i}.${'xyzw'[k]!} * w;`)}`,
-  )
-  .join('\n')}`;
+${each((i) => `vec4 a${i} = texture(a, u${i});\nu${i} += next_a;`)}
+vec2 uw = b_place(w_at);
+w_at += 4 * columns;
+${[0, 1, 2, 3].map((k) => `w = texture(b, uw);\nuw += next_b;\n${products(k)}`).join('\n')}
+}`;
+  }
+  return `for (int k = 0; k < fours; k++) {
+vec4 w;
+${each((i) => `vec4 a${i} = a_texel(p${i} + k);`)}
+${[0, 1, 2, 3].map((k) => `w = b_texel(w_at);\nw_at += columns;\n${products(k)}`).join('\n')}
+}`;
 }
 
 /** One tap that is never outside: a matrix product. */
-function singleBody(depthwise: boolean, transposed: boolean): string {
+function singleBody(depthwise: boolean, transposed: boolean, aligned: boolean): string {
   if (depthwise) {
     return `${PLACE}
   vec4 w = b_texel(j);
@@ -164,14 +186,12 @@ ${WRITE}`;
   return `${PLACE}
 ${start}
   int w_at = g * fours * 4 * columns + j;
-  for (int k = 0; k < fours; k++) {
-${multiply('r', (i) => `p${i} + k`)}
-  }
+${multiply('r', aligned)}
 ${WRITE}`;
 }
 
 /** `plain`: one class of rows. `deep`: there are three spatial axes; otherwise the first is left out. */
-function tapsBody(plain: boolean, deep: boolean, depthwise: boolean): string {
+function tapsBody(plain: boolean, deep: boolean, depthwise: boolean, aligned: boolean): string {
   const inside = (i: number): string =>
     `uint(ay${i} + y) < uint(hy) && uint(ax${i} + x) < uint(hx)${deep ? ` && uint(az${i} + z) < uint(hz)` : ''}`;
   const index = (i: number): string =>
@@ -191,9 +211,7 @@ function tapsBody(plain: boolean, deep: boolean, depthwise: boolean): string {
 ${each((i) => `      if (i${i}) r${i} += a_texel(p${i} * fours + j) * w;`)}`
     : `${each((i) => `      vec4 v${i} = vec4(0);\n      p${i} = (p${i} * groups + g) * fours;`)}
       int w_at = (g * kz * ky * kx + tap) * fours * 4 * columns + j;
-      for (int k = 0; k < fours; k++) {
-${multiply('v', (i) => `p${i} + k`)}
-      }
+${multiply('v', aligned)}
 ${each((i) => `      if (i${i}) r${i} += v${i};`)}`;
   return `${PLACE}
 ${

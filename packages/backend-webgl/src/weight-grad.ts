@@ -29,6 +29,8 @@ export function weightGrad(work: Work, x: Packed, gy: Packed, p: Problem, output
   const taps = product(w.kernel);
   const positions = out.batch * product(out.extent);
   const eights = depthwise ? 1 : Math.ceil(gy.fours / 2);
+  // Texels of gy two by two: an even one is never the last of a texture's row.
+  const pairs = gy.fours % 2 === 0;
   const cells = groups * taps * eights * x.fours;
   const wanted = Math.max(positions / CHUNK, Math.min(BUSY / cells, positions / LEAST));
   const rows = positions / out.extent[2];
@@ -43,7 +45,7 @@ export function weightGrad(work: Work, x: Packed, gy: Packed, p: Problem, output
   const [hz, hy, hx] = input.extent;
   const [nz, ny, nx] = out.extent;
   device.draw({
-    key: `weight gradient ${depthwise}`,
+    key: `weight gradient ${depthwise} ${pairs}`,
     inputs: [
       ['x', x.texture],
       ['g', gy.texture],
@@ -86,11 +88,12 @@ ${depthwise ? '  vec4 r0 = vec4(0);' : each((i) => `  vec4 r${i} = vec4(0);`)}
       int g_index = ((row * nx + first) * groups + group) * outFours + ${depthwise ? 'c' : 'o * 2'};
       for (int k = first; k <= last; k++) {
         vec4 v = x_texel(x_index);
-        vec4 g0 = g_texel(g_index);
 ${
   depthwise
-    ? '        r0 += g0 * v;'
-    : `        vec4 g1 = g_texel(g_index + 1);
+    ? '        r0 += g_texel(g_index) * v;'
+    : `        vec2 at = g_place(g_index);
+        vec4 g0 = texture(g, at);
+        vec4 g1 = ${pairs ? 'texture(g, at + vec2(g_unit.x, 0))' : 'g_texel(g_index + 1)'};
 ${each((i) => `        r${i} += g${i >> 2}.${'xyzw'[i & 3]!} * v;`)}`
 }
         x_index += sx * groups * fours;

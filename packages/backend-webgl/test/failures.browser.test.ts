@@ -3,6 +3,8 @@ import {
   add,
   broadcastTo,
   conv,
+  gather,
+  KernelError,
   maxPool,
   memory,
   mul,
@@ -74,6 +76,23 @@ describe('what is refused, in a sentence', () => {
     expect(() => add(x, x)).toThrow(StateError);
     await expect(x.data()).rejects.toThrow(/was disposed, .*make a new one/);
   });
+});
+
+test('an index that was computed on the device fails whoever depends on it, and nobody else', async () => {
+  const backend = await create();
+  const [x, two] = [tensor([1, 2, 3], [3], { backend }), tensor(Int32Array.of(2), [1], { backend })];
+  const at = add(two, two);
+  const wrong = gather(x, at);
+  const dependent = add(wrong, 1);
+  const other = add(x, 1);
+  await expect(dependent.data()).rejects.toThrow(KernelError);
+  await expect(wrong.data()).rejects.toThrow(
+    /^gather\(float32\[3\], int32\[1\]\) failed: an index is outside \[0, 3\)/,
+  );
+  expect([...(await other.data())]).toEqual([2, 3, 4]);
+  await expect(backend.flush()).rejects.toThrow(/gather/);
+  await backend.flush(); // said once
+  for (const t of [x, two, at, wrong, dependent, other]) t.dispose();
 });
 
 describe('a lost context', () => {
