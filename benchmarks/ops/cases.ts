@@ -81,6 +81,7 @@ const step = (group: string, name: string, of: StepName): BenchCase => ({
 
 const networks: readonly BenchCase[] = [
   step('training steps', '32C3-64C3-pool-128-10, 28², batch 32, Adam', 'cnn'),
+  step('training steps', '32C3-64C3-pool-128-10, 28², batch 8, Adam', 'cnn, batch 8'),
   step('training steps', 'MobileNetV2, 96², batch 16, SGD', 'mobilenet-v2'),
   step('training steps', 'ResNet-18, 64², batch 16, SGD', 'resnet-18'),
   step('features', 'the embedded base, 224², batch 16 (PyTorch: MobileNetV2)', 'features'),

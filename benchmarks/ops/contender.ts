@@ -2,12 +2,16 @@ import type { Work } from './work.ts';
 
 /** Work made ready: operands in place, kernels compiled where the library can do that ahead. */
 export interface Task {
-  /** Does the work once and returns when the result is there. */
+  /** Does the work once. The result is there when it returns, or after `finish`. */
   run(): void | Promise<void>;
+  /** Returns when all runs are done: of libraries that queue their work. */
+  finish?(): void | Promise<void>;
+  /** Milliseconds of `n` runs and what finishes them, where they do not run here: by the clock of the place. */
+  time?(n: number): Promise<number>;
   /** Before a round of runs, not timed: a library with one global state turns to this task. */
   enter?(): void | Promise<void>;
-  /** What a convolution gives, channels first: the runner compares it with everyone else's. */
-  result?(): Promise<ArrayLike<number>>;
+  /** What a convolution gives, channels first, or the first losses of a training step: the runner compares it with everyone else's. */
+  result?(): Promise<ArrayLike<number> | null>;
   dispose(): void | Promise<void>;
 }
 
@@ -16,6 +20,8 @@ export interface Contender {
   readonly name: string;
   /** One of Graft's: the others are its peers. */
   readonly ours: boolean;
+  /** A peer of this contender alone: the same one in another place. */
+  readonly of?: string;
   /** Works elsewhere too, in threads of its own or another process, so that only the clock on the wall counts it. */
   readonly parallel: boolean;
   /** The task, or why there is none in a sentence; empty where nobody will miss it. */

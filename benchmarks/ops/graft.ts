@@ -58,12 +58,8 @@ function runTask<N extends OpName>(
     }
   };
   return {
-    run: backend.readSync
-      ? run
-      : async () => {
-          run();
-          await backend.flush();
-        },
+    run,
+    ...(!backend.readSync && { finish: () => backend.flush() }),
     ...(toResult && {
       async result() {
         const [buffer] = backend.run(op, operands, attrs, [output]);

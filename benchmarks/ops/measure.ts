@@ -1,4 +1,3 @@
-import { loadavg } from 'node:os';
 import type { Task } from './contender.ts';
 
 export type Clock = 'wall' | 'cpu';
@@ -22,11 +21,17 @@ const clocks: Record<Clock, () => number> = {
   },
 };
 
-async function times(task: Task, n: number): Promise<void> {
+/** Milliseconds of `n` runs. */
+export async function timed(task: Task, n: number, clock: Clock = 'wall'): Promise<number> {
+  if (task.time) return task.time(n);
+  const now = clocks[clock];
+  const start = now();
   for (let i = 0; i < n; i++) {
     const pending = task.run();
     if (pending) await pending;
   }
+  if (task.finish) await task.finish();
+  return now() - start;
 }
 
 /** Seconds of a run from which on one round has to do. */
@@ -38,7 +43,6 @@ const SLOW = 20;
  */
 export async function interleave(tasks: readonly Task[], options: MeasureOptions): Promise<number[][]> {
   const { repeat, clock, warm = 400, round = 4 } = options;
-  const now = clocks[clock];
   const counts: number[] = [];
   const slow: boolean[] = [];
   for (const task of tasks) {
@@ -47,9 +51,7 @@ export async function interleave(tasks: readonly Task[], options: MeasureOptions
     let last: number;
     let runs = 0;
     do {
-      const start = performance.now();
-      await times(task, 1);
-      last = performance.now() - start;
+      last = await timed(task, 1);
       runs++;
     } while (runs < 2 || performance.now() < end);
     slow.push(last >= 1000 * SLOW);
@@ -60,12 +62,18 @@ export async function interleave(tasks: readonly Task[], options: MeasureOptions
     for (const [i, task] of tasks.entries()) {
       if (slow[i] && r !== repeat) continue;
       await task.enter?.();
-      const start = now();
-      await times(task, counts[i]!);
-      if (r > 0) out[i]!.push((now() - start) / counts[i]!);
+      const time = await timed(task, counts[i]!, clock);
+      if (r > 0) out[i]!.push(time / counts[i]!);
     }
   }
   return out;
+}
+
+/** Below and above which a quarter of the values are. */
+export function quartiles(values: readonly number[]): [number, number] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (part: number): number => sorted[Math.round(part * (sorted.length - 1))]!;
+  return [at(0.25), at(0.75)];
 }
 
 export function median(values: readonly number[]): number {
@@ -73,6 +81,3 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
-
-/** Processes that wanted to run in the last minute, on average. */
-export const load = (): number => loadavg()[0]!;

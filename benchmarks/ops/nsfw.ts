@@ -12,8 +12,8 @@ export async function readNsfwModel(): Promise<{ model: GraphModelJson; weights:
   const shards = await Promise.all(
     MobileNetV2MidModel.weightBundles.map(async (load) => {
       const { default: base64 } = (await load()) as { default: string };
-      return Buffer.from(base64, 'base64');
+      return atob(base64);
     }),
   );
-  return { model, weights: new Uint8Array(Buffer.concat(shards)) };
+  return { model, weights: Uint8Array.from(shards.join(''), (c) => c.charCodeAt(0)) };
 }

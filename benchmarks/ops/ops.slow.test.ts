@@ -47,7 +47,7 @@ test('a case gives a row, and the rows a table', async () => {
     expect(gflopsPerSecond! * milliseconds * 1e6).toBeCloseTo(row.flops, 6);
   expect(row.peak).toBeGreaterThan(0);
   const lines = groupTable([row]).split('\n');
-  expect(lines[0]).toMatch(/case +\| Graft +\| +ms \| GFLOP\/s \| of peak \| +× stranger \|/);
+  expect(lines[0]).toMatch(/case +\| Graft +\| +ms \| spread \| GFLOP\/s \| of peak \| +× stranger \|/);
   expect(lines.slice(2).map((l) => l.split('|')[2]!.trim())).toEqual(['cpu', 'wasm last']);
   expect(reasonsOf([row, row])).toEqual(['stranger: it has none.']);
 });

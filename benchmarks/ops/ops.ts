@@ -4,23 +4,9 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { defineCommand, runMain } from 'citty';
-import { benchCases } from './cases.ts';
 import { backendNames, createContenders, peerNames } from './contenders.ts';
-import { load, type Clock } from './measure.ts';
-import { groupTable, reasonsOf } from './report.ts';
-import { runCase, type Row } from './run.ts';
-
-const say = (text: string): void => void process.stderr.write(text);
-const list = (names: string): string[] => names.split(',').filter((n) => n !== '' && n !== 'none');
-
-/** Beside the measuring process itself. */
-const BUSY = 1.5;
-function warnIfBusy(when: string): void {
-  if (load() > BUSY)
-    console.log(
-      `\nWarning: the load average ${when} was ${load().toFixed(1)}: other work disturbs these numbers.`,
-    );
-}
+import type { Clock } from './measure.ts';
+import { casesWith, list, load, measureAll, warnIfBusy } from './session.ts';
 
 const main = defineCommand({
   meta: { name: 'ops', description: "Speed of Graft's backends beside other libraries" },
@@ -36,10 +22,7 @@ const main = defineCommand({
     json: { type: 'string', description: 'Write the results to this file' },
   },
   async run({ args }) {
-    const parts = list(args.cases ?? '');
-    const cases = benchCases.filter(
-      ({ group, name }) => !parts.length || parts.some((p) => `${group}: ${name}`.includes(p)),
-    );
+    const cases = casesWith(args.cases ?? '');
     if (args.list) return console.log(cases.map(({ group, name }) => `${group}: ${name}`).join('\n'));
     if (args.clock !== 'wall' && args.clock !== 'cpu') throw new Error('--clock is wall or cpu');
     const clock: Clock = args.clock;
@@ -59,22 +42,7 @@ const main = defineCommand({
         `${clock} time, ${threads} thread${threads > 1 ? 's' : ''}. Ratios: times as fast as the peer (its own figure).`,
     );
     warnIfBusy('before the start');
-    const rows: Row[] = [];
-    for (const group of new Set(cases.map((c) => c.group))) {
-      const members = cases.filter((c) => c.group === group);
-      const own: Row[] = [];
-      for (const each of members) {
-        say(`\r\x1b[K${group}: ${each.name}`);
-        own.push(await runCase(each, contenders, { repeat, clock }));
-      }
-      say('\r\x1b[K');
-      rows.push(...own);
-      console.log(`\n${group}\n\n${groupTable(own)}`);
-    }
-    const reasons = [...missing, ...reasonsOf(rows)];
-    if (reasons.length)
-      console.log(`\nNot measured, or not in full:\n${reasons.map((r) => `- ${r}`).join('\n')}`);
-    warnIfBusy('at the end');
+    const rows = await measureAll(cases, contenders, missing, { repeat, clock });
     if (args.json) {
       const result = { machine: { ...machine, loadAtEnd: load() }, repeat, missing, rows };
       await writeFile(args.json, `${JSON.stringify(result, null, 1)}\n`);

@@ -15,13 +15,13 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def cnn():
-    """32C3-64C3-pool-128-10 on 32 samples of 28×28, Adam."""
+def cnn(batch=32):
+    """32C3-64C3-pool-128-10 on samples of 28×28, Adam."""
     model = nn.Sequential(
         nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10),
     )
-    return model, torch.optim.Adam(model.parameters(), lr=1e-3), (32, 1, 28, 28), 10
+    return model, torch.optim.Adam(model.parameters(), lr=1e-3), (batch, 1, 28, 28), 10
 
 
 def mobilenet_v2():
@@ -40,7 +40,7 @@ def features():
 
 
 STEPS = {
-    "cnn": cnn, "mobilenet-v2": mobilenet_v2, "resnet-18": resnet_18,
+    "cnn": cnn, "cnn, batch 8": lambda: cnn(8), "mobilenet-v2": mobilenet_v2, "resnet-18": resnet_18,
     "features": features, "mobilenet-v2 features": features,
 }
 

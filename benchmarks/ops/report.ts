@@ -29,11 +29,15 @@ const byElements: Measure = {
 /** How many times as fast as the peer it is. */
 const ratio = (own: Score, peer: Score): number => peer.milliseconds / own.milliseconds;
 
-function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
+const peerOf = (own: Score, row: Row, name: string): Score | undefined =>
+  row.scores.find((s) => !s.ours && s.name === name && (s.of === undefined || s.of === own.name));
+
+/** In Markdown; the first `names` columns are words, the others numbers. */
+export function table(header: readonly string[], lines: readonly (readonly string[])[], names = 2): string {
   const widths = header.map((h, i) => Math.max(h.length, ...lines.map((l) => l[i]!.length)));
   const show = (cells: readonly string[]): string =>
-    `| ${cells.map((c, i) => (i < 2 ? c.padEnd(widths[i]!) : c.padStart(widths[i]!))).join(' | ')} |`;
-  const rule = widths.map((w, i) => (i < 2 ? '-'.repeat(w) : `${'-'.repeat(w - 1)}:`));
+    `| ${cells.map((c, i) => (i < names ? c.padEnd(widths[i]!) : c.padStart(widths[i]!))).join(' | ')} |`;
+  const rule = widths.map((w, i) => (i < names ? '-'.repeat(w) : `${'-'.repeat(w - 1)}:`));
   return [show(header), show(rule), ...lines.map(show)].join('\n');
 }
 
@@ -51,7 +55,7 @@ export function groupTable(rows: readonly Row[]): string {
   const shown = (values: readonly number[]): string[] =>
     show.map((each, i) => (values.length ? each(values[i]!) : '–'));
   const against = (own: Score, row: Row, name: string): string => {
-    const peer = row.scores.find((s) => s.name === name);
+    const peer = peerOf(own, row, name);
     if (!peer) return '–';
     const [value] = cells(peer, row);
     return `${short(ratio(own, peer))} (${value === undefined ? `${short(peer.milliseconds)} ms` : short(value)})`;
@@ -63,6 +67,7 @@ export function groupTable(rows: readonly Row[]): string {
         r.name,
         s.name,
         short(s.milliseconds),
+        percent(s.spread),
         ...shown(cells(s, r)),
         ...peers.map((p) => against(s, r, p)),
       ]),
@@ -73,18 +78,36 @@ export function groupTable(rows: readonly Row[]): string {
     );
     const values = own.map(({ row, score }) => cells(score, row)).filter((v) => v.length);
     const ratios = peers.map((p) =>
-      own.flatMap(({ row, score }) => row.scores.filter((s) => s.name === p).map((s) => ratio(score, s))),
+      own.flatMap(({ row, score }) => {
+        const peer = peerOf(score, row, p);
+        return peer ? [ratio(score, peer)] : [];
+      }),
     );
     return [
-      ...['geometric mean', name, ''],
+      ...['geometric mean', name, '', ''],
       ...shown(values.length ? show.map((_, i) => geometricMean(values.map((v) => v[i]!))) : []),
       ...ratios.map((r) => (r.length ? short(geometricMean(r)) : '–')),
     ];
   });
   return table(
-    ['case', 'Graft', 'ms', ...header, ...peers.map((p) => `× ${p}`)],
+    ['case', 'Graft', 'ms', 'spread', ...header, ...peers.map((p) => `× ${p}`)],
     [...lines, ...(rows.length > 1 ? means : [])],
   );
+}
+
+/** One case as a table: a line for each contender, the fastest first. */
+export function caseTable({ scores, peak }: Row): string {
+  const sorted = [...scores].sort((a, b) => a.milliseconds - b.milliseconds);
+  const lines = sorted.map((s) => [
+    s.name,
+    short(s.milliseconds),
+    percent(s.spread),
+    ...(s.gflopsPerSecond === null
+      ? ['–', '–']
+      : [short(s.gflopsPerSecond), percent(s.gflopsPerSecond / peak)]),
+    short(sorted[0]!.milliseconds / s.milliseconds),
+  ]);
+  return table(['contender', 'ms', 'spread', 'GFLOP/s', 'of peak', '× the fastest'], lines, 1);
 }
 
 /** Everything that is missing and why, each sentence once. */

@@ -24,10 +24,8 @@ import {
 } from '@graftjs/core';
 import { GraphModule, readTfjsGraphModel } from '@graftjs/formats';
 import { mobilenetV2, resnet18 } from '@graftjs/models';
-import { loadBase } from '@graftjs/models/node';
 import type { Task } from './contender.ts';
-import { random, toLast } from './data.ts';
-import { readNsfwModel } from './nsfw.ts';
+import { permuted, random, toLast } from './data.ts';
 
 interface Step {
   readonly input: Shape;
@@ -36,6 +34,8 @@ interface Step {
   /** Null where this step has one layout only and it is another. */
   readonly build: (layout: Layout, backend: Backend) => Promise<Module | null>;
   readonly optimizer?: () => Optimizer;
+  /** The weights that read what Flatten gives, and how many channels it had: their order depends on the layout. */
+  readonly flat?: { readonly weights: string; readonly channels: number };
 }
 
 /** The size of the input of width 1.4: nsfwjs's model has it. */
@@ -43,7 +43,7 @@ const NSFW_WIDTH = 1.4;
 export const NSFW_CLASSES = 5;
 
 /** 32C3-64C3-pool-128-10 for 28×28: what `cnn` is in every library. */
-function cnn(layout: Layout, backend: Backend): Sequential {
+function smallCnn(layout: Layout, backend: Backend): Sequential {
   return new Sequential([
     new Conv2d(1, 32, 3, { layout, backend }),
     new ReLU(),
@@ -57,20 +57,26 @@ function cnn(layout: Layout, backend: Backend): Sequential {
   ]);
 }
 
-/** Steps by name. Those of training and the features are `STEPS` of pytorch.py, too. */
-export const steps = {
-  cnn: {
-    input: [32, 1, 28, 28],
+const cnn = (batch: number) =>
+  ({
+    input: [batch, 1, 28, 28],
     classes: 10,
     training: true,
-    build: async (layout, backend) => cnn(layout, backend),
+    build: async (layout: Layout, backend: Backend) => smallCnn(layout, backend),
     optimizer: () => adam({ lr: 1e-3 }),
-  },
+    flat: { weights: '6.weight', channels: 64 },
+  }) as const;
+
+/** Steps by name. Those of training and the features are `STEPS` of pytorch.py, too. */
+export const steps = {
+  cnn: cnn(32),
+  'cnn, batch 8': cnn(8),
   'mobilenet-v2': {
     input: [16, 3, 96, 96],
     classes: 1000,
     training: true,
-    build: async (layout, backend) => mobilenetV2({ layout }, { backend }),
+    // Without dropout, which takes no time, so that losses can be compared.
+    build: async (layout, backend) => mobilenetV2({ layout, dropout: 0 }, { backend }),
     optimizer: () => sgd({ lr: 0.01 }),
   },
   'resnet-18': {
@@ -86,6 +92,7 @@ export const steps = {
     classes: 1,
     training: false,
     build: async (layout, backend) => {
+      const { loadBase } = await import('@graftjs/models/node');
       const { model, defaultCut } = await loadBase('coco-mobilenet-v3', { backend, size: 224 });
       const stages = stageRange(model, { to: defaultCut! });
       return layout === 'channels-last' ? new Sequential(stages.map((s) => s.module)) : null;
@@ -113,6 +120,7 @@ export const steps = {
     training: false,
     build: async (layout, backend) => {
       if (layout === 'channels-first') return null;
+      const { readNsfwModel } = await import('./nsfw.ts');
       const { model, weights } = await readNsfwModel();
       const { graph, weights: values } = readTfjsGraphModel(model, weights);
       return new GraphModule(graph, values, { backend });
@@ -125,6 +133,31 @@ export type StepName = keyof typeof steps;
 /** Class of each sample: 0, 1, 2, … */
 export function labelsOf({ input, classes }: Pick<Step, 'input' | 'classes'>): Int32Array {
   return Int32Array.from({ length: input[0]! }, (_, i) => i % classes);
+}
+
+/**
+ * Values of the i-th parameter that is trained, the same for every library: weights uniform as PyTorch's, biases 0; null
+ *  for factors, which start at 1. Weights that read what Flatten gives are in the order of channels last.
+ */
+export function startOf(name: string, shape: Shape, i: number): Float32Array | null {
+  const size = shape.reduce((n, d) => n * d, 1);
+  if (shape.length === 1) return name.endsWith('bias') ? new Float32Array(size) : null;
+  const scale = Math.sqrt(shape[0]! / size);
+  return random(size, i + 1).map((v) => v * scale);
+}
+
+function start(model: Module, { flat }: Step, layout: Layout): void {
+  const state = [...model.namedParameters()].flatMap(([name, { value }], i) => {
+    const { shape } = value;
+    let data = startOf(name, shape, i);
+    if (!data) return [];
+    if (flat?.weights === name && layout === 'channels-first') {
+      const [out, columns] = shape as [number, number];
+      data = permuted(data, [out, columns / flat.channels, flat.channels], [0, 2, 1]);
+    }
+    return [[name, { shape, data }] as const];
+  });
+  model.loadStateDict(new Map(state), { strict: false });
 }
 
 /**
@@ -144,6 +177,7 @@ export async function graftStep(name: StepName, layout: Layout, backend: Backend
       : tensor(toLast(values, step.input), [n, ...size, c], { backend });
   const labels = tensor(labelsOf(step), [n], { dtype: 'int32', backend });
   const optimizer = step.optimizer?.();
+  if (optimizer) start(model, step, layout);
   model.train(step.training);
   const eager = optimizer
     ? trainer(model, optimizer)
@@ -151,12 +185,17 @@ export async function graftStep(name: StepName, layout: Layout, backend: Backend
   const compiled = backend.compile ? compile(eager, { captured: 'all' }) : null;
   const run = (): void => void scope(() => (compiled ?? eager)(x, labels).shape);
   return {
-    run: backend.readSync
-      ? run
-      : async () => {
-          run();
-          await backend.flush();
-        },
+    run,
+    ...(!backend.readSync && { finish: () => backend.flush() }),
+    ...(optimizer && {
+      /** The loss before and after the first step. */
+      async result() {
+        const losses = scope(() => [0, 1].map(() => (compiled ?? eager)(x, labels)));
+        const values = await Promise.all(losses.map((loss) => loss.data()));
+        for (const loss of losses) loss.dispose();
+        return values.map(([value]) => value!);
+      },
+    }),
     dispose() {
       compiled?.dispose();
       model.dispose();

@@ -3,16 +3,23 @@ import type { OpAttrs } from '@graftjs/core';
 import type { Contender, Task } from '../contender.ts';
 import { convData, permuted, primitiveData, toFirst, toLast } from '../data.ts';
 import { convSpecs, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';
-import { tfjsStep } from './tfjs-step.ts';
+import { tfjsStep, type TfjsStep } from './tfjs-step.ts';
 
 type Run = () => tf.Tensor;
 
+const PACKAGES = {
+  wasm: () => import('@tensorflow/tfjs-backend-wasm'),
+  webgl: () => import('@tensorflow/tfjs-backend-webgl'),
+  cpu: async () => {},
+};
+
 /**
- * TensorFlow.js with its backend 'wasm' (XNNPACK) or 'cpu' (JavaScript), channels last, which is what it is made for.
- * Its kernels are done when they return. The engine is one per process: each task turns it to its own backend.
+ * TensorFlow.js with its backend 'wasm' (XNNPACK), 'cpu' (JavaScript) or, in a page, 'webgl', channels last, which is what
+ * it is made for. The engine is one per process: each task turns it to its own backend. Kernels of 'wasm' and 'cpu' are done
+ * when they return; those of 'webgl' are queued, and done when one number of the result can be read.
  */
-export async function tfjs(backend: 'wasm' | 'cpu'): Promise<Contender> {
-  if (backend === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+export async function tfjs(backend: keyof typeof PACKAGES): Promise<Contender> {
+  await PACKAGES[backend]();
   tf.enableProdMode();
   const name = `tfjs-${backend}`;
 
@@ -24,9 +31,28 @@ export async function tfjs(backend: 'wasm' | 'cpu'): Promise<Contender> {
   ): Promise<Task> {
     const call: Run = () => tf.tidy(run);
     call().dispose();
+    let last: tf.Tensor | undefined;
+    const queued: Pick<Task, 'run' | 'finish'> = {
+      run() {
+        last?.dispose();
+        last = call();
+      },
+      finish() {
+        const { shape } = last!;
+        const one = tf.tidy(() =>
+          tf.slice(
+            last!,
+            shape.map(() => 0),
+            shape.map(() => 1),
+          ),
+        );
+        one.dataSync(); // blocks until the device has come so far
+        one.dispose();
+      },
+    };
     return {
       enter: async () => void (await tf.setBackend(backend)),
-      run: () => call().dispose(),
+      ...(backend === 'webgl' ? queued : { run: () => call().dispose() }),
       ...(toResult && {
         async result() {
           const y = call();
@@ -35,14 +61,28 @@ export async function tfjs(backend: 'wasm' | 'cpu'): Promise<Contender> {
           return values;
         },
       }),
-      dispose: () => inputs.forEach((t) => t.dispose()),
+      dispose() {
+        last?.dispose();
+        inputs.forEach((t) => t.dispose());
+      },
     };
+  }
+
+  /** Where it trains, it is asked for the loss before and after the first step. */
+  async function stepTask({ run, inputs, training }: TfjsStep): Promise<Task> {
+    const losses: number[] = [];
+    for (let i = 0; training && i < 2; i++) {
+      const loss = tf.tidy(run);
+      losses.push((await loss.data())[0]!);
+      loss.dispose();
+    }
+    return { ...(await task(inputs, run)), ...(training && { result: async () => losses }) };
   }
 
   return {
     name,
     ours: false,
-    parallel: false,
+    parallel: backend === 'webgl',
     async prepare(work) {
       await tf.setBackend(backend);
       try {
@@ -59,7 +99,7 @@ export async function tfjs(backend: 'wasm' | 'cpu'): Promise<Contender> {
           }
           case 'step': {
             const made = await tfjsStep(work.step);
-            return typeof made === 'string' ? `${name}: ${made}` : await task([], made);
+            return typeof made === 'string' ? `${name}: ${made}` : stepTask(made);
           }
           case 'case':
             return '';

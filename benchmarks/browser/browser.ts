@@ -1,0 +1,111 @@
+/**
+ * Speed in a browser: Graft's backends and their peers in one page of Chromium, and beside the same in Node. See README.md.
+ */
+import { writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { createWasmBackend } from '@graftjs/backend-wasm';
+import type { Layout } from '@graftjs/core';
+import { defineCommand, runMain } from 'citty';
+import type { Contender } from '../ops/contender.ts';
+import { graftContender } from '../ops/graft.ts';
+import { steps, type StepName } from '../ops/steps.ts';
+import { casesWith, list, load, measureAll, warnIfBusy } from '../ops/session.ts';
+import { openPage } from './launch.ts';
+import { profile, remoteContenders } from './remote.ts';
+import { profileTable } from './profile-table.ts';
+
+/** Those that have threads run once on one, once on `--threads`. */
+const THREADED = ['wasm'];
+const LAYOUTS = ['channels-first', 'channels-last'] as const;
+
+/** wasm in this process: a peer of the same in the page. */
+async function wasmInNode(threads: number): Promise<Contender[]> {
+  const backend = await createWasmBackend({ threads });
+  const name = threads > 1 ? `wasm ×${threads}` : 'wasm';
+  return LAYOUTS.map((layout) => {
+    const contender = graftContender(name, backend, layout, true);
+    return { ...contender, name: 'Node', ours: false, of: contender.name };
+  });
+}
+
+const isLayout = (layout: string): layout is Layout => (LAYOUTS as readonly string[]).includes(layout);
+
+const main = defineCommand({
+  meta: {
+    name: 'browser',
+    description: "Speed of Graft's backends in Chromium, beside other libraries and Node",
+  },
+  args: {
+    cases: { type: 'string', description: "Parts of 'group: name', separated by commas; default all" },
+    backends: { type: 'string', default: 'webgl', description: "Graft's, in the page: webgl, wasm" },
+    peers: {
+      type: 'string',
+      default: 'tfjs-webgl',
+      description: 'In the page tfjs-webgl, tfjs-wasm, gpu.js; node: wasm in this process; or none',
+    },
+    layout: { type: 'string', description: 'channels-first or channels-last alone; default both' },
+    threads: { type: 'string', default: '1', description: 'wasm on as many threads, too' },
+    repeat: { type: 'string', default: '9', description: 'Rounds; the median counts' },
+    round: { type: 'string', default: '60', description: 'Short work is repeated for so many milliseconds' },
+    apart: { type: 'boolean', description: 'A table for each case, a line for each contender' },
+    profile: { type: 'string', description: 'Where the time of a step goes on webgl, instead of measuring' },
+    list: { type: 'boolean', description: 'Print the cases, measure nothing' },
+    json: { type: 'string', description: 'Write the results to this file' },
+  },
+  async run({ args }) {
+    const cases = casesWith(args.cases ?? '');
+    if (args.list) return console.log(cases.map(({ group, name }) => `${group}: ${name}`).join('\n'));
+    const { layout = 'both' } = args;
+    if (layout !== 'both' && !isLayout(layout)) throw new Error(`--layout is ${LAYOUTS.join(' or ')}`);
+    const repeat = Number(args.repeat);
+    const counts = [...new Set([1, Number(args.threads)])];
+    const { page, version, close } = await openPage();
+    try {
+      const machine = {
+        processor: cpus()[0]?.model ?? 'unknown',
+        chromium: version,
+        node: process.version,
+        load: load(),
+      };
+      const title = `${machine.processor}, Chromium ${version}, Node ${machine.node}, load average ${machine.load.toFixed(1)}`;
+      if (args.profile) {
+        if (!Object.hasOwn(steps, args.profile))
+          throw new Error(`--profile takes ${Object.keys(steps).join('; ')}`);
+        const lines = await profile(
+          page,
+          args.profile as StepName,
+          layout === 'both' ? 'channels-last' : layout,
+        );
+        return console.log(`${title}\n\n${profileTable(lines)}`);
+      }
+      const contenders: Contender[] = [];
+      for (const name of [...list(args.backends), ...list(args.peers).filter((p) => p !== 'node')]) {
+        for (const threads of THREADED.includes(name) ? counts : [1])
+          contenders.push(...(await remoteContenders(page, name, threads)));
+      }
+      if (list(args.peers).includes('node'))
+        for (const threads of counts) contenders.push(...(await wasmInNode(threads)));
+      const chosen = contenders.filter(
+        (c) =>
+          layout === 'both' ||
+          (!c.ours && c.of === undefined) ||
+          (c.of ?? c.name).endsWith(' last') === (layout === 'channels-last'),
+      );
+      console.log(
+        `${title}; median of ${repeat} rounds, time on the wall. Ratios: times as fast as the peer (its own figure).`,
+      );
+      warnIfBusy('before the start');
+      const options = { repeat, clock: 'wall', round: Number(args.round) } as const;
+      const rows = await measureAll(cases, chosen, [], options, { apart: args.apart });
+      if (args.json) {
+        const result = { machine: { ...machine, loadAtEnd: load() }, repeat, rows };
+        await writeFile(args.json, `${JSON.stringify(result, null, 1)}\n`);
+      }
+      for (const c of contenders) await c.dispose();
+    } finally {
+      await close();
+    }
+  },
+});
+
+await runMain(main);
