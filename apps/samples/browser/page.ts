@@ -1,6 +1,6 @@
 import { drawPicture, startCamera } from '@graftjs/vision/browser';
 import { proxy, wrap } from 'comlink';
-import { clear, get, set } from 'idb-keyval';
+import { clear, getMany, set } from 'idb-keyval';
 import type { Api, Class, Image, Picture } from './worker.ts';
 
 const $ = <T = HTMLElement>(css: string, within: ParentNode = document): T => within.querySelector(css) as T;
@@ -9,10 +9,11 @@ const make = document.createElement.bind(document);
 const worker = wrap<Api>(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }));
 const [backend, video] = [$<HTMLSelectElement>('select'), $<HTMLVideoElement>('video')];
 
-// What was collected and trained is in the browser's IndexedDB, and outlives the page.
-const classes: Class[] = (await get('classes')) ?? [];
+// What was collected and trained outlives the page, where the browser lets it keep something.
+const stored = (async () => getMany(['classes', 'model']))().catch(() => []);
+const [classes = [], file] = (await stored) as [Class[]?, Uint8Array<ArrayBuffer>?];
 while (classes.length < 2) classes.push({ name: `class ${classes.length + 1}`, pictures: [] });
-let model: Uint8Array<ArrayBuffer> | undefined = await get('model');
+let model = file;
 
 /** One thing at a time; then says in a sentence what came of it, or what went wrong. */
 async function run(work: () => Promise<string | void> | void): Promise<void> {
@@ -85,8 +86,7 @@ backend.append(...['wasm', 'webgl', 'onnx', 'cpu'].map((name) => new Option(name
 backend.onchange = () => run(() => worker.open(backend.value, model));
 $('#train').onclick = () =>
   run(async () => {
-    model = await worker.train(backend.value, classes, proxy(progress));
-    await set('model', model);
+    await set('model', (model = await worker.train(backend.value, classes, proxy(progress))));
   });
 $('a').onclick = () => ($<HTMLAnchorElement>('a').href = URL.createObjectURL(new Blob([model!])));
 $('#add').onclick = () => run(() => show(classes[classes.push({ name: 'another', pictures: [] }) - 1]!));

@@ -149,6 +149,22 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
     expect(await page.getByText('Download the model').isVisible()).toBe(false);
   });
 
+  it('no storage: it works all the same', async () => {
+    browser = await launch();
+    context = await browser.newContext();
+    await context.addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException('the browser keeps nothing for this page', 'SecurityError');
+      };
+    });
+    page = await openPage(await context.newPage(), sample.url);
+    await dropPictures();
+    expect(await message(page)).toBe('the browser keeps nothing for this page');
+    await press('Train');
+    expect(await losses()).toMatch(/^Epoch 60/);
+    expect(await page.getByText('Download the model').isVisible()).toBe(true);
+  });
+
   it('no camera', async () => {
     await start();
     await context.grantPermissions(['camera']);
