@@ -50,7 +50,7 @@ if (!browser) {
   ${files.length} FILES OF TESTS WERE SKIPPED: there is no Chromium or Chrome here, and playwright could not get one.
   To run them: install one (Debian: apt-get install chromium), or set CHROME_PATH to the path of yours.
 ****************************************************************************************************`);
-  if (process.env.CI === 'true') broken.push('the browser tests, which CI must run');
+  if (process.env.CI) broken.push('the browser tests, which CI must run');
 }
 if (broken.length > 0) console.log(`Failed besides the tests: ${broken.join(', ')}.`);
 failed += broken.length;
