@@ -37,10 +37,13 @@ export interface Opened {
   readonly close: () => Promise<void>;
 }
 
-/** gpu.js in a page takes over the global name `GPU`, which is WebGPU's: it is put back. */
+/**
+ * gpu.js's build for browsers, which our own build takes in: as a dependency the package would bring Dawn (130 MB) and a
+ * WebGL that compiles itself at install. It takes over the global name `GPU`, which is WebGPU's: that is put back.
+ */
 async function gpuJs(): Promise<GpuJs> {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'GPU');
-  const module = (await import('gpu.js')) as unknown as { default?: unknown; GPU?: GpuJs };
+  const module = (await import('gpu.js/dist/gpu-browser.min.js')) as { default?: unknown; GPU?: GpuJs };
   const now = Object.getOwnPropertyDescriptor(globalThis, 'GPU');
   if (now?.get !== undefined && now.configurable) {
     delete (globalThis as { GPU?: unknown }).GPU;

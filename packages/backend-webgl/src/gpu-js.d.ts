@@ -1,0 +1,4 @@
+declare module 'gpu.js/dist/gpu-browser.min.js' {
+  const GPU: unknown;
+  export default GPU;
+}
