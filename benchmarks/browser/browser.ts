@@ -3,30 +3,14 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { createWasmBackend } from '@graftjs/backend-wasm';
 import type { Layout } from '@graftjs/core';
 import { defineCommand, runMain } from 'citty';
-import type { Contender } from '../ops/contender.ts';
-import { graftContender } from '../ops/graft.ts';
 import { steps, type StepName } from '../ops/steps.ts';
 import { casesWith, list, load, measureAll, warnIfBusy } from '../ops/session.ts';
+import { createContenders, LAYOUTS } from './contenders.ts';
 import { openPage } from './launch.ts';
-import { profile, remoteContenders } from './remote.ts';
+import { profile } from './remote.ts';
 import { profileTable } from './profile-table.ts';
-
-/** Those that have threads run once on one, once on `--threads`. */
-const THREADED = ['wasm'];
-const LAYOUTS = ['channels-first', 'channels-last'] as const;
-
-/** wasm in this process: a peer of the same in the page. */
-async function wasmInNode(threads: number): Promise<Contender[]> {
-  const backend = await createWasmBackend({ threads });
-  const name = threads > 1 ? `wasm ×${threads}` : 'wasm';
-  return LAYOUTS.map((layout) => {
-    const contender = graftContender(name, backend, layout, true);
-    return { ...contender, name: 'Node', ours: false, of: contender.name };
-  });
-}
 
 const isLayout = (layout: string): layout is Layout => (LAYOUTS as readonly string[]).includes(layout);
 
@@ -58,7 +42,6 @@ const main = defineCommand({
     const { layout = 'both' } = args;
     if (layout !== 'both' && !isLayout(layout)) throw new Error(`--layout is ${LAYOUTS.join(' or ')}`);
     const repeat = Number(args.repeat);
-    const counts = [...new Set([1, Number(args.threads)])];
     const { page, version, close } = await openPage();
     try {
       const machine = {
@@ -78,25 +61,18 @@ const main = defineCommand({
         );
         return console.log(`${title}\n\n${profileTable(lines)}`);
       }
-      const contenders: Contender[] = [];
-      for (const name of [...list(args.backends), ...list(args.peers).filter((p) => p !== 'node')]) {
-        for (const threads of THREADED.includes(name) ? counts : [1])
-          contenders.push(...(await remoteContenders(page, name, threads)));
-      }
-      if (list(args.peers).includes('node'))
-        for (const threads of counts) contenders.push(...(await wasmInNode(threads)));
-      const chosen = contenders.filter(
-        (c) =>
-          layout === 'both' ||
-          (!c.ours && c.of === undefined) ||
-          (c.of ?? c.name).endsWith(' last') === (layout === 'channels-last'),
-      );
+      const wanted = {
+        backends: list(args.backends),
+        peers: list(args.peers),
+        threads: Number(args.threads),
+      };
+      const contenders = await createContenders(page, { ...wanted, ...(layout !== 'both' && { layout }) });
       console.log(
         `${title}; median of ${repeat} rounds, time on the wall. Ratios: times as fast as the peer (its own figure).`,
       );
       warnIfBusy('before the start');
       const options = { repeat, clock: 'wall', round: Number(args.round) } as const;
-      const rows = await measureAll(cases, chosen, [], options, { apart: args.apart });
+      const rows = await measureAll(cases, contenders, [], options, { apart: args.apart });
       if (args.json) {
         const result = { machine: { ...machine, loadAtEnd: load() }, repeat, rows };
         await writeFile(args.json, `${JSON.stringify(result, null, 1)}\n`);

@@ -84,6 +84,8 @@ const networks: readonly BenchCase[] = [
   step('training steps', '32C3-64C3-pool-128-10, 28², batch 8, Adam', 'cnn, batch 8'),
   step('training steps', 'MobileNetV2, 96², batch 16, SGD', 'mobilenet-v2'),
   step('training steps', 'ResNet-18, 64², batch 16, SGD', 'resnet-18'),
+  step('training steps', 'MobileNetV2, 96², batch 2, SGD', 'mobilenet-v2, batch 2'),
+  step('training steps', 'ResNet-18, 64², batch 2, SGD', 'resnet-18, batch 2'),
   step('features', 'the embedded base, 224², batch 16 (PyTorch: MobileNetV2)', 'features'),
   step('features', 'MobileNetV2, 224², batch 16', 'mobilenet-v2 features'),
   step('forward passes', 'MobileNetV2 ×1.4, 224², its own layers', 'mobilenet-v2 forward'),

@@ -24,14 +24,14 @@ def cnn(batch=32):
     return model, torch.optim.Adam(model.parameters(), lr=1e-3), (batch, 1, 28, 28), 10
 
 
-def mobilenet_v2():
+def mobilenet_v2(batch=16):
     model = torchvision.models.mobilenet_v2()
-    return model, torch.optim.SGD(model.parameters(), lr=0.01), (16, 3, 96, 96), 1000
+    return model, torch.optim.SGD(model.parameters(), lr=0.01), (batch, 3, 96, 96), 1000
 
 
-def resnet_18():
+def resnet_18(batch=16):
     model = torchvision.models.resnet18()
-    return model, torch.optim.SGD(model.parameters(), lr=0.01), (16, 3, 64, 64), 1000
+    return model, torch.optim.SGD(model.parameters(), lr=0.01), (batch, 3, 64, 64), 1000
 
 
 def features():
@@ -40,7 +40,9 @@ def features():
 
 
 STEPS = {
-    "cnn": cnn, "cnn, batch 8": lambda: cnn(8), "mobilenet-v2": mobilenet_v2, "resnet-18": resnet_18,
+    "cnn": cnn, "cnn, batch 8": lambda: cnn(8),
+    "mobilenet-v2": mobilenet_v2, "mobilenet-v2, batch 2": lambda: mobilenet_v2(2),
+    "resnet-18": resnet_18, "resnet-18, batch 2": lambda: resnet_18(2),
     "features": features, "mobilenet-v2 features": features,
 }
 

@@ -67,25 +67,33 @@ const cnn = (batch: number) =>
     flat: { weights: '6.weight', channels: 64 },
   }) as const;
 
+const mobilenet = (batch: number) =>
+  ({
+    input: [batch, 3, 96, 96],
+    classes: 1000,
+    training: true,
+    // Without dropout, which takes no time, so that losses can be compared.
+    build: async (layout: Layout, backend: Backend) => mobilenetV2({ layout, dropout: 0 }, { backend }),
+    optimizer: () => sgd({ lr: 0.01 }),
+  }) as const;
+
+const resnet = (batch: number) =>
+  ({
+    input: [batch, 3, 64, 64],
+    classes: 1000,
+    training: true,
+    build: async (layout: Layout, backend: Backend) => resnet18({ layout }, { backend }),
+    optimizer: () => sgd({ lr: 0.01 }),
+  }) as const;
+
 /** Steps by name. Those of training and the features are `STEPS` of pytorch.py, too. */
 export const steps = {
   cnn: cnn(32),
   'cnn, batch 8': cnn(8),
-  'mobilenet-v2': {
-    input: [16, 3, 96, 96],
-    classes: 1000,
-    training: true,
-    // Without dropout, which takes no time, so that losses can be compared.
-    build: async (layout, backend) => mobilenetV2({ layout, dropout: 0 }, { backend }),
-    optimizer: () => sgd({ lr: 0.01 }),
-  },
-  'resnet-18': {
-    input: [16, 3, 64, 64],
-    classes: 1000,
-    training: true,
-    build: async (layout, backend) => resnet18({ layout }, { backend }),
-    optimizer: () => sgd({ lr: 0.01 }),
-  },
+  'mobilenet-v2': mobilenet(16),
+  'mobilenet-v2, batch 2': mobilenet(2),
+  'resnet-18': resnet(16),
+  'resnet-18, batch 2': resnet(2),
   /** What transfer learning runs once for each picture: the embedded base up to its cut. */
   features: {
     input: [16, 3, 224, 224],

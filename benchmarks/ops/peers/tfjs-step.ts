@@ -16,10 +16,12 @@ export async function tfjsStep(name: StepName): Promise<TfjsStep | string> {
   switch (name) {
     case 'cnn':
     case 'cnn, batch 8':
-      return training(name, cnn(), tf.train.adam(1e-3));
+      return training(name, cnn(), tf.train.adam(1e-3, 0.9, 0.999, 1e-8));
     case 'mobilenet-v2':
+    case 'mobilenet-v2, batch 2':
       return training(name, mobilenetV2(), tf.train.sgd(0.01));
     case 'resnet-18':
+    case 'resnet-18, batch 2':
       return training(name, resnet18(), tf.train.sgd(0.01));
     case 'mobilenet-v2 forward':
     case 'nsfw forward':

@@ -38,15 +38,13 @@ export async function tfjs(backend: keyof typeof PACKAGES): Promise<Contender> {
         last = call();
       },
       finish() {
-        const { shape } = last!;
-        const one = tf.tidy(() =>
-          tf.slice(
-            last!,
-            shape.map(() => 0),
-            shape.map(() => 1),
-          ),
-        );
-        one.dataSync(); // blocks until the device has come so far
+        // Drawn after all the rest; reading it blocks until the device has come so far.
+        const one = tf.tidy(() => {
+          const { shape } = last!;
+          const all = (n: number): number[] => shape.map(() => n);
+          return shape.length ? tf.slice(last!, all(0), all(1)) : tf.neg(last!);
+        });
+        one.dataSync();
         one.dispose();
       },
     };
