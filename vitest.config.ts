@@ -34,6 +34,7 @@ function browserProject(
         name,
         ...files,
         testTimeout: 300_000,
+        hookTimeout: 300_000,
         provide: { fashionMnist },
         // After the tests in Node: together they would be too many for the processors.
         sequence: { groupOrder: 1 },
@@ -79,6 +80,7 @@ export default defineConfig({
             'benchmarks/**/*.slow.test.ts',
           ],
           testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {
