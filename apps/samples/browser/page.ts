@@ -59,7 +59,7 @@ function show(c: Class): void {
     draw(c.pictures.at(-1)!);
   };
   name.value = c.name;
-  name.onchange = () => run(() => void (c.name = name.value));
+  name.onchange = () => set('classes', ((c.name = name.value), classes)); // beside other work
   $('button', part).onclick = () => run(() => (part.remove(), void classes.splice(classes.indexOf(c), 1)));
   part.append(source('Drop pictures here, or choose them', take));
   c.pictures.forEach(draw);
