@@ -52,7 +52,8 @@ test('a page that trains downloads at most 65.4 kB of core and this backend, ker
   expect(await gzipped(page('./inline.ts'))).toBeLessThan(CEILING);
 });
 
-test('all that the two packages export, used or not, is at most 82 kB', async () => {
+/** Of it 0.5 kB are `gradCam`, which no page downloads that does not ask for it. */
+test('all that the two packages export, used or not, is at most 82.6 kB', async () => {
   const everything = `export * from '@graftjs/core'; export * from './index.ts';`;
-  expect((await gzipped(everything)) + kernels).toBeLessThan(82_000);
+  expect((await gzipped(everything)) + kernels).toBeLessThan(82_600);
 });

@@ -1,5 +1,5 @@
 import { contractModel, type ErrorModel, type Target } from '@graftjs/conformance';
-import { createWebglBackend, type Rounding } from '../src/index.ts';
+import { createWebglBackend, type Rounding, type WebglBackend } from '../src/index.ts';
 
 /**
  * The bounds for a device that rounds as it was found to. Each function of core's is a chain of operations; where the bits
@@ -28,16 +28,10 @@ export function modelOf({ arithmetic, division, sqrt, smallest, functions }: Rou
   };
 }
 
-async function found(): Promise<Rounding> {
-  const backend = await createWebglBackend();
-  const rounding = await backend.measureRounding();
-  await backend.dispose();
-  return rounding;
-}
-
 export const target: Target = {
   name: 'webgl',
   create: () => createWebglBackend(),
+  notIn: { node: 'Node has no WebGL' },
   signedZero: false, // GLSL ES 3.00 keeps −0 apart from +0 nowhere
-  model: modelOf(await found()),
+  model: async (backend) => modelOf(await (backend as WebglBackend).measureRounding()),
 };
