@@ -56,18 +56,19 @@ interface Form {
   readonly arrays?: boolean;
 }
 
+const ONE = { filters: 1, positions: 1, channels: 1 } as const;
 const FORMS: readonly Form[] = [
-  { name: 'one number, arrays sent with each call', filters: 1, positions: 1, channels: 1, arrays: true },
-  { name: 'one number, sizes as arguments', filters: 1, positions: 1, channels: 1, sizes: true },
-  { name: 'one number', filters: 1, positions: 1, channels: 1 },
-  { name: 'one number, immutable', filters: 1, positions: 1, channels: 1, immutable: true },
-  { name: 'one number, optimizeFloatMemory', filters: 1, positions: 1, channels: 1, dense: true },
-  { name: 'Array(4) of filters', filters: 4, positions: 1, channels: 1 },
-  { name: 'Array(4) of filters and of channels', filters: 4, positions: 1, channels: 4 },
-  { name: 'the same, 2 positions in a kernel map', filters: 4, positions: 2, channels: 4 },
-  { name: 'the same, 4 positions', filters: 4, positions: 4, channels: 4 },
-  { name: 'the same, 7 positions', filters: 4, positions: 7, channels: 4 },
-  { name: 'the same, joined in one texture', filters: 4, positions: 7, channels: 4, joined: true },
+  { name: '1 filter, arrays sent with each call', ...ONE, arrays: true },
+  { name: '1 filter, sizes as arguments', ...ONE, sizes: true },
+  { name: '1 filter', ...ONE },
+  { name: '1 filter, immutable', ...ONE, immutable: true },
+  { name: '1 filter, optimizeFloatMemory', ...ONE, dense: true },
+  { name: '4 filters', filters: 4, positions: 1, channels: 1 },
+  { name: '4 filters, channels in fours', filters: 4, positions: 1, channels: 4 },
+  { name: '2 positions × 4 filters', filters: 4, positions: 2, channels: 4 },
+  { name: '4 positions × 4 filters', filters: 4, positions: 4, channels: 4 },
+  { name: '7 positions × 4 filters', filters: 4, positions: 7, channels: 4 },
+  { name: '7 positions × 4 filters, joined', filters: 4, positions: 7, channels: 4, joined: true },
 ];
 
 const indices = (n: number): number[] => Array.from({ length: n }, (_, i) => i);

@@ -1,3 +1,4 @@
+import { median } from './measure.ts';
 import type { Row, Score } from './run.ts';
 
 /** The middle of ratios. */
@@ -26,8 +27,11 @@ const byElements: Measure = {
   show: [short],
 };
 
-/** How many times as fast as the peer it is. */
-const ratio = (own: Score, peer: Score): number => peer.milliseconds / own.milliseconds;
+/** How many times as fast as the peer it is: round by round, as other work on the machine slows down whole rounds. */
+const ratio = (own: Score, peer: Score): number =>
+  own.rounds === peer.rounds
+    ? median(own.times.map((time, round) => peer.times[round]! / time))
+    : peer.milliseconds / own.milliseconds;
 
 const peerOf = (own: Score, row: Row, name: string): Score | undefined =>
   row.scores.find((s) => !s.ours && s.name === name && (s.of === undefined || s.of === own.name));
@@ -105,7 +109,7 @@ export function caseTable({ scores, peak }: Row): string {
     ...(s.gflopsPerSecond === null
       ? ['–', '–']
       : [short(s.gflopsPerSecond), percent(s.gflopsPerSecond / peak)]),
-    short(sorted[0]!.milliseconds / s.milliseconds),
+    short(ratio(s, sorted[0]!)),
   ]);
   return table(['contender', 'ms', 'spread', 'GFLOP/s', 'of peak', '× the fastest'], lines, 1);
 }

@@ -18,6 +18,8 @@ export interface Score {
   readonly milliseconds: number;
   /** Half of the rounds are no further from each other than this, as a part of the median. */
   readonly spread: number;
+  /** Milliseconds of each round, in which all contenders had their turn. */
+  readonly times: readonly number[];
   /** Null for what only moves numbers. */
   readonly gflopsPerSecond: number | null;
   readonly rounds: number;
@@ -79,6 +81,7 @@ export async function runCase(
       ...(contender.of && { of: contender.of }),
       milliseconds,
       spread: (high - low) / milliseconds,
+      times: times[i]!,
       gflopsPerSecond,
       rounds,
     };
