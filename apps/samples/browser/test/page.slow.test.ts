@@ -29,6 +29,7 @@ import {
 const SHAPES = ['disc', 'cross'] as const;
 /** Do other programs want the processors too? Then the clock says more of them than of the page. */
 const busy = (): boolean => loadavg()[0]! > 2 * availableParallelism();
+const screenshots = fileURLToPath(new URL('../node_modules/.cache/screenshots/', import.meta.url));
 
 describe.skipIf(skip)('the page, as a person uses it', () => {
   let sample: Sample;
