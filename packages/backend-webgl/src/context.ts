@@ -79,9 +79,9 @@ export async function openContext(mode: Mode, given: Gl | undefined): Promise<Op
   }
   const gpu = new GPU(given ? { context: given, canvas: given.canvas } : { mode: 'webgl2' });
   const add = adder(gpu);
-  const significand = significandOf(add);
   const gl = given ?? add.context;
-  check(gl);
+  check(gl); // before gpu.js runs, which would have its own words for it
+  const significand = significandOf(add);
   add.destroy();
   return { gl, significand, close: async () => void (await gpu.destroy()) };
 }

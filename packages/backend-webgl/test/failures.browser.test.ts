@@ -56,6 +56,19 @@ describe('what is refused, in a sentence', () => {
     await expect(attempt).rejects.toThrow(/needs float textures .*EXT_color_buffer_float/);
   });
 
+  test("the same with gpu.js's own context", async () => {
+    const { prototype } = WebGL2RenderingContext;
+    const real = prototype.getExtension as (name: string) => unknown;
+    prototype.getExtension = function (this: Gl, name: string) {
+      return name === 'EXT_color_buffer_float' ? null : real.call(this, name);
+    } as typeof prototype.getExtension;
+    try {
+      await expect(createWebglBackend()).rejects.toThrow(/needs float textures .*EXT_color_buffer_float/);
+    } finally {
+      prototype.getExtension = real as typeof prototype.getExtension;
+    }
+  });
+
   test('a tensor larger than a texture, with the limit', async () => {
     const backend = await create();
     const limit = backend.context.getParameter(backend.context.MAX_TEXTURE_SIZE) as number;
