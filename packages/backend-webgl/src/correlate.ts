@@ -103,6 +103,7 @@ export function correlate(
       ...axes('s', rows.step),
       ...axes('o', rows.tapStart),
       ...axes('d', rows.tapStep),
+      ...axes('t', classes.map((c, i) => c / gcd(c, Math.abs(rows.tapStep[i]!))) as unknown as Triple),
     },
     body: () =>
       single
@@ -194,18 +195,19 @@ ${WRITE}`;
 function tapsBody(plain: boolean, deep: boolean, depthwise: boolean, aligned: boolean): string {
   const inside = (i: number): string =>
     `uint(ay${i} + y) < uint(hy) && uint(ax${i} + x) < uint(hx)${deep ? ` && uint(az${i} + z) < uint(hz)` : ''}`;
-  const index = (i: number): string =>
-    `(an${i} + ${deep ? `(az${i} + z) * hy * hx + ` : ''}(ay${i} + y) * hx + ax${i} + x)`;
-  // What is divided may be negative, for which GLSL defines no remainder.
-  const divide = (axis: string): string =>
+  // Taps that reach rows of this class: from the first whose place is a whole number, every `t`-th. What is divided may be
+  // negative, for which GLSL defines no remainder.
+  const start = (axis: string): string =>
     plain
-      ? ''
-      : `{
-  int q = (${axis} + 32768 * c${axis}) / c${axis} - 32768;
-  if (q * c${axis} != ${axis}) continue;
-  ${axis} = q;
-}
-`;
+      ? `  const int first${axis} = 0;`
+      : `  int first${axis} = k${axis};
+  for (int i = t${axis} - 1; i >= 0; i--) {
+    int q = f${axis} + o${axis} + i * d${axis} + 32768 * c${axis};
+    if (peel(q, c${axis}) == 0) first${axis} = i;
+  }`;
+  const loop = (axis: string, tap: string): string =>
+    `for (int ${tap} = first${axis}; ${tap} < k${axis}; ${tap} += ${plain ? '1' : `t${axis}`}) {
+    int ${axis} = ${plain ? `o${axis} + ${tap} * d${axis}` : `(f${axis} + o${axis} + ${tap} * d${axis} + 32768 * c${axis}) / c${axis} - 32768`};`;
   const tap = depthwise
     ? `      vec4 w = b_texel(tap * columns + j);
 ${each((i) => `      if (i${i}) r${i} += a_texel(p${i} * fours + j) * w;`)}`
@@ -216,7 +218,7 @@ ${each((i) => `      if (i${i}) r${i} += v${i};`)}`;
   return `${PLACE}
 ${
   plain
-    ? '  const int fx = 0, fy = 0, fz = 0;'
+    ? ''
     : `  int class_ = row / classRows;
   row -= class_ * classRows;
   int fz = class_;
@@ -231,7 +233,7 @@ ${
 ${each(
   (i) => `  int ax${i} = px * sx;
   int ay${i} = sample_ < batch ? py * sy : -0x40000000;
-  int an${i} = sample_ * hz * hy * hx;
+  int at${i} = ((sample_ * hz + ${deep ? 'pz * sz' : '0'}) * hy + py * sy) * hx + ax${i};
 ${deep ? `  int az${i} = pz * sz;\n` : ''}${
     i === LAYERS - 1
       ? ''
@@ -247,19 +249,20 @@ ${deep ? `  int az${i} = pz * sz;\n` : ''}${
   }`
   }`,
 )}
-  for (int u = 0; u < kz; u++) {
-    int z = fz + oz + u * dz;
-${divide('z')}    for (int v = 0; v < ky; v++) {
-      int y = fy + oy + v * dy;
-${divide('y')}      for (int s = 0; s < kx; s++) {
-        int x = fx + ox + s * dx;
-${divide('x')}        int tap = (u * ky + v) * kx + s;
-${each((i) => `        bool i${i} = ${inside(i)};\n        int p${i} = i${i} ? ${index(i)} : 0;`)}
+${['z', 'y', 'x'].map(start).join('\n')}
+  ${loop('z', 'u')}
+  ${loop('y', 'v')}
+  ${loop('x', 's')}
+        int tap = (u * ky + v) * kx + s;
+        int moved = (z * hy + y) * hx + x;
+${each((i) => `        bool i${i} = ${inside(i)};\n        int p${i} = i${i} ? at${i} + moved : 0;`)}
 ${tap}
-      }
-    }
-  }
+  } } }
 ${WRITE}`;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }
 
 interface Grid {

@@ -1,10 +1,10 @@
 import { type TensorSpec } from '@graftjs/core';
-import { formatOf, ROW, type Gl } from './gl.ts';
+import { formatOf, LAYER_ROW, ROW, type Gl } from './gl.ts';
 import { Programs, type ProgramSource } from './programs.ts';
 import { texelCount, texelsOf, TexturePool, type Texture } from './textures.ts';
 
 /** One run of a program. */
-export interface Draw extends Omit<ProgramSource, 'ints' | 'outputs'> {
+export interface Draw extends Omit<ProgramSource, 'ints' | 'outputs' | 'layered'> {
   /** Numbers by their names in the source. */
   readonly ints: Readonly<Record<string, number>>;
   /** Textures that are written: one, several of one extent, or one texture array, all its layers. */
@@ -60,7 +60,12 @@ export class Device {
     const kinds = (first.layers > 0 ? new Array<Texture>(first.layers).fill(first) : outputs).map(
       ({ texels }) => (texels === 'float' ? ('vec4' as const) : ('ivec4' as const)),
     );
-    const program = this.programs.get({ ...source, ints: Object.keys(ints), outputs: kinds });
+    const program = this.programs.get({
+      ...source,
+      ints: Object.keys(ints),
+      outputs: kinds,
+      layered: first.layers > 0,
+    });
     gl.useProgram(program.handle);
     if (program.numbers !== null) {
       const values = Object.values(ints);
@@ -75,13 +80,14 @@ export class Device {
     this.#target(outputs);
     gl.viewport(0, 0, first.width, first.height);
     // What is left over in the last row is drawn on its own: an invocation may be dear.
-    const rows = Math.floor(count / ROW);
+    const row = first.layers > 0 ? LAYER_ROW : ROW;
+    const rows = Math.floor(count / row);
     if (rows > 0) {
-      gl.scissor(0, 0, ROW, rows);
+      gl.scissor(0, 0, row, rows);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
     }
-    if (count > rows * ROW) {
-      gl.scissor(0, rows, count - rows * ROW, 1);
+    if (count > rows * row) {
+      gl.scissor(0, rows, count - rows * row, 1);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
     }
   }

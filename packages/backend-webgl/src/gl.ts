@@ -7,6 +7,13 @@ export type Gl = WebGL2RenderingContext;
 export const ROW = 2048;
 export const LOG_ROW = 11;
 
+/**
+ * The same for texture arrays, to which heavy kernels draw. Devices work on blocks of 2 × 2 texels, so a target of few long
+ * rows wastes up to half of what is computed.
+ */
+export const LAYER_ROW = 256;
+export const LOG_LAYER_ROW = 8;
+
 /** What a texture's texels hold, four neighbours of a tensor each. */
 export type Texels = 'float' | 'int' | 'byte';
 

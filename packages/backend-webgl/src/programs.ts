@@ -1,5 +1,5 @@
 import { GraftError } from '@graftjs/core';
-import { LOG_ROW, ROW, type Gl } from './gl.ts';
+import { LAYER_ROW, LOG_LAYER_ROW, LOG_ROW, ROW, type Gl } from './gl.ts';
 import type { Texture } from './textures.ts';
 
 /** What a program is made of. Shapes are not in it: they come as numbers with each draw, so one program serves them all. */
@@ -16,6 +16,8 @@ export interface ProgramSource {
   readonly ints: readonly string[];
   /** Kinds of the outputs, `y0`, `y1`, … in the source. */
   readonly outputs: readonly ('vec4' | 'ivec4')[];
+  /** They are the layers of a texture array. */
+  readonly layered: boolean;
   /** Functions before `main`. */
   readonly functions?: string;
   /** Of `main`, in which `t` is the number of the texel that is computed. Sets all outputs. */
@@ -47,13 +49,14 @@ int peel(inout int q, int n) {
   return all - q * n;
 }
 ivec2 place(int i) { return ivec2(i & ${ROW - 1}, i >> ${LOG_ROW}); }
+ivec2 layerPlace(int i) { return ivec2(i & ${LAYER_ROW - 1}, i >> ${LOG_LAYER_ROW}); }
 `;
 
 function inputSource([name, { texels, layers }]: readonly [string, Texture]): string {
   const [prefix, scalar] = texels === 'float' ? ['', 'float'] : ['i', 'int'];
   if (layers > 0) {
     return `uniform highp ${prefix}sampler2DArray ${name};
-${prefix}vec4 ${name}_texel(int i, int layer) { return texelFetch(${name}, ivec3(place(i), layer), 0); }
+${prefix}vec4 ${name}_texel(int i, int layer) { return texelFetch(${name}, ivec3(layerPlace(i), layer), 0); }
 `;
   }
   return `uniform highp ${prefix}sampler2D ${name};
@@ -69,7 +72,7 @@ function unitSource([name, { layers }]: readonly [string, Texture]): string {
   return layers > 0 ? '' : `  ${name}_unit = 1.0 / vec2(textureSize(${name}, 0));\n`;
 }
 
-function fragmentSource({ inputs, ints, outputs, functions = '', body }: ProgramSource): string {
+function fragmentSource({ inputs, ints, outputs, layered, functions = '', body }: ProgramSource): string {
   const numbers = Math.ceil(ints.length / 4);
   return `#version 300 es
 precision highp float;
@@ -80,7 +83,7 @@ ${COMMON}${numbers > 0 ? `uniform ivec4 numbers[${numbers}];\n` : ''}${ints
     .map((type, i) => `layout(location = ${i}) out highp ${type} y${i};\n`)
     .join('')}${functions}
 void main() {
-  int t = int(gl_FragCoord.y) * ${ROW} + int(gl_FragCoord.x);
+  int t = int(gl_FragCoord.y) * ${layered ? LAYER_ROW : ROW} + int(gl_FragCoord.x);
 ${inputs.map(unitSource).join('')}${body()}
 }`;
 }
@@ -103,8 +106,8 @@ export class Programs {
   }
 
   get(source: ProgramSource): Program {
-    const { key, inputs, outputs } = source;
-    const full = `${key} ${inputs.map(([, { texels, layers }]) => texels + (layers > 0 ? '*' : '')).join()} ${outputs.join()}`;
+    const { key, inputs, outputs, layered } = source;
+    const full = `${key} ${inputs.map(([, { texels, layers }]) => texels + (layers > 0 ? '*' : '')).join()} ${outputs.join()} ${layered}`;
     const found = this.#programs.get(full);
     if (found) {
       this.#programs.delete(full);

@@ -6,11 +6,11 @@ import {
   type DType,
   type TensorSpec,
 } from '@graftjs/core';
-import { formatOf, ROW, type Gl, type Texels } from './gl.ts';
+import { formatOf, LAYER_ROW, ROW, type Gl, type Texels } from './gl.ts';
 
 /**
  * Row-major elements, four to a texel, texels in rows of `ROW`: element i is component i mod 4 of texel ⌊i / 4⌋, which is
- * at x = texel mod 2048, y = ⌊texel / 2048⌋. Up to `ROW` texels lie in one row of just that many, rounded up to a power of two.
+ * at x = texel mod 2048, y = ⌊texel / 2048⌋ (in a layer of an array, 256 to a row). Up to `ROW` texels lie in one row of just that many, rounded up to a power of two.
  * It is gpu.js's memory-optimized format, so its kernels can read a tensor.
  */
 export interface Texture {
@@ -31,9 +31,9 @@ export function texelCount(spec: TensorSpec): number {
   return Math.ceil(sizeOf(spec.shape) / 4);
 }
 
-/** Width and height for a number of texels. */
-export function extentOf(count: number): readonly [number, number] {
-  if (count > ROW) return [ROW, Math.ceil(count / ROW)];
+/** Width and height for a number of texels in rows of `row`. */
+export function extentOf(count: number, row: number = ROW): readonly [number, number] {
+  if (count > row) return [row, Math.ceil(count / row)];
   return [2 ** Math.ceil(Math.log2(Math.max(count, 1))), 1];
 }
 
@@ -71,9 +71,9 @@ export class TexturePool {
    * @throws UnsupportedError where it is larger than a texture may be
    */
   take(texels: Texels, count: number, layers: number, what: TensorSpec): Texture {
-    const [width, height] = extentOf(count);
+    const [width, height] = extentOf(count, layers > 0 ? LAYER_ROW : ROW);
     if (height > this.#maxSize) {
-      const most = this.#maxSize * ROW * 4;
+      const most = this.#maxSize * width * 4 * Math.max(layers, 1);
       throw new UnsupportedError(
         `${what.dtype}${showShape(what.shape)} needs a texture of ${height} rows, and this device's limit, MAX_TEXTURE_SIZE, ` +
           `is ${this.#maxSize} (${most} elements): use smaller batches, or the backend 'wasm'`,
