@@ -68,6 +68,7 @@ const FORMS: readonly Form[] = [
   { name: '2 positions × 4 filters', filters: 4, positions: 2, channels: 4 },
   { name: '4 positions × 4 filters', filters: 4, positions: 4, channels: 4 },
   { name: '7 positions × 4 filters', filters: 4, positions: 7, channels: 4 },
+  { name: '7 positions × 4 filters, sizes as arguments', filters: 4, positions: 7, channels: 4, sizes: true },
   { name: '7 positions × 4 filters, joined', filters: 4, positions: 7, channels: 4, joined: true },
 ];
 
@@ -183,7 +184,7 @@ async function taskOf(form: Form, { geometry: g }: ConvWork): Promise<Task> {
       })
     : gpu.createKernel(source, { ...settings, immutable, output });
   const [k] = g.kernel as [number];
-  const args = sizes ? [x, w, height, width, g.channels, k, Math.floor(k / 2)] : [x, w];
+  const args = sizes ? [x, w, height, width, g.channels / channels, k, Math.floor(k / 2)] : [x, w];
   const join = joined
     ? gpu.createKernel(joinSource(positions), { ...settings, output: [output[0], width, height] })
     : null;
