@@ -97,7 +97,7 @@ export async function tfjs(backend: keyof typeof PACKAGES): Promise<Contender> {
           }
           case 'step': {
             const made = await tfjsStep(work.step);
-            return typeof made === 'string' ? `${name}: ${made}` : stepTask(made);
+            return typeof made === 'string' ? `${name}: ${made}` : await stepTask(made);
           }
           case 'case':
             return '';
