@@ -57,6 +57,7 @@ describe('what is refused, in a sentence', () => {
   });
 
   test("the same with gpu.js's own context", async () => {
+    await create(); // gpu.js looks at the device once in a page's life, and shall find it as it is
     const { prototype } = WebGL2RenderingContext;
     const real = prototype.getExtension as (name: string) => unknown;
     prototype.getExtension = function (this: Gl, name: string) {
