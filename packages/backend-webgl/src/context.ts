@@ -78,12 +78,25 @@ export async function openContext(mode: Mode, given: Gl | undefined): Promise<Op
     );
   }
   const gpu = new GPU(given ? { context: given, canvas: given.canvas } : { mode: 'webgl2' });
-  const add = adder(gpu);
-  const gl = given ?? add.context;
-  check(gl); // before gpu.js runs, which would have its own words for it
-  const significand = significandOf(add);
-  add.destroy();
-  return { gl, significand, close: async () => void (await gpu.destroy()) };
+  // The caller's context is left as it is. A page has some sixteen at a time, so ours goes at once, not when it is collected.
+  let own: Gl | undefined;
+  const close = async (): Promise<void> => {
+    if (given) return;
+    await gpu.destroy();
+    own?.getExtension('WEBGL_lose_context')?.loseContext();
+  };
+  try {
+    const add = adder(gpu);
+    const gl = given ?? add.context;
+    if (!given) own = gl;
+    check(gl); // before gpu.js runs, which would have its own words for it
+    const significand = significandOf(add);
+    add.destroy();
+    return { gl, significand, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 function check(gl: Gl): void {
