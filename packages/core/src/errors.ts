@@ -56,6 +56,22 @@ export class FormatError extends GraftError {
   }
 }
 
+/** The same error, of the same class, with words before its message, in the stack that Node prints too. */
+export function prefixMessage<E extends Error>(error: E, prefix: string): E {
+  return withMessage(error, `${prefix}: ${error.message}`);
+}
+
+/** The same error with another message. One that cannot be changed stays as it is. */
+export function withMessage<E extends Error>(error: E, message: string): E {
+  const { stack, message: before } = error;
+  const put = (key: 'message' | 'stack', value: string): boolean =>
+    Reflect.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false });
+  const start = before && stack ? stack.indexOf(before) : -1;
+  if (put('message', message) && start >= 0)
+    put('stack', stack!.slice(0, start) + message + stack!.slice(start + before.length));
+  return error;
+}
+
 /** Edit distance (Levenshtein), for suggestions. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

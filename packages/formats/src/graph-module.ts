@@ -6,6 +6,7 @@ import {
   isTensor,
   Module,
   Parameter,
+  prefixMessage,
   reshape,
   sizeOf,
   StateBuffer,
@@ -175,10 +176,11 @@ export class GraphModule extends Module {
         return this.#batchNorm(node, inputs);
       return evaluate(node, inputs);
     } catch (cause) {
+      const where = `node '${node.name}' (${node.op})`;
+      if (cause instanceof GraftError) throw prefixMessage(cause, where);
       if (!(cause instanceof Error)) throw cause;
       // A TypeError here means attributes that no importer writes.
-      const kind = cause instanceof GraftError ? GraftError : FormatError;
-      throw Object.assign(new kind(`node '${node.name}' (${node.op}): ${cause.message}`), { cause });
+      throw Object.assign(new FormatError(`${where}: ${cause.message}`), { cause });
     }
   }
 

@@ -1,5 +1,14 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
-import { memory, NameError, setDefaultBackend, stagesOf, tensor, type Backend } from '@graftjs/core';
+import {
+  memory,
+  NameError,
+  Sequential,
+  setDefaultBackend,
+  ShapeError,
+  stagesOf,
+  tensor,
+  type Backend,
+} from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FormatError } from './errors.ts';
 import { GraphModule } from './graph-module.ts';
@@ -82,7 +91,12 @@ describe('GraphModule', () => {
   });
   it('names the node that fails', () => {
     const m = new GraphModule(diamond, source.weights);
-    expect(() => m.forward(tensor([[1, 2, 3]]))).toThrow(/node 'b.left' \(mul\): .*broadcast/);
+    const wrong = tensor([[1, 2, 3]]);
+    expect(() => m.forward(wrong)).toThrow(/^node 'b.left' \(mul\): .*broadcast/);
+    expect(() => m.forward(wrong)).toThrow(ShapeError);
+    // In a network, after the path of the layer that the graph is.
+    const network = new Sequential({ features: new Sequential([m]) });
+    expect(() => network.forward(wrong)).toThrow(/^features\.0: node 'b.left' \(mul\): /);
     const odd = graphFromJSON({
       inputs: ['x'],
       outputs: ['y'],

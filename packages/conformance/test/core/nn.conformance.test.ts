@@ -3,6 +3,7 @@ import {
   AdaptiveAvgPool2d,
   AdaptiveMaxPool2d,
   add,
+  ArraySource,
   AvgPool1d,
   BatchNorm1d,
   BatchNorm2d,
@@ -13,9 +14,14 @@ import {
   ConvTranspose2d,
   currentRandom,
   Dropout,
+  evaluate,
+  extractFeatures,
+  FeatureCache,
+  fit,
   Flatten,
   GlobalAvgPool2d,
   GlobalMaxPool2d,
+  gradCam,
   GroupNorm,
   Identity,
   InstanceNorm,
@@ -25,6 +31,7 @@ import {
   manualSeed,
   MaxPool2d,
   memory,
+  Module,
   ones,
   PReLU,
   Random,
@@ -35,14 +42,16 @@ import {
   scope,
   Sequential,
   setDefaultBackend,
+  sgd,
+  ShapeError,
   SqueezeExcite,
   sum,
   tensor,
+  transfer,
   transpose,
   Upsample,
   valueAndGrad,
   zerosInit,
-  type Module,
   type StateEntry,
   type Tensor,
 } from '@graftjs/core';
@@ -274,4 +283,84 @@ test('tensor() of a layer goes to the backend it is given', async () => {
   expect(new Conv2d(1, 1, 1, { backend: other }).weight.value.backend).toBe(other);
   expect(new BatchNorm2d(1, { backend: other }).numBatchesTracked.value.backend).toBe(other);
   expect(tensor([1]).backend).toBe(backend);
+});
+
+describe('an error carries the path of its layer', () => {
+  class Block extends Module {
+    readonly conv = new Conv2d(3, 4, 3);
+    readonly #hidden = new Linear(9, 2);
+    constructor(readonly hides = false) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      return this.hides ? this.#hidden.forward(x) : this.conv.forward(x);
+    }
+  }
+  class Fails extends Module {
+    constructor(readonly error: unknown) {
+      super();
+    }
+    forward(): Tensor {
+      throw this.error;
+    }
+  }
+  const network = (block: Module, first: Module = new ReLU()): Sequential =>
+    new Sequential({ features: new Sequential([first, new Identity(), block]), head: new Flatten() });
+  const wrong = (): Tensor => ones([2, 5, 8, 8]);
+  const thrownBy = (run: () => unknown): unknown => {
+    try {
+      run();
+    } catch (error) {
+      return error;
+    }
+    throw new Error('it did not throw');
+  };
+
+  test('once, whole, and stays of its class', () => {
+    const error = thrownBy(() => network(new Block()).forward(wrong())) as Error;
+    const [line] = (thrownBy(() => new Conv2d(3, 4, 3).forward(wrong())) as Error).message.split('\n');
+    expect(error).toBeInstanceOf(ShapeError);
+    expect(error.message).toBe(`features.2.conv: ${line}`);
+    expect(error.stack).toContain(`ShapeError: ${error.message}\n`);
+    // A layer by itself has no path.
+    expect(line).toMatch(/^conv: /);
+  });
+
+  test('where a convolution takes its neighbours with it, in a residual, and of a part without a name', () => {
+    const fused = new Sequential({ conv: new Conv2d(3, 4, 3, { bias: false }), bn: new BatchNorm2d(4) });
+    expect(() => network(fused.eval()).forward(wrong())).toThrow(/^features\.2\.conv: conv: /);
+    expect(() => network(new Residual(new Block())).forward(wrong())).toThrow(/^features\.2\.body\.conv: /);
+    expect(() => network(new Block(true)).forward(wrong())).toThrow(/^features\.2: linear: /);
+  });
+
+  test('in evaluate, fit, transfer and gradCam as the model has it, where the locked part is run alone, too', async () => {
+    const classes = ['a', 'b'];
+    const source = new ArraySource(new Float32Array(4 * 5 * 64), [0, 1, 0, 1], [5, 8, 8], classes);
+    const path = /^features\.2\.conv: /;
+    const options = { epochs: 1, optimizer: sgd() };
+    const cut = new Sequential({ locked: network(new Block()).lock(), head: new Linear(4, 2) });
+    const open = network(new Block(), new Conv2d(5, 5, 1));
+    const inner = /^locked\.features\.2\.conv: /;
+    await expect(evaluate(network(new Block()), source)).rejects.toThrow(path);
+    await expect(evaluate(cut, source, { cache: new FeatureCache() })).rejects.toThrow(inner);
+    await expect(fit(open, { train: source }, options)).rejects.toThrow(path);
+    await expect(fit(cut, { train: source }, options)).rejects.toThrow(inner);
+    await expect(extractFeatures(cut, source)).rejects.toThrow(inner);
+    expect(() => transfer(network(new Block()), { classes, sampleShape: [5, 8, 8] })).toThrow(path);
+    expect(() => gradCam(network(new Block()), wrong(), 0)).toThrow(path);
+  });
+
+  test('also one that is not ours; what is no error, or cannot be changed, passes as it is', () => {
+    const own = new RangeError('mine');
+    expect(thrownBy(() => network(new Fails(own)).forward(wrong()))).toBe(own);
+    expect(own.message).toBe('features.2: mine');
+    // The same object, thrown again from elsewhere, has one path.
+    const around = new Sequential({ all: network(new Fails(own)) });
+    expect(() => around.forward(wrong())).toThrow(/^all\.features\.2: mine$/);
+    const frozen = Object.freeze(new Error('cold'));
+    for (const e of ['text', undefined, frozen]) {
+      expect(thrownBy(() => network(new Fails(e)).forward(wrong()))).toBe(e);
+    }
+    expect(frozen.message).toBe('cold');
+  });
 });

@@ -1,29 +1,44 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
+  adagrad,
   adam,
+  adamW,
   BatchNorm2d,
   Conv2d,
   Dropout,
   FeatureCache,
   fit,
+  GraftError,
+  interpret,
   manualSeed,
+  mean,
   memory,
+  mul,
   ReLU,
+  rmsprop,
   Sequential,
   setDefaultBackend,
   sgd,
   transfer,
   evaluate,
+  type Backend,
   type Checkpoint,
   type CheckpointStore,
   type FitOptions,
+  type Graph,
   type History,
+  type Optimizer,
+  type Tensor,
 } from '@graftjs/core';
 import { describe, expect, test } from 'vitest';
 import { bits, stripes } from './helpers.ts';
 
 const backend = await createCpuBackend();
 setDefaultBackend(backend);
+/** The same, taking graphs whole. */
+const whole: Backend = Object.assign(Object.create(backend) as Backend, {
+  compile: (graph: Graph, captures: readonly unknown[]) => interpret(graph, whole, captures),
+});
 
 const shape = [2, 8, 8];
 const train = stripes(50, shape, 1);
@@ -162,6 +177,50 @@ describe('fit', () => {
     const before = memory(backend);
     await fit(model, { train, validation }, run);
     expect(memory(backend)).toEqual(before);
+  });
+
+  test.each<[string, () => Optimizer, Partial<FitOptions>]>([
+    ['sgd with momentum', () => sgd({ lr: 0.1, momentum: 0.9 }), {}],
+    ['adam', () => adam(), { clipNorm: 1 }],
+    ['adam, amsgrad', () => adam({ amsgrad: true }), { mixup: 0.2 }],
+    ['adamW with a schedule', () => adamW(), { schedule: (s, n) => 1 - s / n }],
+    ['rmsprop, centered, with momentum', () => rmsprop({ centered: true, momentum: 0.9 }), {}],
+    ['adagrad', () => adagrad(), {}],
+  ])('whose first step fails leaves nothing behind, %s', async (_, make, more) => {
+    for (const compiled of [false, true]) {
+      const on = compiled ? whole : backend;
+      setDefaultBackend(on);
+      const model = grafted();
+      model.unlock({ from: 'deep' });
+      setDefaultBackend(backend);
+      const weights = await bits(model);
+      const before = memory(on);
+      const losses = [
+        // not a number; thrown; a shape that no gradient has; in the optimizer, after some parameters
+        (logits: Tensor) => mean(mul(logits, NaN)),
+        () => {
+          throw new GraftError('no loss');
+        },
+        (logits: Tensor) => logits,
+      ];
+      const runs: Partial<FitOptions>[] = losses.map((loss) => ({ loss }));
+      let asked = 0;
+      runs.push({
+        schedule: () => {
+          if (++asked > 1) throw new GraftError('no rate');
+          return 1;
+        },
+      });
+      for (const run of runs) {
+        const optimizer = make();
+        const all = { ...options(), cache: null, ...more, ...run, optimizer };
+        await expect(fit(model, { train, validation }, all)).rejects.toThrow();
+        expect([optimizer.stepCount, optimizer.state().size]).toEqual([0, 0]);
+        optimizer.dispose();
+        expect(memory(on)).toEqual(before);
+      }
+      expect(await bits(model)).toEqual(weights);
+    }
   });
 
   test('stopped anywhere and resumed, gives the bits and the history of an undisturbed run', async () => {

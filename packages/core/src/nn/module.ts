@@ -4,6 +4,7 @@ import { commonBackend, takesWhole } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';
 import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
+import { nameLayer, traceErrors } from './layer-path.ts';
 
 /** A named tensor of a module, replaced as a whole: the old value is freed when a new one is set. */
 abstract class Slot implements Cell {
@@ -88,12 +89,18 @@ export function matchesName(name: string, pattern: NamePattern): boolean {
 /**
  * A network or a part of one. Subclasses assign parameters, buffers and child modules to properties, and these give
  * the names: `this.conv1 = new Conv2d(…)` has 'conv1.weight'; an array gives 'layers.0', 'layers.1', …
+ *
+ * What a `forward` throws carries the path of the layer that threw it: 'features.3.conv: input has shape …'.
  */
 export abstract class Module {
   /** Dropout drops and batch norm uses the batch's statistics only while this is true. See `train()`, `eval()`. */
   training = true;
   /** Set by `lock()`. A locked module behaves as in `eval()` and its parameters are not trained. */
   locked = false;
+
+  constructor() {
+    traceErrors(new.target.prototype, Module.prototype);
+  }
 
   abstract forward(x: Tensor): Tensor;
   /**
@@ -301,12 +308,22 @@ export function runChain(modules: readonly Module[], x: Tensor): Tensor {
     const m = modules[i]!;
     if (!m.forwardInto || apart) y = m.forward(y);
     else {
-      const result = m.forwardInto(y, modules.slice(i + 1));
+      const result = into(m, y, modules.slice(i + 1));
       y = result.y;
       i += result.taken;
     }
   }
   return y;
+}
+
+/** `forwardInto` with errors named as those of `forward`. */
+function into(m: Module, x: Tensor, next: readonly Module[]): { readonly y: Tensor; readonly taken: number } {
+  try {
+    return m.forwardInto!(x, next);
+  } catch (error) {
+    nameLayer(error, m.namedModules(), m);
+    throw error;
+  }
 }
 
 /** Modules one after the other. From a list the names are '0', '1', …; from a record, its keys. */
@@ -341,6 +358,22 @@ export function stagesOf(model: Module, prefix = ''): Stage[] {
   return [...model.members()].flatMap(([key, m]) =>
     m instanceof Module ? stagesOf(m, join(prefix, key)) : [],
   );
+}
+
+/** Runs stages one after the other. Errors carry the path of the layer as the whole model has it. */
+export function forwardStages(stages: readonly Stage[], x: Tensor): Tensor {
+  try {
+    return runChain(
+      stages.map((s) => s.module),
+      x,
+    );
+  } catch (error) {
+    nameLayer(
+      error,
+      stages.flatMap((s) => [...s.module.namedModules(s.name)]),
+    );
+    throw error;
+  }
 }
 
 function isRange(which: NamePattern | StageRange | undefined): which is StageRange {

@@ -241,8 +241,12 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
         this.#stepCount = stepCount;
         for (const [name, memory] of this.#memory) {
           const before = memories.get(name);
+          for (const [slot, s] of Object.entries(memory.slots)) if (s !== before?.slots[slot]) s.dispose();
           if (before) Object.assign(memory, before);
-          else this.#memory.delete(name);
+          else {
+            memory.step?.dispose();
+            this.#memory.delete(name);
+          }
         }
       },
       release: () => cells.release(),

@@ -96,12 +96,19 @@ export async function evaluate(
         const indices = Array.from({ length: Math.min(batchSize, n - from) }, (_, i) => from + i);
         const x = await prefix.inputs(source, indices, 0, options.cache ?? null, put);
         const labels = Int32Array.from(indices, (i) => source.labels[i]!);
-        const out = scope(() => score(x, tensor(labels, [labels.length], { backend })));
-        x.dispose();
-        const p = (await out.p.data()) as Float32Array;
-        loss += await out.loss.item();
-        out.p.dispose();
-        out.loss.dispose();
+        const out = ((): ReturnType<Scorer> => {
+          try {
+            return scope(() => score(x, tensor(labels, [labels.length], { backend })));
+          } finally {
+            x.dispose();
+          }
+        })();
+        const values = Promise.all([out.p.data(), out.loss.item()]);
+        const [p, batchLoss] = (await values.finally(() => {
+          out.p.dispose();
+          out.loss.dispose();
+        })) as [Float32Array, number];
+        loss += batchLoss;
         const classes = p.length / indices.length;
         if (!probabilities.length) probabilities = new Float32Array(n * classes);
         probabilities.set(p, from * classes);

@@ -54,8 +54,7 @@ export async function extractFeatures(
       sampleShape = y.shape.slice(1);
       const rowSize = sizeOf(sampleShape);
       if (!values.length) values = new Float32Array(source.length * rowSize);
-      values.set(await y.data(), from * rowSize);
-      y.dispose();
+      values.set(await y.data().finally(() => y.dispose()), from * rowSize);
       options.onProgress?.(from + indices.length, source.length);
       await breathe();
     }

@@ -1,6 +1,6 @@
 import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
 import type { DataSource } from '../data.ts';
-import { runChain, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { forwardStages, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
@@ -194,8 +194,7 @@ export class Prefix {
       captured: 'all',
     });
     const probe = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], { backend });
-    const shape = await outputShape(stages, probe);
-    probe.dispose();
+    const shape = await outputShape(stages, probe).finally(() => probe.dispose());
     const key = `${stages.at(-1)!.name}-${hash.hex}`;
     return new Prefix(stages, all.slice(n), shape.slice(1), key, run);
   }
@@ -227,9 +226,7 @@ export class Prefix {
     const compute: Compute = async (wanted) => {
       const values = await source.load(wanted, view);
       const features = scope(() => this.run(put(values, [wanted.length, ...source.sampleShape])));
-      const data = (await features.data()) as Float32Array;
-      features.dispose();
-      return data;
+      return (await features.data().finally(() => features.dispose())) as Float32Array;
     };
     const rowSize = sizeOf(this.shape);
     const rows = cache?.accepts(rowSize * 4 * source.length)
@@ -255,10 +252,5 @@ async function outputShape(stages: readonly Stage[], x: Tensor): Promise<Shape> 
 
 /** Runs stages without a tape. */
 export function runStages(stages: readonly Stage[], x: Tensor): Tensor {
-  return noGrad(() =>
-    runChain(
-      stages.map((s) => s.module),
-      x,
-    ),
-  );
+  return noGrad(() => forwardStages(stages, x));
 }

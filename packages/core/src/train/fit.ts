@@ -163,7 +163,7 @@ class Run {
   #stepFunction(): (...batch: Tensor[]) => Tensor {
     const { options } = this;
     return trainingStep({
-      rest: this.#prefix.rest.map((s) => s.module),
+      rest: this.#prefix.rest,
       trainable: this.#trainable(),
       classes: this.data.train.classes.length,
       weights: this.#weights,
@@ -267,7 +267,7 @@ class Run {
     const { mixup } = this.options;
     const backend = this.#backend;
     this.#stepNumber = step;
-    return scope(() => {
+    const run = (): Tensor => {
       const labels = Int32Array.from(indices, (i) => this.data.train.labels[i]!);
       const inputs = [x, tensor(labels, [labels.length], { backend })];
       if (mixup) {
@@ -277,10 +277,13 @@ class Run {
           tensor(weight, [weight.length], { backend }),
         );
       }
-      const totals = withRandom(random.fork('forward'), () => this.#compiled!.train(...inputs));
+      return withRandom(random.fork('forward'), () => this.#compiled!.train(...inputs));
+    };
+    try {
+      return scope(run);
+    } finally {
       x.dispose();
-      return totals;
-    });
+    }
   }
 
   /** Evaluates, keeps the best, writes the record and the checkpoint. Null when aborted meanwhile. */

@@ -1,6 +1,6 @@
 import { grad } from '../autograd.ts';
 import { GraftError } from '../errors.ts';
-import { evaluating, runChain, stageRange, stagesOf, type Module } from '../nn/module.ts';
+import { evaluating, forwardStages, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { mean, mul, oneHot, relu, sum, tensor } from '../ops/index.ts';
 import { channelAxis, spatialAxes, spatialOf } from '../ops/spatial.ts';
 import { noGrad } from '../op.ts';
@@ -38,7 +38,7 @@ export function gradCam(
         typeof classIndex === 'number' ? classIndex : (classIndex[i] ?? -1),
       );
       const [gradient] = grad((a) => {
-        const logits = runChain(rest, a);
+        const logits = forwardStages(rest, a);
         check(logits, classes);
         const { backend } = logits;
         const wanted = oneHot(
@@ -58,17 +58,17 @@ function cutAtPlaces(
   model: Module,
   x: Tensor,
   options: GradCamOptions,
-): { features: Tensor; rest: Module[]; layout: Layout } {
+): { features: Tensor; rest: Stage[]; layout: Layout } {
   const stages = stagesOf(model);
   const wanted = options.layer === undefined ? undefined : stageRange(model, { to: options.layer }).length;
-  let found: { features: Tensor; rest: Module[]; layout: Layout } | null = null;
+  let found: { features: Tensor; rest: Stage[]; layout: Layout } | null = null;
   let layout = options.layout ?? 'channels-first';
   let y = x;
-  for (const [i, { module }] of stages.slice(0, wanted).entries()) {
-    y = noGrad(() => module.forward(y));
-    layout = options.layout ?? module.outputLayout ?? layout;
+  for (const [i, stage] of stages.slice(0, wanted).entries()) {
+    y = noGrad(() => forwardStages([stage], y));
+    layout = options.layout ?? stage.module.outputLayout ?? layout;
     const places = y.rank > 2 && spatialOf(layout, y.shape).some((extent) => extent > 1);
-    if (places) found = { features: y, rest: stages.slice(i + 1).map((s) => s.module), layout };
+    if (places) found = { features: y, rest: stages.slice(i + 1), layout };
     else if (i + 1 === wanted) found = null;
   }
   if (found) return found;

@@ -1,7 +1,7 @@
 import { valueAndGrad } from '../autograd.ts';
 import { GraftError } from '../errors.ts';
 import { crossEntropy } from '../functional/index.ts';
-import { runChain, type Module, type Parameter } from '../nn/module.ts';
+import { forwardStages, type Parameter, type Stage } from '../nn/module.ts';
 import { argmax, cast, concat, equal, oneHot, reshape, sum } from '../ops/index.ts';
 import { clipGradNorm } from '../optim/index.ts';
 import type { Tensor } from '../tensor.ts';
@@ -10,7 +10,7 @@ import type { FitOptions } from './options.ts';
 
 export interface TrainingStep {
   /** What is run: the model after its locked prefix. */
-  readonly rest: readonly Module[];
+  readonly rest: readonly Stage[];
   readonly trainable: readonly { readonly name: string; readonly parameter: Parameter }[];
   /** How many there are. */
   readonly classes: number;
@@ -40,7 +40,7 @@ export function trainingStep(step: TrainingStep): (...batch: Tensor[]) => Tensor
     const target = partner ? mixed(oneHot(labels!, classes)) : labels!;
     const { value, grads } = valueAndGrad(
       () => {
-        const logits = runChain(rest, input);
+        const logits = forwardStages(rest, input);
         return { loss: lossOf(logits, target), logits };
       },
       trainable.map((t) => t.parameter),
