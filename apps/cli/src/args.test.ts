@@ -18,6 +18,7 @@ describe('checkArgs', () => {
   it.each([
     [['--ouy', 'x'], "unknown option '--ouy'; did you mean --out?"],
     [['--unlock', 'x'], "unknown option '--unlock'; did you mean --unlock-from?"],
+    [['--colour', 'x'], "unknown option '--colour'; --help lists all"],
     [['-o', 'x'], "unknown option '-o'; did you mean --out?"],
     [['--no-out'], "unknown option '--no-out'; did you mean --out?"],
     [['--out'], '--out wants a value: --out FILE'],

@@ -1,4 +1,4 @@
-import { nearest } from '@graftjs/core';
+import { suggestion } from '@graftjs/core';
 import type { ArgsDef } from 'citty';
 import { UsageError } from './errors.ts';
 
@@ -8,8 +8,10 @@ export type Values = Readonly<Record<string, unknown>> & { readonly _: readonly 
 const takesValue = (def: ArgsDef[string]): boolean => def.type === 'string' || def.type === 'enum';
 
 function unknown(option: string, names: readonly string[]): UsageError {
-  const near = nearest(option.replace(/^-+/, ''), names, 1).map((n) => `; did you mean --${n}?`);
-  return new UsageError(`unknown option '${option}'${near.join('')}`);
+  const meant = suggestion(option.replace(/^-+/, ''), names);
+  return new UsageError(
+    `unknown option '${option}'; ${meant === undefined ? '--help lists all' : `did you mean --${meant}?`}`,
+  );
 }
 
 /**
@@ -102,8 +104,9 @@ export function choice<T extends string>(values: Values, name: string, allowed: 
   if (given === undefined) return undefined;
   const found = allowed.find((a) => a === given);
   if (found === undefined) {
-    const near = nearest(given, allowed, 1)[0]!;
-    throw new UsageError(`--${name} is one of ${allowed.join(', ')}, not '${given}'; did you mean ${near}?`);
+    const meant = suggestion(given, allowed);
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    throw new UsageError(`--${name} is one of ${allowed.join(', ')}, not '${given}'${hint}`);
   }
   return found;
 }

@@ -33,7 +33,7 @@ describe('--backend and --threads', () => {
     [['--threads', '1.5'], "--threads wants a whole number from 1 to 128, not '1.5'"],
     [['--threads', '129'], "--threads wants a whole number from 1 to 128, not '129'"],
     [['--threads'], '--threads wants a value: --threads N'],
-    [['--backend', 'nope'], "unknown backend 'nope'; the nearest is 'cpu'. 'graft backends' lists them all"],
+    [['--backend', 'nope'], "unknown backend 'nope'; 'graft backends' lists them all"],
     [
       ['--backend', 'cpu', '--threads', '2'],
       "the backend 'cpu' has one thread, so --threads 2 does not go with it; leave it out, or take --backend wasm or --backend onnx",

@@ -275,7 +275,7 @@ describe('names that are not there', () => {
       1,
       /--unlock-from conv2 lies behind the cut at relu1/,
     ],
-    ['a backend', ['--backend', 'gpu'], 2, /unknown backend 'gpu'; the nearest is 'cpu'/],
+    ['a backend', ['--backend', 'gpu'], 2, /unknown backend 'gpu'; did you mean 'cpu'\?/],
     ['an option', ['--epoch', '3'], 2, /unknown option '--epoch'; did you mean --epochs\?/],
     [
       'an augmentation',
@@ -290,6 +290,11 @@ describe('names that are not there', () => {
 
   it('a command', async () => {
     await refused(await graft(['tarin', photos]), 2, /unknown command 'tarin'; did you mean 'train'\?/);
+    await refused(
+      await graft(['fetch', photos]),
+      2,
+      /unknown command 'fetch'; the commands are train, evaluate, /,
+    );
     await refused(await graft(['--json', 'train']), 2, /the command comes first/);
   });
 });

@@ -1,4 +1,4 @@
-import { evaluate, FeatureCache, GraftError, nearest, type DataSource, type Evaluation } from '@graftjs/core';
+import { evaluate, FeatureCache, type Evaluation } from '@graftjs/core';
 import type { PictureSource } from '@graftjs/vision';
 import { FolderFeatureStore } from './feature-store.ts';
 import { list, plural } from './format.ts';
@@ -26,40 +26,13 @@ export interface FolderScores {
   readonly skipped: number;
 }
 
-/** The same pictures with the model's class numbers. */
-function relabel(source: PictureSource, classes: readonly string[]): DataSource {
-  const number = source.classes.map((c) => classes.indexOf(c));
-  return {
-    length: source.length,
-    sampleShape: source.sampleShape,
-    classes,
-    labels: source.labels.map((l) => number[l]!),
-    key: source.key,
-    load: (indices, view) => source.load(indices, view),
-  };
-}
-
-/** @throws GraftError for classes of the folder that the model does not know */
-function compareClasses(
-  folder: string,
-  found: readonly string[],
-  known: readonly string[],
-  progress: Progress,
-): void {
-  const strange = found.filter((c) => !known.includes(c));
-  if (strange.length) {
-    const near = strange.length === 1 ? ` (is it '${nearest(strange[0]!, known, 1)[0]}'?)` : '';
-    throw new GraftError(
-      `${folder}: the model does not know the ${strange.length === 1 ? 'class' : 'classes'} ${list(strange.map((c) => `'${c}'`))}${near}; ` +
-        `it knows ${list(known)}. Rename the folders, or move them out`,
-    );
-  }
-  const missing = known.filter((c) => !found.includes(c));
-  if (missing.length) {
-    progress.say(
-      `no pictures of ${list(missing.map(oneLine))}: ${missing.length === 1 ? 'this class does' : 'these classes do'} not count`,
-    );
-  }
+/** Says which of the model's classes have no picture to measure them on. */
+function sayMissing(source: PictureSource, progress: Progress): void {
+  const missing = source.counts().flatMap((n, c) => (n === 0 ? [source.classes[c]!] : []));
+  if (missing.length === 0) return;
+  progress.say(
+    `no pictures of ${list(missing.map(oneLine))}: ${missing.length === 1 ? 'this class does' : 'these classes do'} not count`,
+  );
 }
 
 /** Measures a model on a folder of pictures: on its test folder if it has one, else validation, else on all. */
@@ -70,17 +43,17 @@ export async function evaluateFolder(
 ): Promise<FolderScores> {
   const pictures = await readPictures(
     o.folder,
-    { preprocess: model.preprocess, split: {}, strict: o.strict, minClasses: 1 },
+    { preprocess: model.preprocess, classes: model.classes, split: {}, strict: o.strict, minClasses: 1 },
     progress,
   );
   try {
     const part = pictures.test ? 'test' : pictures.validation ? 'validation' : 'all';
     const source = pictures.test ?? pictures.validation ?? pictures.train;
-    compareClasses(o.folder, pictures.classes, model.classes, progress);
+    sayMissing(source, progress);
     if (part !== 'all') progress.say(`measuring on the ${part} folder: ${plural(source.length, 'picture')}`);
     const store = o.cache === null ? null : new FolderFeatureStore(o.cache, o.featureMark);
     const cache = store && new FeatureCache({ store, onWarning: (text) => progress.say(text) });
-    const result = await evaluate(model.model, relabel(source, model.classes), {
+    const result = await evaluate(model.model, source, {
       cache,
       onProgress: (done, total) => progress.update('measuring', { label: 'measuring', done, total }),
     });

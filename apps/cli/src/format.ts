@@ -1,7 +1,24 @@
+import { widthOf } from './table.ts';
+
 /** `[1, 2, 3]` → `'1, 2, 3'`; long lists end in how many more there are. */
 export function list(items: readonly string[], limit = 12): string {
   const shown = items.slice(0, limit).join(', ');
   return items.length > limit ? `${shown} and ${items.length - limit} more` : shown;
+}
+
+const graphemes = new Intl.Segmenter();
+
+/** At most `limit` columns wide, cut between characters as people see them; `…` stands for what is cut off. */
+export function shorten(text: string, limit: number): string {
+  if (widthOf(text) <= limit) return text;
+  let out = '';
+  let width = 1;
+  for (const { segment } of graphemes.segment(text)) {
+    width += widthOf(segment);
+    if (width > limit) break;
+    out += segment;
+  }
+  return `${out}…`;
 }
 
 /** `plural(1, 'picture')` → '1 picture'; `plural(2, 'class', 'classes')` → '2 classes'. */

@@ -44,5 +44,7 @@ export function painter(out: Output, env: Io['env']): (style: Style, text: strin
 /** What nobody vouches for (file names, messages) on one line, without control characters. */
 export function oneLine(text: string): string {
   // eslint-disable-next-line no-control-regex
-  return text.replace(/\s*\n\s*/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  const shown = text.replace(/\s*\n\s*/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  // Marks that turn the direction of all the text behind them: a name could show as another one.
+  return shown.replace(/[\u202a-\u202e\u2066-\u2069]/g, '?');
 }

@@ -1,4 +1,4 @@
-import { GraftError, nearest, setDefaultBackend, type Backend } from '@graftjs/core';
+import { GraftError, suggestion, setDefaultBackend, type Backend } from '@graftjs/core';
 import type { ArgsDef } from 'citty';
 import { number, text, type Values } from './args.ts';
 import { BACKENDS, DEFAULT_BACKEND, type BackendEntry } from './backends.ts';
@@ -28,7 +28,7 @@ export interface BackendChoice {
   readonly threads: number | null;
 }
 
-/** @throws UsageError for an unknown backend, with the nearest, and for threads that it does not take */
+/** @throws UsageError for an unknown backend, with the suggestion, and for threads that it does not take */
 export function backendChoice(values: Values): BackendChoice {
   const entry = find(text(values, 'backend') ?? DEFAULT_BACKEND);
   const threads = number(values, 'threads', { min: 1, max: MOST_THREADS, whole: true }) ?? null;
@@ -44,10 +44,12 @@ export function backendChoice(values: Values): BackendChoice {
 function find(name: string): BackendEntry {
   const entry = BACKENDS.find((b) => b.name === name);
   if (entry) return entry;
-  const names = BACKENDS.map((b) => b.name);
-  throw new UsageError(
-    `unknown backend '${name}'; the nearest is '${nearest(name, names, 1)[0]}'. 'graft backends' lists them all`,
+  const meant = suggestion(
+    name,
+    BACKENDS.map((b) => b.name),
   );
+  const hint = meant === undefined ? '' : `did you mean '${meant}'? `;
+  throw new UsageError(`unknown backend '${name}'; ${hint}'graft backends' lists them all`);
 }
 
 export interface OpenBackend {

@@ -18,7 +18,7 @@ const NAMED = 5;
 
 export interface ReadOptions extends Pick<
   ImageFolderOptions,
-  'split' | 'seed' | 'augment' | 'strict' | 'minClasses'
+  'split' | 'seed' | 'augment' | 'strict' | 'minClasses' | 'classes'
 > {
   readonly preprocess: Preprocess;
   /** Asked between two pictures: shall it stop? */

@@ -1,4 +1,4 @@
-import { nearest } from '@graftjs/core';
+import { suggestion } from '@graftjs/core';
 import { parseArgs, type ArgsDef } from 'citty';
 import { checkArgs, type Values } from './args.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
@@ -39,7 +39,7 @@ async function overview(out: Output, io: Io): Promise<void> {
   for (const [name, load] of Object.entries(COMMANDS)) {
     out.write(`  ${bold('bold', `graft ${name.padEnd(width)}`)}  ${(await load()).summary}\n`);
   }
-  out.write("\n'graft COMMAND --help' explains a command.\n");
+  out.write("\n'graft COMMAND --help' explains a command, 'graft --version' says which Graft this is.\n");
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<void> {
@@ -48,7 +48,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<void> {
     await overview(io.stderr, io);
     throw new UsageError('which command?');
   }
-  if (first === '--version') {
+  if (['--version', '-v', '-V', 'version'].includes(first)) {
     io.stdout.write(`${version()}\n`);
     return;
   }
@@ -59,8 +59,10 @@ async function dispatch(argv: readonly string[], io: Io): Promise<void> {
   if (!load) {
     if (name.startsWith('-'))
       throw new UsageError(`the command comes first: graft COMMAND ${name} …; see graft --help`);
+    const names = Object.keys(COMMANDS);
+    const meant = suggestion(name, names);
     throw new UsageError(
-      `unknown command '${name}'; did you mean '${nearest(name, Object.keys(COMMANDS), 1)[0]}'?`,
+      `unknown command '${name}'; ${meant === undefined ? `the commands are ${names.join(', ')}` : `did you mean '${meant}'?`}`,
     );
   }
   const command = await load();

@@ -46,7 +46,7 @@ export function scoresOf(
   const confusion = confusionMatrix(labels, predictions, n);
   const perClass = classScores(labels, predictions, n).map(({ support, ...rest }, c): ClassScores => {
     const others = confusion[c]!.map((v, i) => (i === c ? 0 : v));
-    const most = Math.max(...others);
+    const most = others.reduce((a, b) => Math.max(a, b), 0);
     return {
       class: classes[c]!,
       count: support,

@@ -33,6 +33,7 @@ describe('format', () => {
     expect(shellWord('a/b.c')).toBe('a/b.c');
     expect(shellWord("it's here")).toBe(`'it'\\''s here'`);
     expect(oneLine('a\n b\u001b[31m')).toBe('a b?[31m');
+    expect(oneLine('\u202egpj.exe')).toBe('?gpj.exe');
   });
 });
 

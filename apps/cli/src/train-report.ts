@@ -7,6 +7,7 @@ import { renderReport } from './report/report.ts';
 import { commandLine, type TrainOptions } from './train-options.ts';
 import { recipe, unlockEpoch } from './recipe.ts';
 import type { TrainResult } from './training.ts';
+import { version } from './version.ts';
 
 /** Most pictures that a report shows. */
 const PICTURES = 36;
@@ -86,6 +87,7 @@ export async function writeReport(subject: Subject): Promise<string> {
     settings: settings(subject),
     command: commandLine(options),
     seconds: done.seconds,
+    version: version(),
   });
   await writeAtomic(path, text);
   return path;

@@ -85,18 +85,33 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** The `limit` names most like `wanted`; a name that contains it, or is contained, counts as near. */
-export function nearest(wanted: string, names: Iterable<string>, limit = 3): string[] {
+/** Names by how far they are from `wanted`, the nearest first: 0 is the same word, 1 has no letter in its place. */
+function ranked(wanted: string, names: Iterable<string>): { name: string; far: number }[] {
   const w = wanted.toLowerCase();
   const scored = [...new Set(names)].map((name) => {
     const n = name.toLowerCase();
     const contained = n.includes(w) || w.includes(n);
-    return { name, score: distance(w, n) / Math.max(w.length, n.length, 1) - (contained ? 0.5 : 0) };
+    return { name, far: distance(w, n) / Math.max(w.length, n.length, 1) - (contained ? 0.5 : 0) };
   });
-  return scored
-    .sort((a, b) => a.score - b.score)
+  return scored.sort((a, b) => a.far - b.far);
+}
+
+/** The `limit` names most like `wanted`; a name that contains it, or is contained, counts as near. */
+export function nearest(wanted: string, names: Iterable<string>, limit = 3): string[] {
+  return ranked(wanted, names)
     .slice(0, limit)
     .map((s) => s.name);
+}
+
+/**
+ * The name that was probably meant: the nearest, if no more than three in five of its letters differ. For "did you mean …?",
+ * where a word that is far off misleads.
+ * @example suggestion('tarin', ['train', 'predict']) // 'train'
+ * @example suggestion('version', ['train', 'predict']) // undefined
+ */
+export function suggestion(wanted: string, names: Iterable<string>): string | undefined {
+  const first = ranked(wanted, names)[0];
+  return first && first.far <= 0.6 ? first.name : undefined;
 }
 
 /** A `NameError` of the form: unknown layer 'x'; the nearest are 'y', 'z'. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { shorten } from '../format.ts';
 import { scoresOf, wilson } from '../scores.ts';
 import { confusionChart } from './confusion.ts';
 import { lineChart, ticks } from './curves.ts';
@@ -52,6 +53,7 @@ const data: ReportData = {
   settings: [['seed', '7']],
   command: "graft train 'my photos' --out model.safetensors --seed 7",
   seconds: 75,
+  version: '1.2.3',
 };
 
 describe('scores', () => {
@@ -107,7 +109,7 @@ describe('charts', () => {
   });
 
   it('draw any number of classes', () => {
-    for (const n of [2, 9, 200]) {
+    for (const n of [1, 2, 9, 60, 69, 200]) {
       const names = Array.from({ length: n }, (_, i) => `class ${i}`);
       const matrix = names.map((_, i) => names.map((__, j) => (i === j ? 3 : 0)));
       expect(confusionChart(names, matrix).text).not.toMatch(/NaN|Infinity|undefined/);
@@ -115,8 +117,63 @@ describe('charts', () => {
   });
 });
 
+describe('a thousand classes', () => {
+  const many = Array.from({ length: 1000 }, (_, i) => `class ${i}`);
+  // Two pictures a class; every tenth picture of an odd class is taken for the next one.
+  const labels = Int32Array.from({ length: 2000 }, (_, i) => i >> 1);
+  const predictions = labels.map((c, i) => (i % 20 === 3 ? (c + 1) % 1000 : c));
+  const page = renderReport({
+    ...data,
+    classes: many,
+    trainCounts: many.map(() => 8),
+    scores: scoresOf(many, { labels, predictions }),
+  });
+
+  it('cost as much as their pictures, not as their square', () => {
+    // 1,100 cells that are not zero and 1,000 rows of the table, of less than 600 characters each
+    expect(page.length).toBeLessThan(2100 * 600);
+    expect(page.match(/<g\s*><title>/g)).toHaveLength(1100);
+  });
+
+  it('have a table of the commonest mistakes instead of names at the matrix', () => {
+    expect(page).toContain('The commonest mix-ups (30 of 100)');
+    expect(page).toContain('class 1</bdi></td>');
+    expect(page).toContain('<bdi>class 11</bdi> and 988 more');
+  });
+});
+
+describe('names', () => {
+  it('from right to left, and very long ones, stay in their places', () => {
+    const arabic = '\u0642\u0637\u0637';
+    const long = 'x'.repeat(300);
+    const named = renderReport({
+      ...data,
+      classes: [arabic, long, 'c'],
+      scores: scoresOf([arabic, long, 'c'], { labels: [0, 1, 2], predictions: [1, 1, 2] }),
+    });
+    expect(named).toContain(`<bdi>${arabic}</bdi>`);
+    expect(named).not.toMatch(new RegExp(`<text[^>]*>\\s*${long}`));
+  });
+
+  it('are cut between characters as people see them', () => {
+    expect(shorten('e\u0301'.repeat(5), 3)).toBe('e\u0301e\u0301…');
+    expect(shorten('\u732b\u732b\u732b', 4)).toBe('\u732b…');
+    expect(shorten('abcd', 4)).toBe('abcd');
+  });
+});
+
 describe('the report', () => {
   const page = renderReport(data);
+
+  it('shows its bars in print and in forced colours: they are drawn, not backgrounds', () => {
+    expect(page).not.toMatch(/class="bar"[^>]*>\s*<i/);
+    expect(page).toMatch(/<svg class="bar"[^>]*>.*?<rect class="right" width="67.5"/s);
+    expect(page).toContain('forced-color-adjust: none');
+  });
+
+  it('says which Graft made it', () => {
+    expect(page).toContain('Graft 1.2.3');
+  });
 
   it('escapes everything', () => {
     const inner = html`<b>x</b>`;

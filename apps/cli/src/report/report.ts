@@ -1,5 +1,5 @@
 import type { EpochRecord } from '@graftjs/core';
-import { duration, percent as spaced, plural } from '../format.ts';
+import { count, duration, percent as spaced, plural } from '../format.ts';
 import type { Scores } from '../scores.ts';
 import { confusionChart } from './confusion.ts';
 import { lineChart } from './curves.ts';
@@ -35,6 +35,8 @@ export interface ReportData {
   readonly settings: readonly (readonly [string, string])[];
   readonly command: string;
   readonly seconds: number;
+  /** Of Graft. */
+  readonly version: string;
 }
 
 /** The sign stays with its number. */
@@ -42,6 +44,12 @@ const percent = (fraction: number): string => spaced(fraction).replace(' ', '\u0
 
 const tile = (value: string, label: string): Markup =>
   html`<div class="tile"><b>${value}</b><span>${label}</span></div>`;
+
+/** The first dozen; each on its own, or a name from right to left would take its neighbours with it. */
+function names(classes: readonly string[]): Markup {
+  const shown = classes.slice(0, 12).map((c, i) => html`${i ? ', ' : ''}<bdi>${c}</bdi>`);
+  return html`${shown}${classes.length > 12 ? ` and ${count(classes.length - 12)} more` : ''}`;
+}
 
 function tiles(d: ReportData): Markup {
   const trained = d.trainCounts.reduce((a, b) => a + b, 0);
@@ -59,7 +67,7 @@ function tiles(d: ReportData): Markup {
         ),
       ]
     }
-    ${tile(String(d.classes.length), `classes, ${plural(trained, 'training picture')}`)}
+    ${tile(count(d.classes.length), `classes, ${plural(trained, 'training picture')}`)}
     ${tile(duration(d.seconds), `for ${plural(d.history.length, 'epoch')}`)}
   </div>`;
 }
@@ -95,17 +103,22 @@ function curves(d: ReportData): Markup {
 }
 
 function classTable(s: Scores, d: ReportData): Markup {
-  const bar = (v: number): Markup => html`<span class="bar"><i style="width:${px(v * 100)}%"></i></span>`;
+  // A picture and no background: backgrounds are left out in print and in forced colours.
+  const bar = (v: number): Markup =>
+    html`<svg class="bar" viewBox="0 0 90 9" aria-hidden="true">
+      <rect width="90" height="9" rx="3" />
+      <rect class="right" width="${px(v * 90)}" height="9" rx="3" />
+    </svg>`;
   const rows = s.perClass.map(
     (c, i) =>
       html`<tr>
-        <td>${c.class}</td>
+        <td><bdi>${c.class}</bdi></td>
         <td class="n">${d.trainCounts[i] ?? 0}</td>
         <td class="n">${c.count}</td>
         <td>${c.count ? [percent(c.recall), bar(c.recall)] : '–'}</td>
         <td class="n">${percent(c.precision)}</td>
         <td class="n">${percent(c.f1)}</td>
-        <td>${c.takenFor ?? ''}</td>
+        <td><bdi>${c.takenFor ?? ''}</bdi></td>
       </tr>`,
   );
   return html`<h2>Class by class</h2>
@@ -131,8 +144,8 @@ function pictures(s: Scores, d: ReportData): Markup {
     html`<figure class="${p.truth === p.answer ? 'sure' : 'mistake'}">
       ${p.image === null ? html`<div class="none">no picture</div>` : html`<img src="${p.image}" alt="${p.file}" loading="lazy" />`}
       <figcaption>
-        said <b>${p.answer}</b> ${percent(p.answerProbability)}<br />is ${p.truth}
-        ${percent(p.truthProbability)}<br />${p.file}
+        said <b><bdi>${p.answer}</bdi></b> ${percent(p.answerProbability)}<br />is
+        <bdi>${p.truth}</bdi> ${percent(p.truthProbability)}<br /><bdi>${p.file}</bdi>
       </figcaption>
     </figure>`;
   const intro =
@@ -154,7 +167,7 @@ export function renderReport(d: ReportData): string {
   const skipped = d.skipped.map(
     (f) =>
       html`<tr>
-        <td>${f.file}</td>
+        <td><bdi>${f.file}</bdi></td>
         <td>${f.reason}</td>
       </tr>`,
   );
@@ -176,8 +189,8 @@ export function renderReport(d: ReportData): string {
         </style>
       </head>
       <body>
-        <h1>${d.model}</h1>
-        <p class="soft">An image classifier trained with Graft: ${d.classes.join(', ')}.</p>
+        <h1><bdi>${d.model}</bdi></h1>
+        <p class="soft">An image classifier trained with Graft ${d.version}: ${names(d.classes)}.</p>
         ${tiles(d)} ${curves(d)}
         ${
           s

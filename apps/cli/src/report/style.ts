@@ -16,6 +16,7 @@ body { margin: 0 auto; max-width: 1120px; padding: 32px 24px 64px; background: v
   font: 15px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; }
 h1 { font-size: 26px; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 18px; margin: 44px 0 12px; }
+h3 { font-size: 15px; margin: 20px 0 8px; }
 p { margin: 0 0 12px; max-width: 76ch; }
 .soft, figcaption, .axis { color: var(--soft); fill: var(--soft); }
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0 0; }
@@ -25,7 +26,7 @@ p { margin: 0 0 12px; max-width: 76ch; }
 .charts { display: flex; flex-wrap: wrap; gap: 24px; margin-bottom: 12px; }
 .charts figure { flex: 1 1 420px; }
 figure { margin: 0; min-width: 0; }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; height: auto; display: block; background: var(--paper); forced-color-adjust: none; }
 svg text { font-size: 12px; font-family: inherit; fill: var(--ink); }
 svg text.axis { fill: var(--soft); }
 .grid { stroke: var(--line); }
@@ -34,16 +35,19 @@ svg text.axis { fill: var(--soft); }
 .line.train path { stroke: var(--train); } .line.train circle, .line.train text { fill: var(--train); }
 .line.validation path { stroke: var(--validation); } .line.validation circle, .line.validation text { fill: var(--validation); }
 .confusion svg { margin: 0; }
-.confusion rect { stroke: var(--line); stroke-width: 1; fill-opacity: var(--share); }
+.confusion .frame { fill: none; stroke: var(--line); }
+.confusion g rect { fill-opacity: var(--share); }
 rect.right { fill: var(--right); } rect.wrong { fill: var(--wrong); }
 svg text.strong { fill: var(--strong); } svg text.weak { fill: var(--ink); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: var(--soft); font-size: 13px; }
 td, th { padding: 5px 18px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.n, th.n { text-align: right; }
-.bar { display: inline-block; width: 90px; height: 9px; border-radius: 3px; background: var(--panel); border: 1px solid var(--line); margin-left: 8px; overflow: hidden; }
-.bar i { display: block; height: 100%; background: var(--right); }
+td.n, th.n { text-align: right; white-space: nowrap; }
+td { max-width: 44ch; overflow-wrap: anywhere; }
+bdi { unicode-bidi: isolate; }
+svg.bar { display: inline-block; width: 90px; height: 9px; margin-left: 8px; }
+svg.bar rect:not(.right) { fill: var(--line); }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 16px; }
 .pictures img { width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; }
 .pictures figcaption { font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }

@@ -101,6 +101,20 @@ describe('imageFolder', () => {
     expect(names(other.validation)).not.toEqual(names(one.validation));
   });
 
+  it("numbers the pictures as a model's classes, and refuses others before it reads one", async () => {
+    const root = await folder(pictures(['b', 'cafe\u0301'], 2));
+    const data = await open(root, { classes: ['caf\u00e9', 'a', 'b'], split: {} });
+    expect(data.classes).toEqual(['caf\u00e9', 'a', 'b']);
+    expect(data.train.counts()).toEqual([2, 0, 2]);
+    let read = 0;
+    const onProgress = (): void => void read++;
+    expect(await failure(root, { classes: ['a', 'bb', 'caf\u00e9'], onProgress })).toBe(
+      "ROOT: the model does not know the class 'b' (is it 'bb'?); it knows a, bb, caf\u00e9. Rename the folders, or move them out",
+    );
+    expect(await failure(root, { classes: ['x', 'caf\u00e9'], onProgress })).not.toContain('is it');
+    expect(read).toBe(0);
+  });
+
   it('takes train, validation and test folders as they are', async () => {
     const root = await folder({
       ...pictures(['a', 'b'], 3, 'train/'),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import type { Preprocess } from '@graftjs/core';
+import { suggestion, type Preprocess } from '@graftjs/core';
 import sharp from 'sharp';
 import { detailSize, type Augmentation } from '../augment.ts';
 import { DatasetError, ImageError } from '../errors.ts';
@@ -10,7 +10,7 @@ import { PictureSource, type PictureEntry } from '../source.ts';
 import { stratifiedSplit, type SplitFractions } from '../split.ts';
 import { decodeImage, readImageFile } from './decode.ts';
 import { PictureCache } from './picture-cache.ts';
-import { count, scanFolder, type FoundFile, type Part } from './scan.ts';
+import { count, listed, scanFolder, type FoundFile, type Part, type Scan } from './scan.ts';
 
 /** A file that was left out, and why. */
 export interface SkippedFile {
@@ -33,6 +33,11 @@ export interface ImageFolderOptions {
   readonly augment?: Augmentation;
   /** Throws at the first picture that cannot be used, instead of leaving it out. */
   readonly strict?: boolean;
+  /**
+   * The classes of a model that is there already, in its order: labels are numbered so. A folder with another name is
+   * refused before any picture is read; a class without a folder has no pictures. Default: the folders, sorted.
+   */
+  readonly classes?: readonly string[];
   /** Default 2: one class cannot be trained on. 1 to measure a model on pictures of one kind. */
   readonly minClasses?: 1 | 2;
   /** Pictures decoded at the same time. Default: one for each processor. */
@@ -49,7 +54,7 @@ export interface ImageFolderOptions {
 
 /** What `fit` takes, and what there is to say about it. */
 export interface ImageFolder {
-  /** Names of the class folders, sorted by code unit. */
+  /** `options.classes`, or the names of the class folders, sorted by code unit. */
   readonly classes: readonly string[];
   readonly train: PictureSource;
   readonly validation?: PictureSource;
@@ -61,6 +66,26 @@ export interface ImageFolder {
   readonly preprocess: Preprocess;
   /** Frees the decoded pictures and their temporary files. The sources decode again if they are used after it. */
   dispose(): Promise<void>;
+}
+
+/** The same pictures, with the numbers that a model's classes have. @throws DatasetError for a class that it does not have */
+function numberAs(classes: readonly string[], scan: Scan, path: string): Scan {
+  // One name can be composed and decomposed: é, and e with an accent.
+  const numbers = new Map(classes.map((name, i) => [name.normalize(), i]));
+  const strange = scan.classes.filter((name) => !numbers.has(name.normalize()));
+  if (strange.length > 0) {
+    const meant = strange.length === 1 ? suggestion(strange[0]!, classes) : undefined;
+    throw new DatasetError(
+      `${path}: the model does not know the ${strange.length === 1 ? 'class' : 'classes'} ${listed(strange.map((name) => `'${name}'`))}` +
+        `${meant === undefined ? '' : ` (is it '${meant}'?)`}; it knows ${listed(classes)}. Rename the folders, or move them out`,
+    );
+  }
+  const number = scan.classes.map((name) => numbers.get(name.normalize())!);
+  return {
+    ...scan,
+    classes: [...classes],
+    files: scan.files.map((f) => ({ ...f, label: number[f.label]! })),
+  };
 }
 
 /** A picture that was decoded once. */
@@ -84,11 +109,12 @@ const DECODER = `1-vips-${sharp.versions.vips}`;
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   const { split = { validation: 0.2 }, seed = 0, preprocess = imageNetPreprocess(), augment } = options;
-  const scan = await scanFolder(path, options.minClasses);
+  const found = await scanFolder(path, options.minClasses);
+  const scan = options.classes ? numberAs(options.classes, found, path) : found;
   const loader = new Loader(preprocess, options);
   const skipped: SkippedFile[] = [];
   const decoded = await decodeAll(scan.files, loader, options, skipped);
-  const parts = partition(path, scan.classes, scan.parts, decoded, split, seed);
+  const parts = partition(path, scan, decoded, split, seed);
 
   const source = (part: Part): PictureSource | undefined => {
     const files = parts[part];
@@ -197,8 +223,7 @@ async function decodeAll(
 /** Which picture belongs to which part; checks that every class can be trained on and, where wanted, held out. */
 function partition(
   path: string,
-  classes: readonly string[],
-  ownFolders: readonly Part[],
+  { classes, parts: ownFolders, files: found }: Scan,
   files: readonly Decoded[],
   fractions: SplitFractions,
   seed: number,
@@ -211,7 +236,9 @@ function partition(
     if (share && !ownFolders.includes(part)) wanted[part] = share;
   }
   const heldOut = Object.keys(wanted).length;
+  const withFolder = new Set(found.filter((file) => file.part === 'train').map((file) => file.label));
   classes.forEach((name, label) => {
+    if (!withFolder.has(label)) return;
     const n = training.filter((file) => file.label === label).length;
     if (n === 0) {
       throw new DatasetError(

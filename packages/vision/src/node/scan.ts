@@ -78,6 +78,12 @@ export function count(n: number, thing: string, plural: string = `${thing}s`): s
   return `${n} ${n === 1 ? thing : plural}`;
 }
 
+/** `a, b, c`; of long lists the first twelve, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 12).join(', ');
+  return names.length > 12 ? `${shown} and ${names.length - 12} more` : shown;
+}
+
 const LAYOUT = "make one folder for each class, such as 'cats' and 'dogs', with the pictures in them";
 
 /** The class folders of `path`. */
@@ -147,7 +153,7 @@ export async function scanFolder(path: string, minClasses = 2): Promise<Scan> {
       const label = classes.indexOf(name);
       if (label < 0) {
         throw new DatasetError(
-          `${root}: has a class '${name}' that training has not (${classes.join(', ')}); rename or remove it`,
+          `${root}: has a class '${name}' that training has not (${listed(classes)}); rename or remove it`,
         );
       }
       for (const file of listing.pictures) {
