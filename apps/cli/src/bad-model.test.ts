@@ -1,15 +1,7 @@
 import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  expectRefused,
-  graft,
-  picture,
-  pictureFolder,
-  temporaryFolder,
-  tinyBase,
-  type Captured,
-} from './testing.ts';
+import { expectRefused, graft, pictureFolder, temporaryFolder, tinyBase, type Captured } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let [photos, base, out] = ['', '', ''];
