@@ -149,7 +149,10 @@ describe('names', () => {
     const named = renderReport({
       ...data,
       classes: [arabic, long, 'c'],
-      scores: scoresOf([arabic, long, 'c'], { labels: [0, 1, 2], predictions: [1, 1, 2] }),
+      scores: scoresOf([arabic, long, 'c'], {
+        labels: Int32Array.of(0, 1, 2),
+        predictions: Int32Array.of(1, 1, 2),
+      }),
     });
     expect(named).toContain(`<bdi>${arabic}</bdi>`);
     expect(named).not.toMatch(new RegExp(`<text[^>]*>\\s*${long}`));
