@@ -8,6 +8,8 @@ import {
   Parameter,
   prefixMessage,
   reshape,
+  sameShape,
+  ShapeError,
   sizeOf,
   StateBuffer,
   storedAffine,
@@ -105,6 +107,7 @@ export class GraphModule extends Module {
       for (const name of this.graph.inputs) {
         const x = inputs.get(name);
         if (!x) throw new GraftError(`no value for the graph's input '${name}'`);
+        this.#wantSample(x);
         values.set(name, x);
       }
       const valueOf = (input: GraphInput): GraphValue => {
@@ -130,6 +133,14 @@ export class GraphModule extends Module {
         }),
       );
     });
+  }
+
+  #wantSample(x: Tensor): void {
+    const { sampleShape } = this.graph;
+    if (sampleShape && !sameShape(x.shape.slice(1), sampleShape))
+      throw new ShapeError(
+        `this network was read for samples of [${sampleShape.join(', ')}], not of [${x.shape.slice(1).join(', ')}]: read it for those, { sampleShape }`,
+      );
   }
 
   /**
@@ -227,7 +238,7 @@ function onHost(v: HostArray | number, others: readonly HostArray[]): HostArray 
 }
 
 /** Values that are all on the host stay there, if the operation can. */
-function evaluate(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
+export function evaluate(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
   const hostOp = inputs.some(isTensor) ? undefined : hostOps[node.op];
   if (!hostOp) {
     const op = graphOps[node.op];

@@ -44,6 +44,8 @@ export interface GraphDef {
   readonly tensors: Readonly<Record<string, GraphTensor>>;
   /** 'head': the classifier at the end of a chain, which `transfer` replaces. */
   readonly role?: 'head';
+  /** Shape of one sample, where the graph holds numbers that were computed from it: others are refused. */
+  readonly sampleShape?: Shape;
 }
 
 export interface GraphValues {
@@ -135,12 +137,15 @@ export function graphFromJSON(json: unknown): GraphDef {
     };
   });
   for (const o of outputs) if (!defined.has(o)) bad(`the output '${o}' is not defined`);
+  const { sampleShape } = json;
+  if (sampleShape !== undefined && !isExtents(sampleShape)) return bad('its sampleShape is no shape');
   return {
     inputs,
     outputs,
     nodes: checkedNodes,
     tensors: Object.fromEntries(checkedTensors),
     ...(json['role'] === 'head' && { role: 'head' }),
+    ...(sampleShape && { sampleShape }),
   };
 }
 
@@ -175,7 +180,7 @@ export function renameNodes(source: GraphWithWeights, rename: (node: GraphNode) 
   }
   return {
     graph: {
-      inputs: graph.inputs,
+      ...graph,
       outputs: graph.outputs.map(to),
       nodes: graph.nodes.map((n) => ({
         ...n,

@@ -128,6 +128,19 @@ function integerQuotient(a: number, b: number): number {
   return Math.trunc(a / b);
 }
 
+/** −0, which whole numbers have none of, is 0. */
+const whole = (v: number): number => v + 0;
+/** With the sign of the divisor. */
+function floorModulo(a: number, b: number): number {
+  if (b === 0) throw new ShapeError('an integer is divided by 0');
+  return whole(a - b * Math.floor(a / b));
+}
+function roundHalfEven(v: number): number {
+  const down = Math.floor(v);
+  const left = v - down;
+  return left > 0.5 || (left === 0.5 && down % 2 !== 0) ? down + 1 : down;
+}
+
 /**
  * The graph's operations on host arrays: what shapes are computed with, and what constants are folded with. Those that
  * are not here run as tensors.
@@ -150,6 +163,15 @@ export const hostOps: Readonly<Record<string, HostOp>> = {
   mul: binary((a, b) => a * b),
   div: binary((a, b) => a / b, integerQuotient),
   integerQuotient: binary(integerQuotient),
+  integerRemainder: binary((a, b) => whole(a - b * integerQuotient(a, b))),
+  integerModulo: binary((a, b) => floorModulo(a, b)),
+  integerPower: binary((a, b) => Math.trunc(a ** b)),
+  /** What an integer type of `bits` bits makes of a result beyond it. */
+  wrap: ([x], a) => {
+    const size = 2 ** (a['bits'] as number);
+    const low = a['signed'] === true ? size / 2 : 0;
+    return elementwise([x!], x!.dtype, (v) => floorModulo(v + low, size) - low);
+  },
   pow: binary((a, b) => a ** b),
   maximum: binary(Math.max),
   minimum: binary(Math.min),
@@ -158,9 +180,19 @@ export const hostOps: Readonly<Record<string, HostOp>> = {
   sqrt: unary(Math.sqrt),
   rsqrt: unary((v) => 1 / Math.sqrt(v)),
   reciprocal: unary((v) => 1 / v),
+  square: unary((v) => v * v),
+  sign: unary(Math.sign),
   floor: unary(Math.floor),
   ceil: unary(Math.ceil),
+  round: unary(roundHalfEven),
+  relu: unary((v) => Math.max(v, 0)),
+  relu6: unary((v) => Math.min(Math.max(v, 0), 6)),
+  clip: ([x], a) => {
+    const { low = -Infinity, high = Infinity } = a as { low?: number; high?: number };
+    return elementwise([x!], x!.dtype, (v) => Math.min(Math.max(v, low), high));
+  },
   equal: compare((a, b) => a === b),
+  notEqual: compare((a, b) => a !== b),
   less: compare((a, b) => a < b),
   lessEqual: compare((a, b) => a <= b),
   greater: compare((a, b) => a > b),
@@ -216,6 +248,22 @@ export const hostOps: Readonly<Record<string, HostOp>> = {
       x!,
       Array.from({ length: rank }, (_, i) => (at.has(i) ? 1 : rest.shift()!)),
     );
+  },
+  expandDims: ([x], a) => {
+    const at = axisOf(a['axis'] ?? 0, x!.shape.length + 1);
+    return withShape(x!, [...x!.shape.slice(0, at), 1, ...x!.shape.slice(at)]);
+  },
+  /** x, how often along each axis. */
+  tile: ([x, times]) => {
+    const each = list(times);
+    if (each.length !== x!.shape.length)
+      throw new ShapeError(`${each.length} repeats of ${x!.shape.length} axes`);
+    const shape = x!.shape.map((d, i) => d * each[i]!);
+    const out = newHostArray(x!.dtype, shape, x!.values.length);
+    const own = stridesOf(x!.shape);
+    const [inside, strides] = [x!.shape.flatMap((d, i) => [each[i]!, d]), own.flatMap((v) => [0, v])];
+    walk(inside, [strides], ([from], i) => (out.values[i] = x!.values[from!]!));
+    return out;
   },
   transpose: ([x], a) => {
     const rank = x!.shape.length;
@@ -287,6 +335,13 @@ export const hostOps: Readonly<Record<string, HostOp>> = {
           out.shape.filter((_, i) => !drop.includes(i)),
         )
       : out;
+  },
+  /** Part `index` of `count` along `axis`. */
+  part: ([x], a) => {
+    const axis = axisOf(a['axis'] ?? 0, x!.shape.length);
+    const size = Math.ceil(x!.shape[axis]! / (a['count'] as number));
+    const start = (a['index'] as number) * size;
+    return hostOps['slice']!([x!], { axes: [axis], starts: [start], ends: [start + size] });
   },
   /** shape → an array of it, full of `value`. */
   fill: ([shape], a) => {

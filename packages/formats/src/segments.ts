@@ -111,6 +111,8 @@ function segment(
       outputs: [renamed.at(-1)!.name],
       nodes: renamed,
       tensors: Object.fromEntries(tensors),
+      ...(source.graph.sampleShape &&
+        input === source.graph.inputs[0] && { sampleShape: source.graph.sampleShape }),
     },
     weights,
   };

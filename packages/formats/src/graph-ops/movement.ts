@@ -1,7 +1,16 @@
 import * as core from '@graftjs/core';
 import { isTensor, ShapeError, sizeOf, type DType, type Tensor } from '@graftjs/core';
+import type { Attrs } from '../graph.ts';
 import { boundedLists, boundedShape, hostArray, toTensor } from '../host-array.ts';
-import { number, numbers, numbersAt, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
+import {
+  number,
+  numbers,
+  numbersAt,
+  optionalNumbers,
+  tensorAt,
+  type GraphOp,
+  type Inputs,
+} from './arguments.ts';
 import { reshapeTarget, sliceRanges } from './shapes.ts';
 
 /** `axes` of extent 1 removed; negative ones count from the end. */
@@ -55,12 +64,13 @@ export const movement: Readonly<Record<string, GraphOp>> = {
     boundedShape([inputs.reduce((n, t) => n + t.size, 0)]);
     return core.concat(inputs, number(a, 'axis', 0));
   },
-  /** `mode`: 'constant' (the default, with a `value`), 'reflect', 'edge' or 'wrap'; negative amounts cut off. */
+  /**
+   * `mode`: 'constant' (the default, with a `value`), 'reflect', 'edge' or 'wrap'; negative amounts cut off. How much, of
+   * all axes or of `axes`: attributes `before` and `after`, or the second input, all the amounts before and then those after.
+   */
   pad(x, a) {
     const input = tensorAt(x, 0);
-    const [before, after] = [numbers(a, 'before'), numbers(a, 'after')];
-    if (before.length !== input.rank || after.length !== input.rank)
-      throw new ShapeError(`padding of ${before.length} axes of ${input.rank}`);
+    const { before, after } = padAmounts(x, a, input.rank);
     boundedShape(input.shape.map((d, i) => d + Math.max(before[i]!, 0) + Math.max(after[i]!, 0)));
     const kept = input.shape.reduce((y, d, i) => {
       const [cut, rest] = [Math.max(-before[i]!, 0), Math.max(-after[i]!, 0)];
@@ -141,6 +151,18 @@ export const movement: Readonly<Record<string, GraphOp>> = {
   fill: (x, a) =>
     core.full(boundedShape(numbersAt(x, 0)), number(a, 'value', 0), { dtype: a['dtype'] as DType }),
 };
+
+function padAmounts(x: Inputs, a: Attrs, rank: number): { before: number[]; after: number[] } {
+  const given = x.length > 1 ? numbersAt(x, 1) : [...numbers(a, 'before'), ...numbers(a, 'after')];
+  const axes = (optionalNumbers(a, 'axes') ?? Array.from({ length: rank }, (_, i) => i)).map((i) =>
+    i < 0 ? i + rank : i,
+  );
+  if (given.length !== 2 * axes.length || !axes.every((i) => Number.isInteger(i) && i >= 0 && i < rank))
+    throw new ShapeError(`padding by ${given.length} amounts of ${axes.length} of ${rank} axes`);
+  const side = (from: number): number[] =>
+    Array.from({ length: rank }, (_, i) => (axes.includes(i) ? given[from + axes.indexOf(i)]! : 0));
+  return { before: side(0), after: side(axes.length) };
+}
 
 /** Pads with the other end: `a b c` → `b c a b c a b`. */
 function padWrapped(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {

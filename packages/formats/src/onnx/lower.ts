@@ -181,10 +181,10 @@ export class OnnxLowering {
     if (values.length !== 1) throw new Unsupported(`input ${i} must be one number`);
     return values[0]!;
   }
-  /** A value that may say a shape: constant, or computed from shapes. */
+  /** A value that may say a shape or a place: constant, or computed from shapes. */
   extents(i: number): Value {
     const v = this.knownInput(i) ?? this.input(i);
-    if (v.kind === 'computed' && !v.host) throw new Unsupported(`input ${i}, a shape, depends on data`);
+    if (v.kind === 'computed' && !v.host) throw new Unsupported(`input ${i} depends on data`);
     return v;
   }
 

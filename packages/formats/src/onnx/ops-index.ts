@@ -3,11 +3,8 @@ import type { OnnxLowering, Translation, Value } from './lower.ts';
 import { elementTypes, type OnnxElement } from '@graftjs/onnx-graph';
 import { attrInt, attrString, dtypeOf, Unsupported } from './node.ts';
 
-/** Indices must be known: what is written twice must be found before anything runs. */
-function knownIndices(to: OnnxLowering): Value {
-  to.constant(1);
-  return to.knownInput(1)!;
-}
+/** Indices must be known, or follow from shapes: what is written twice must be found before anything runs. */
+const knownIndices = (to: OnnxLowering): Value => to.extents(1);
 function reductionOf(node: OnnxNode): string {
   const reduction = attrString(node, 'reduction', 'none');
   if (!['none', 'add', 'mul', 'max', 'min'].includes(reduction))

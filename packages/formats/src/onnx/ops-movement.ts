@@ -59,17 +59,23 @@ const split: Translation = (node, to) => {
   }
 };
 
-/** What is in the padding; negative amounts cut off. */
+/** What is in the padding; negative amounts cut off. Amounts may be computed from shapes, and be of some axes only. */
 const pad: Translation = (node, to) => {
   const mode = attrString(node, 'mode', 'constant');
-  const pads = attrInts(node, 'pads') ?? attrInts(node, 'paddings') ?? to.ints(1);
-  if (!pads || pads.length % 2 !== 0) throw new Unsupported('pads that are not constant');
-  if (to.optional(3)) throw new Unsupported('pads of some axes');
-  const rank = pads.length / 2;
-  const value = to.opset < 11 ? attrFloat(node, 'value', 0) : (to.scalar(2) ?? 0);
-  const attrs = { before: pads.slice(0, rank), after: pads.slice(rank) };
   if (!['constant', 'reflect', 'edge', 'wrap'].includes(mode)) throw new Unsupported(`mode ${mode}`);
-  to.give('pad', [to.input(0)], mode === 'constant' ? { ...attrs, value } : { ...attrs, mode });
+  const attribute = attrInts(node, 'pads') ?? attrInts(node, 'paddings');
+  const value = to.opset < 11 ? attrFloat(node, 'value', 0) : (to.scalar(2) ?? 0);
+  const axes = to.opset < 11 ? undefined : to.ints(3);
+  const filling: Record<string, Json> = {
+    ...(axes && { axes }),
+    ...(mode === 'constant' ? { value } : { mode }),
+  };
+  const amounts = attribute ? undefined : to.extents(1);
+  if (amounts?.kind === 'computed') return to.give('pad', [to.input(0), amounts], filling);
+  const pads = attribute ?? Array.from(amounts!.array.values);
+  if (pads.length % 2 !== 0) throw new Unsupported(`pads of ${pads.length} numbers`);
+  const rank = pads.length / 2;
+  to.give('pad', [to.input(0)], { before: pads.slice(0, rank), after: pads.slice(rank), ...filling });
 };
 
 const gather: Translation = (node, to) =>

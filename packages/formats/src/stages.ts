@@ -1,5 +1,5 @@
-import type { GraphDef, GraphNode, GraphWithWeights } from '../graph.ts';
-import { articulationPoints } from '../segments.ts';
+import type { GraphDef, GraphNode, GraphWithWeights } from './graph.ts';
+import { articulationPoints } from './segments.ts';
 
 /** Nodes `from` to `end` (included) of a graph that become one stage. */
 interface Part {
@@ -7,6 +7,8 @@ interface Part {
   readonly end: number;
   /** What the stages of its layers' names have in common, '' for nothing; null without layers. */
   readonly key: string | null;
+  /** Every layer has this key. */
+  readonly isExact: boolean;
   readonly isHead: boolean;
 }
 
@@ -18,7 +20,7 @@ export interface StagePlan {
 }
 
 /** What may stand between the features and a classifier, or behind it. */
-const POOLING = new Set([
+export const POOLING: ReadonlySet<string> = new Set([
   'globalAvgPool',
   'globalMaxPool',
   'avgPool',
@@ -39,20 +41,21 @@ const ENDING = new Set([...POOLING, 'softmax', 'logSoftmax', 'sigmoid', 'relu'])
 /**
  * Stages for `cutGraph` by the names of layers: up to the number of a block ('layer1.0', 'features.14') where there is
  * one, else the first part ('conv1', 'fc'). Layers that are not apart in the graph (a residual block, say) are one stage,
- * under what their names have in common or as 'block3'. Operations without weights belong to the stage before them.
+ * under what their names have in common or, where that says nothing, as 'block3'. Operations without weights belong to the stage before them.
  */
 export function planStages(source: GraphWithWeights): StagePlan {
   const { graph } = source;
-  const isTrained = (name: unknown): name is string =>
-    typeof name === 'string' && graph.tensors[name]?.trainable === true;
-  const layers = graph.nodes.filter((n) => n.inputs.some(isTrained));
+  const isTrained = trainedIn(graph);
+  const layers = layersOf(graph);
   const shared = commonPath(layers.map((n) => parentOf(n.name)));
   const keyOf = (n: GraphNode): string => stageKey(n.name, shared);
 
   let from = 0;
   let parts = articulationPoints(graph).map((end): Part => {
     const inside = graph.nodes.slice(from, end + 1).filter((n) => n.inputs.some(isTrained));
-    const part = { from, end, key: inside.length ? commonPath(inside.map(keyOf)) : null, isHead: false };
+    const keys = inside.map(keyOf);
+    const key = keys.length ? commonPath(keys) : null;
+    const part = { from, end, key, isExact: keys.every((k) => k === key), isHead: false };
     from = end + 1;
     return part;
   });
@@ -61,9 +64,13 @@ export function planStages(source: GraphWithWeights): StagePlan {
   parts = gather(parts, (a, b) => !b.isHead && b.key === null && !a.isHead);
   // What comes before the first layer belongs to it.
   parts = gather(parts, (a, b) => a.key === null && !b.isHead);
-  parts = gather(parts, (a, b) => !a.isHead && !b.isHead && a.key === b.key && !!a.key);
-  parts = joinRelated(parts, graph, isTrained);
+  // A key that all have tells none from the others.
+  if (new Set(parts.flatMap((p) => (p.isHead ? [] : [p.key]))).size > 1)
+    parts = gather(parts, (a, b) => !a.isHead && !b.isHead && a.key === b.key && a.isExact && b.isExact);
+  parts = joinShared(parts, graph, isTrained);
 
+  // What the layers of several blocks have in common says nothing of one of them: PaddlePaddle's 'p2o.Conv'.
+  const vague = new Set(parts.map((p) => p.key).filter((key, i, all) => all.indexOf(key) !== i));
   const taken = new Set(parts.map((p) => p.key));
   let unnamed = 0;
   const fresh = (): string => {
@@ -77,11 +84,21 @@ export function planStages(source: GraphWithWeights): StagePlan {
     const classifier =
       part.isHead && head ? stageKey(graph.nodes[head.classifier]!.name, shared, true) : null;
     const free = classifier !== null && ![...stageOf.values()].includes(classifier);
-    const name = (free ? classifier : part.isHead ? null : part.key) || fresh();
+    const name = (free ? classifier : part.isHead || vague.has(part.key) ? null : part.key) || fresh();
     if (part.isHead) headName = name;
     for (let i = part.from; i <= part.end; i++) stageOf.set(graph.nodes[i]!.name, name);
   }
   return { stageOf, head: headName };
+}
+
+/** Is it a tensor that is trained? */
+const trainedIn =
+  (graph: GraphDef) =>
+  (name: unknown): name is string =>
+    typeof name === 'string' && graph.tensors[name]?.trainable === true;
+/** The nodes with weights. */
+export function layersOf(graph: GraphDef): GraphNode[] {
+  return graph.nodes.filter((n) => n.inputs.some(trainedIn(graph)));
 }
 
 const parentOf = (name: string): string => name.split('.').slice(0, -1).join('.');
@@ -103,10 +120,12 @@ function stageKey(name: string, shared: string, whole = false): string {
 }
 function merged(parts: readonly Part[], isHead = false): Part {
   const keys = parts.flatMap((p) => p.key ?? []);
+  const key = keys.length ? commonPath(keys) : null;
   return {
     from: parts[0]!.from,
     end: parts.at(-1)!.end,
-    key: keys.length ? commonPath(keys) : null,
+    key,
+    isExact: parts.every((p) => p.isExact && (p.key === null || p.key === key)),
     isHead,
   };
 }
@@ -121,8 +140,8 @@ function gather(parts: readonly Part[], together: (a: Part, b: Part) => boolean)
   return out;
 }
 
-/** Joins everything between two parts that have one name, or train the same weights. */
-function joinRelated(
+/** Joins everything between two parts that train the same weights. */
+function joinShared(
   parts: readonly Part[],
   graph: GraphDef,
   isTrained: (name: unknown) => name is string,
@@ -130,17 +149,13 @@ function joinRelated(
   const first = new Map<string, number>();
   const out: Part[] = [];
   for (const part of parts) {
-    const marks = graph.nodes
-      .slice(part.from, part.end + 1)
-      .flatMap((n) => n.inputs.filter(isTrained))
-      .map((name) => `weights ${name}`);
-    if (part.key && !part.isHead) marks.push(`stage ${part.key}`);
-    const back = Math.min(out.length, ...marks.map((m) => first.get(m) ?? Infinity));
+    const weights = graph.nodes.slice(part.from, part.end + 1).flatMap((n) => n.inputs.filter(isTrained));
+    const back = Math.min(out.length, ...weights.map((w) => first.get(w) ?? Infinity));
     const joined = back < out.length ? merged([...out.splice(back), part]) : part;
     out.push(joined);
     // What has been joined is found where it is now.
-    for (const [mark, at] of first) if (at > back) first.set(mark, back);
-    for (const mark of marks) first.set(mark, Math.min(first.get(mark) ?? Infinity, out.length - 1));
+    for (const [weight, at] of first) if (at > back) first.set(weight, back);
+    for (const w of weights) first.set(w, Math.min(first.get(w) ?? Infinity, out.length - 1));
   }
   return out;
 }
