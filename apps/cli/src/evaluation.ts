@@ -1,5 +1,6 @@
 import { evaluate, FeatureCache, type Evaluation } from '@graftjs/core';
 import type { PictureSource } from '@graftjs/vision';
+import type { Remark } from '@graftjs/vision/node';
 import { FolderFeatureStore } from './feature-store.ts';
 import { list, plural } from './format.ts';
 import { oneLine } from './io.ts';
@@ -24,6 +25,7 @@ export interface FolderScores {
   /** Which folder of the data set was used: 'test', 'validation', or 'all' if it is not parted. */
   readonly part: 'test' | 'validation' | 'all';
   readonly skipped: number;
+  readonly remarks: readonly Remark[];
 }
 
 /** Says which of the model's classes have no picture to measure them on. */
@@ -65,6 +67,7 @@ export async function evaluateFolder(
       source,
       part,
       skipped: pictures.skipped.length,
+      remarks: pictures.remarks,
     };
   } finally {
     await pictures.dispose();

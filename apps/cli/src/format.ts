@@ -31,9 +31,9 @@ export function count(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** 0.8125 → '81.3 %'. */
-export function percent(fraction: number): string {
-  return Number.isFinite(fraction) ? `${(fraction * 100).toFixed(1)} %` : '–';
+/** 0.8125 → '81.3 %'; '–' for what is not known. */
+export function percent(fraction: number | null): string {
+  return fraction !== null && Number.isFinite(fraction) ? `${(fraction * 100).toFixed(1)} %` : '–';
 }
 
 /** 75 → '1:15'; 3700 → '1:01:40'. */

@@ -80,7 +80,8 @@ export async function openClassifier(path: string, say: (note: string) => void):
       throw new GraftError(`has ${classes.length} class names, and ${outputs} outputs`);
     notes.forEach(say);
     if (isNumbered) say(`${path} has no class names; they are numbered, 0 to ${outputs - 1}`);
-    return { model, classes, preprocess, name };
+    // 'é' is one letter, as in the names of folders, whoever wrote the file
+    return { model, classes: classes.map((c) => c.normalize('NFC')), preprocess, name };
   } catch (error) {
     throw inFile(path, error);
   }

@@ -4,16 +4,17 @@ import {
   thumbnailUri,
   type ImageFolder,
   type ImageFolderOptions,
+  type Remark,
   type SkippedFile,
 } from '@graftjs/vision/node';
 import type { PictureSource } from '@graftjs/vision';
 import { InterruptedError } from './errors.ts';
-import { plural } from './format.ts';
+import { list, plural } from './format.ts';
 import { oneLine } from './io.ts';
 import type { Progress } from './progress.ts';
 import type { ShownPicture } from './report/report.ts';
 
-/** How many damaged pictures are named on the screen; the report has them all. */
+/** How many pictures are named on the screen for each thing that is said; the report has them all. */
 const NAMED = 5;
 
 export interface ReadOptions extends Pick<
@@ -42,10 +43,15 @@ export async function readPictures(
   });
   progress.clear();
   warnSkipped(pictures.skipped, progress);
-  if (pictures.ignored > 0) {
-    progress.say(`${plural(pictures.ignored, 'file')} passed over: no picture by the ending of the name`);
-  }
+  for (const remark of pictures.remarks) sayRemark(remark, progress);
   return pictures;
+}
+
+/** How the folder was understood: a sentence, and the first names. */
+function sayRemark({ text, files, groups }: Remark, progress: Progress): void {
+  progress.say(oneLine(text));
+  const names = groups?.map((group) => group.map(oneLine).join(' = ')) ?? files.map(oneLine);
+  if (names.length > 0) progress.say(`  ${list(names, NAMED)}`);
 }
 
 export function warnSkipped(skipped: readonly SkippedFile[], progress: Progress): void {

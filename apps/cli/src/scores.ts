@@ -1,15 +1,18 @@
 import { accuracy, balancedAccuracy, classScores, confusionMatrix, type Evaluation } from '@graftjs/core';
 
-/** How good the answers for one class are. Fractions; 0 where there is nothing to divide by. */
+/**
+ * How good the answers for one class are: fractions, 0 for one that was never the answer. Without pictures of the class
+ * nothing is known of it, and all three are null.
+ */
 export interface ClassScores {
   readonly class: string;
   /** Pictures of the class. */
   readonly count: number;
   /** Found, of those there are. */
-  readonly recall: number;
+  readonly recall: number | null;
   /** Right, of those called so. */
-  readonly precision: number;
-  readonly f1: number;
+  readonly precision: number | null;
+  readonly f1: number | null;
   /** The class it is most often taken for, if any. */
   readonly takenFor: string | null;
 }
@@ -44,13 +47,14 @@ export function scoresOf(
   const { labels, predictions } = result;
   const n = classes.length;
   const confusion = confusionMatrix(labels, predictions, n);
-  const perClass = classScores(labels, predictions, n).map(({ support, ...rest }, c): ClassScores => {
+  const unknown = { recall: null, precision: null, f1: null };
+  const perClass = classScores(labels, predictions, n).map(({ support, ...known }, c): ClassScores => {
     const others = confusion[c]!.map((v, i) => (i === c ? 0 : v));
     const most = others.reduce((a, b) => Math.max(a, b), 0);
     return {
       class: classes[c]!,
       count: support,
-      ...rest,
+      ...(support > 0 ? known : unknown),
       takenFor: most > 0 ? classes[others.indexOf(most)]! : null,
     };
   });

@@ -27,8 +27,8 @@ export interface TrainOptions extends BackendChoice {
   readonly lr: number;
   readonly batch: number;
   readonly augment: (typeof AUGMENT)[number];
-  /** Share of the pictures that is held back. */
-  readonly validation: number;
+  /** Share of the pictures that is held back; null where nobody said. */
+  readonly validation: number | null;
   readonly dropout: number;
   readonly seed: number;
   readonly resume: boolean;
@@ -87,7 +87,7 @@ export const TRAIN_ARGS: ArgsDef = {
   validation: {
     type: 'string',
     valueHint: 'SHARE',
-    description: `Share of the pictures held back to measure with (${DEFAULTS.validation}; 0 for none)`,
+    description: `Share of the pictures held back to measure with (${DEFAULTS.validation}; 0 for none; not beside a val folder)`,
   },
   dropout: {
     type: 'string',
@@ -147,7 +147,7 @@ export function trainOptions(values: Values, io: Io): TrainOptions {
     lr: number(values, 'lr', { min: 0, above: true }) ?? recipe.lr,
     batch: number(values, 'batch', { min: 2, max: 65536, whole: true }) ?? DEFAULTS.batch,
     augment: choice(values, 'augment', AUGMENT) ?? DEFAULTS.augment,
-    validation: number(values, 'validation', { min: 0, max: 0.9 }) ?? DEFAULTS.validation,
+    validation: number(values, 'validation', { min: 0, max: 0.9 }) ?? null,
     dropout: number(values, 'dropout', { min: 0, max: 0.95 }) ?? DEFAULTS.dropout,
     ...backendChoice(values),
     seed: number(values, 'seed', { min: 0, max: 2 ** 32 - 1, whole: true }) ?? DEFAULTS.seed,
@@ -176,7 +176,7 @@ export function commandLine(o: TrainOptions): string {
   add('lr', o.lr, recipe.lr);
   add('batch', o.batch, DEFAULTS.batch);
   add('augment', o.augment, DEFAULTS.augment);
-  add('validation', o.validation, DEFAULTS.validation);
+  add('validation', o.validation, null);
   add('dropout', o.dropout, DEFAULTS.dropout);
   add('backend', o.backend, DEFAULT_BACKEND);
   add('seed', o.seed, null);
@@ -186,7 +186,8 @@ export function commandLine(o: TrainOptions): string {
 
 /** What a resumed run must have in common with the one that it goes on with. */
 export function runSettings(o: TrainOptions): Record<string, unknown> {
-  const { base, weights, cut, size, epochs, lr, batch, augment, validation, dropout, backend, seed } = o;
+  const { base, weights, cut, size, epochs, lr, batch, augment, dropout, backend, seed } = o;
+  const validation = o.validation ?? DEFAULTS.validation;
   const plain = { base, weights, cut, size, epochs, lr, batch, augment, validation, dropout, backend, seed };
   const named = { ...plain, 'unlock-from': o.unlockFrom };
   return Object.fromEntries(Object.entries(named).map(([k, v]) => [`--${k}`, v]));

@@ -37,6 +37,16 @@ function describeOptimizer({ options, pictures }: Subject): string {
   return `${String(type)}: ${parts.join(', ')}`;
 }
 
+/** What was really done: a folder of one's own goes before any share. */
+function heldBack({ parts }: ImageFolder, { validationShare }: TrainResult): string {
+  const folders = (['validation', 'test'] as const).flatMap((part) => {
+    const folder = parts.get(part);
+    return folder === undefined ? [] : [`the folder '${folder}' for ${part}`];
+  });
+  if (validationShare !== null) folders.unshift(`${validationShare} of each class for validation`);
+  return folders.join(', ');
+}
+
 function settings(subject: Subject): [string, string][] {
   const { options: o, done, base, pictures } = subject;
   const fine = o.unlockFrom !== null;
@@ -57,7 +67,7 @@ function settings(subject: Subject): [string, string][] {
     ['batch', String(o.batch)],
     ['dropout', String(o.dropout)],
     ['augmentation', o.augment],
-    ['held back', `${o.validation} of each class`],
+    ['held back', heldBack(pictures, done)],
     ['seed', String(o.seed)],
     [
       'pictures',
@@ -84,6 +94,7 @@ export async function writeReport(subject: Subject): Promise<string> {
     heldBack: done.heldBack,
     pictures: source && result ? await showPictures(source, result, PICTURES) : [],
     skipped: pictures.skipped,
+    remarks: pictures.remarks,
     settings: settings(subject),
     command: commandLine(options),
     seconds: done.seconds,

@@ -15,6 +15,7 @@ import {
 } from '@graftjs/core';
 import { saveModel } from '@graftjs/models';
 import { augmentations, type PictureSource } from '@graftjs/vision';
+import type { Remark } from '@graftjs/vision/node';
 import { CheckpointFile } from './checkpoint-file.ts';
 import { DEFAULTS } from './defaults.ts';
 import { describeError, InterruptedError } from './errors.ts';
@@ -43,6 +44,10 @@ export interface TrainResult {
   readonly validation: number;
   /** How many pictures were left out because they could not be read. */
   readonly skipped: number;
+  /** How the folder was understood, what was passed over, and which pictures are there more than once. */
+  readonly remarks: readonly Remark[];
+  /** Share of each class held back for validation; null where it has a folder of its own. */
+  readonly validationShare: number | null;
   readonly epochs: number;
   readonly bestEpoch: number | null;
   readonly seconds: number;
@@ -77,7 +82,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       o.folder,
       {
         preprocess: base.preprocess,
-        split: { validation: o.validation },
+        ...(o.validation === null ? {} : { split: { validation: o.validation } }),
         seed: o.seed,
         ...(o.augment === 'none' ? {} : { augment: augmentations[o.augment] }),
         strict: o.strict,
@@ -85,7 +90,8 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       },
       progress,
     );
-    const { train, validation, test, classes } = pictures;
+    const { train, validation, test, classes, parts } = pictures;
+    const validationShare = parts.has('validation') ? null : (o.validation ?? DEFAULTS.validation);
     const model = transfer(base, {
       classes,
       ...(o.cut === null ? {} : { cut: o.cut }),
@@ -119,7 +125,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       preprocess: base.preprocess,
       seed: o.seed,
       ...(base.licence === undefined ? {} : { licence: base.licence }),
-      training: record(o, base, history, train, validation),
+      training: record(o, base, history, train, validation, validationShare),
     });
     await writeAtomic(o.out, bytes);
     const done: TrainResult = {
@@ -130,6 +136,8 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       train: train.length,
       validation: validation?.length ?? 0,
       skipped: pictures.skipped.length,
+      remarks: pictures.remarks,
+      validationShare,
       epochs: history.epochs.length,
       bestEpoch: history.bestEpoch,
       seconds: (performance.now() - started) / 1000,
@@ -257,8 +265,9 @@ function record(
   history: History,
   train: PictureSource,
   validation: PictureSource | undefined,
+  share: number | null,
 ): TrainingRecord {
-  const { cut, unlockFrom, epochs, lr, batch, augment, validation: share, dropout, seed } = o;
+  const { cut, unlockFrom, epochs, lr, batch, augment, dropout, seed } = o;
   const { size } = base.preprocess;
   const best = history.epochs[history.bestEpoch ?? history.epochs.length - 1];
   return {

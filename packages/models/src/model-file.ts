@@ -21,7 +21,7 @@ export const MODEL_FORMAT_VERSION = 1;
 /** What is worth knowing about a model besides its weights. All optional, all plain data. */
 export interface ModelInfo {
   readonly name?: string;
-  /** Class names, in the order of the outputs. */
+  /** Class names, in the order of the outputs. A file has them in Unicode's NFC: 'é' is one letter, however it was typed. */
   readonly classes?: readonly string[];
   /** How a picture becomes the model's input. */
   readonly preprocess?: Preprocess;
@@ -113,7 +113,8 @@ export function encodeModel(
   options: SaveOptions & { readonly flags?: Flags } = {},
 ): Uint8Array<ArrayBuffer> {
   const { flags = { locked: [], stored: [], groups: {} }, float16 = false } = options;
-  const header: Header = { formatVersion: MODEL_FORMAT_VERSION, model, info, flags };
+  const classes = info.classes && { classes: info.classes.map((name) => name.normalize('NFC')) };
+  const header: Header = { formatVersion: MODEL_FORMAT_VERSION, model, info: { ...info, ...classes }, flags };
   return writeSafetensors(tensors, { format: 'graft', graft: JSON.stringify(header) }, { float16 });
 }
 

@@ -3,7 +3,8 @@ export const FORMATS = ['JPEG', 'PNG', 'WebP', 'AVIF', 'GIF'] as const;
 export type ImageFormat = (typeof FORMATS)[number];
 
 /** Endings of file names that are taken for pictures. */
-export const EXTENSIONS: readonly string[] = ['.jpg', '.jpeg', '.jfif', '.png', '.webp', '.avif', '.gif'];
+export const EXTENSIONS: readonly string[] =
+  '.jpg .jpeg .jpe .jfif .pjpeg .pjp .png .apng .webp .avif .gif'.split(' ');
 
 /** `JPEG, PNG, WebP, AVIF or GIF` */
 export const FORMAT_LIST: string = `${FORMATS.slice(0, -1).join(', ')} or ${FORMATS.at(-1)}`;

@@ -10,7 +10,7 @@ import { table } from '../table.ts';
 import { cacheFolder } from '../train-options.ts';
 
 function toJson(
-  { scores, part, skipped }: FolderScores,
+  { scores, part, skipped, remarks }: FolderScores,
   { backend, threads }: OpenBackend,
 ): Record<string, unknown> {
   return {
@@ -23,6 +23,7 @@ function toJson(
     interval: scores.interval,
     part,
     skipped,
+    remarks,
     backend: backend.name,
     threads,
   };
@@ -45,7 +46,7 @@ function show(
   const rows = scores.perClass.map((c) => [
     oneLine(c.class),
     String(c.count),
-    ...[c.recall, c.precision, c.f1].map((v) => (c.count ? percent(v) : '–')),
+    ...[c.recall, c.precision, c.f1].map(percent),
     oneLine(c.takenFor ?? ''),
   ]);
   const [low, high] = scores.interval;

@@ -50,6 +50,15 @@ const data: ReportData = {
     },
   ],
   skipped: [{ file: 'cats/9.jpg', reason: 'is a text file' }],
+  remarks: [
+    { kind: 'passed-over', text: '1 of 9 files passed over', files: ['cats/<b>.heic'] },
+    {
+      kind: 'same-picture',
+      text: 'the same bytes',
+      files: ['a', 'b'],
+      groups: [['train/1.png', 'val/2.png']],
+    },
+  ],
   settings: [['seed', '7']],
   command: "graft train 'my photos' --out model.safetensors --seed 7",
   seconds: 75,

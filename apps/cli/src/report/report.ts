@@ -1,4 +1,5 @@
 import type { EpochRecord } from '@graftjs/core';
+import type { Remark } from '@graftjs/vision/node';
 import { count, duration, percent as spaced, plural } from '../format.ts';
 import type { Scores } from '../scores.ts';
 import { confusionChart } from './confusion.ts';
@@ -32,6 +33,7 @@ export interface ReportData {
   readonly heldBack: string;
   readonly pictures: readonly ShownPicture[];
   readonly skipped: readonly { readonly file: string; readonly reason: string }[];
+  readonly remarks: readonly Remark[];
   readonly settings: readonly (readonly [string, string])[];
   readonly command: string;
   readonly seconds: number;
@@ -40,7 +42,7 @@ export interface ReportData {
 }
 
 /** The sign stays with its number. */
-const percent = (fraction: number): string => spaced(fraction).replace(' ', '\u00a0');
+const percent = (fraction: number | null): string => spaced(fraction).replace(' ', '\u00a0');
 
 const tile = (value: string, label: string): Markup =>
   html`<div class="tile"><b>${value}</b><span>${label}</span></div>`;
@@ -115,7 +117,7 @@ function classTable(s: Scores, d: ReportData): Markup {
         <td><bdi>${c.class}</bdi></td>
         <td class="n">${d.trainCounts[i] ?? 0}</td>
         <td class="n">${c.count}</td>
-        <td>${c.count ? [percent(c.recall), bar(c.recall)] : '–'}</td>
+        <td>${c.recall === null ? percent(null) : [percent(c.recall), bar(c.recall)]}</td>
         <td class="n">${percent(c.precision)}</td>
         <td class="n">${percent(c.f1)}</td>
         <td><bdi>${c.takenFor ?? ''}</bdi></td>
@@ -159,6 +161,27 @@ function pictures(s: Scores, d: ReportData): Markup {
           <p class="soft">No mistakes; these were the closest calls.</p>`;
   return html`${intro}
     <div class="pictures">${d.pictures.map(figure)}</div>`;
+}
+
+/** How the folder was understood, what was passed over, what is there twice. */
+function remarks(d: ReportData): Markup | null {
+  if (d.remarks.length === 0) return null;
+  const items = d.remarks.map(({ text, files, groups }) => {
+    const names = groups?.map((group) => group.join(' = ')) ?? files;
+    return html`<p>${text}</p>
+      ${
+        names.length
+          ? html`<details>
+              <summary>${plural(names.length, 'name')}</summary>
+              <ul>
+                ${names.map((name) => html`<li><bdi>${name}</bdi></li>`)}
+              </ul>
+            </details>`
+          : null
+      }`;
+  });
+  return html`<h2>The folder</h2>
+    ${items}`;
 }
 
 /** The report: one HTML file that needs nothing else. */
@@ -211,6 +234,7 @@ export function renderReport(d: ReportData): string {
                 </div>`
             : null
         }
+        ${remarks(d)}
         <h2>Settings</h2>
         <div class="wide">
           <table>

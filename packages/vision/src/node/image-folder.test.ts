@@ -121,11 +121,17 @@ describe('imageFolder', () => {
       ...pictures(['a', 'b'], 2, 'val/'),
       ...pictures(['b'], 1, 'Test/'),
     });
-    const data = await open(root, { split: { validation: 0.5, test: 0.5 } });
+    const data = await open(root);
     expect(data.train.counts()).toEqual([3, 3]);
     expect(data.validation!.counts()).toEqual([2, 2]);
     expect(data.test!.counts()).toEqual([0, 1]);
     expect(names(data.test)).toEqual(['Test/b/0.png']);
+    for (const validation of [0.5, 0])
+      expect(await failure(root, { split: { validation } })).toBe(
+        `ROOT: has a folder 'val' of its own, which is measured and never trained on, so no share of ${validation} is held ` +
+          'out for validation; leave that share out, or move the folder away',
+      );
+    expect(await failure(root, { split: { test: 0.5 } })).toMatch(/has a folder 'Test' of its own/);
   });
 
   it('parts the train folder where validation has none of its own', async () => {
@@ -137,22 +143,6 @@ describe('imageFolder', () => {
   it("takes 'train' for a class among others", async () => {
     expect((await open(await folder(pictures(['bus', 'train'], 2)))).classes).toEqual(['bus', 'train']);
     expect((await open(await folder(pictures(['test', 'train'], 2)))).classes).toEqual(['test', 'train']);
-  });
-
-  it('passes hidden files over and counts what is no picture', async () => {
-    const root = await folder({
-      ...pictures(['a', 'b'], 2),
-      '.DS_Store': 'x',
-      '__MACOSX/._a.png': 'x',
-      '.git/config': 'x',
-      'a/.hidden.png': 'x',
-      'a/notes.txt': 'x',
-      'b/clip.mp4': 'x',
-      'labels.csv': 'x',
-    });
-    const data = await open(root);
-    expect([data.classes, data.train.length, data.validation!.length]).toEqual([['a', 'b'], 2, 2]);
-    expect([data.ignored, data.skipped]).toEqual([3, []]);
   });
 
   it('follows links, and reports one that leads nowhere', async () => {
@@ -207,10 +197,8 @@ describe('imageFolder', () => {
       "ROOT: has only one class, 'a'; add a folder with pictures of something else",
     );
     expect(await failure(await folder({ ...pictures(['a'], 3), 'b/readme.txt': '' }))).toBe(
-      'ROOT/b: this class has no picture (1 other file); add JPEG, PNG, WebP, AVIF or GIF files or remove the folder',
-    );
-    expect(await failure(await folder({ ...pictures(['a'], 3), 'b/c/0.png': 1 }))).toContain(
-      'ROOT/b: this class has no picture (it holds 1 folder; move the pictures up)',
+      'ROOT/b: this class has no picture (1 of 1 file passed over: .txt, no pictures by the ending of the name); ' +
+        'add JPEG, PNG, WebP, AVIF or GIF files or remove the folder',
     );
     expect(await failure(await folder({ ...pictures(['a'], 3), 'b/0.png': 'text' }))).toBe(
       "ROOT: no picture of class 'b' can be used, as all are damaged; replace them or remove the class",
@@ -241,6 +229,62 @@ describe('imageFolder', () => {
     expect(
       await failure(await folder(pictures(['a', 'b'], 2)), { split: { validation: 0.2, test: 0.2 } }),
     ).toContain('needs at least 3, so that 2 can be held out');
+  });
+
+  it('says which pictures have the same bytes, and goes on', async () => {
+    const root = await folder({
+      ...pictures(['a', 'b'], 3, 'train/'),
+      ...pictures(['a', 'b'], 2, 'val/'), // as in training
+      'train/b/9.png': 1, // as a/0.png
+      'val/b/5.png': 77,
+      'val/b/6.png': 77,
+    });
+    const data = await open(root);
+    expect([data.train.length, data.validation!.length]).toEqual([7, 6]);
+    expect(data.remarks).toEqual([
+      {
+        kind: 'same-picture',
+        text:
+          'the same bytes in train and validation, 4 pictures: what was trained on is measured, so the figures come out ' +
+          'too good; remove one of each',
+        files: expect.anything() as string[],
+        groups: [
+          ['train/a/0.png', 'train/b/9.png', 'val/a/0.png'],
+          ['train/a/1.png', 'val/a/1.png'],
+          ['train/b/0.png', 'val/b/0.png'],
+          ['train/b/1.png', 'val/b/1.png'],
+        ],
+      },
+      {
+        kind: 'same-picture',
+        text: "the same bytes in 'a' and 'b', 1 picture: only one class can be right; remove the other",
+        files: ['train/a/0.png', 'train/b/9.png', 'val/a/0.png'],
+        groups: [['train/a/0.png', 'train/b/9.png', 'val/a/0.png']],
+      },
+      {
+        kind: 'same-picture',
+        text: 'the same bytes more than once in a class, 1 picture: each copy counts; remove what is too many',
+        files: ['val/b/5.png', 'val/b/6.png'],
+        groups: [['val/b/5.png', 'val/b/6.png']],
+      },
+    ]);
+  });
+
+  it('keeps copies of a picture on one side of a split, where there are others', async () => {
+    const files = pictures(['a', 'b'], 4);
+    for (let i = 0; i < 4; i++) files[`a/copy ${i}.png`] = 1 + i;
+    for (let seed = 0; seed < 5; seed++) {
+      const data = await open(await folder(files), { seed, split: { validation: 0.5 } });
+      expect([data.train.length, data.validation!.length]).toEqual([6, 6]);
+      expect(data.remarks.map(({ text }) => text)).toEqual([
+        'the same bytes more than once in a class, 4 pictures: each copy counts; remove what is too many',
+      ]);
+    }
+    const one = await open(await folder({ 'a/0.png': 1, 'a/1.png': 1, 'b/0.png': 2, 'b/1.png': 3 }));
+    expect([one.train.length, one.validation!.length]).toEqual([2, 2]);
+    expect(one.remarks.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^the same bytes in train and validation, 1/),
+    ]);
   });
 
   it('reports folders and files without permission', async () => {

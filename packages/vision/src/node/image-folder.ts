@@ -7,10 +7,12 @@ import { DatasetError, ImageError } from '../errors.ts';
 import type { Picture } from '../picture.ts';
 import { fitPicture, imageNetPreprocess } from '../preprocess.ts';
 import { PictureSource, type PictureEntry } from '../source.ts';
-import { stratifiedSplit, type SplitFractions } from '../split.ts';
+import { byCodeUnit, stratifiedSplit, type SplitFractions } from '../split.ts';
 import { decodeImage, readImageFile } from './decode.ts';
 import { PictureCache } from './picture-cache.ts';
-import { count, listed, scanFolder, type FoundFile, type Part, type Scan } from './scan.ts';
+import type { Part } from './layout.ts';
+import { count, samePictures, type Remark } from './remarks.ts';
+import { listed, scanFolder, type FoundFile, type Scan } from './scan.ts';
 
 /** A file that was left out, and why. */
 export interface SkippedFile {
@@ -21,8 +23,8 @@ export interface SkippedFile {
 
 export interface ImageFolderOptions {
   /**
-   * Share of each class that is held out; ignored for a part that has a folder of its own.
-   * Default `{ validation: 0.2 }`.
+   * Share of each class that is held out, refused for a part that has a folder of its own. Default `{ validation: 0.2 }`
+   * where there is no folder for validation.
    */
   readonly split?: SplitFractions;
   /** The split and the augmented views depend on this alone. Default 0. */
@@ -54,15 +56,17 @@ export interface ImageFolderOptions {
 
 /** What `fit` takes, and what there is to say about it. */
 export interface ImageFolder {
-  /** `options.classes`, or the names of the class folders, sorted by code unit. */
+  /** `options.classes`, or the names of the class folders in Unicode's NFC, sorted by code unit. */
   readonly classes: readonly string[];
   readonly train: PictureSource;
   readonly validation?: PictureSource;
   readonly test?: PictureSource;
   /** Pictures left out because they could not be read or decoded. */
   readonly skipped: readonly SkippedFile[];
-  /** How many files were passed over because their ending is no picture's; hidden files are not counted. */
-  readonly ignored: number;
+  /** How the folder was understood, what was passed over, and which pictures are there more than once. */
+  readonly remarks: readonly Remark[];
+  /** The folder of each part that has one; empty where the classes lie in the root. */
+  readonly parts: ReadonlyMap<Part, string>;
   readonly preprocess: Preprocess;
   /** Frees the decoded pictures and their temporary files. The sources decode again if they are used after it. */
   dispose(): Promise<void>;
@@ -108,9 +112,10 @@ const DECODER = `1-vips-${sharp.versions.vips}`;
  *   ImageError with `strict`, for a picture that cannot be used
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
-  const { split = { validation: 0.2 }, seed = 0, preprocess = imageNetPreprocess(), augment } = options;
-  const found = await scanFolder(path, options.minClasses);
+  const { seed = 0, preprocess = imageNetPreprocess(), augment } = options;
+  const found = await scanFolder(path, options.minClasses, options.classes);
   const scan = options.classes ? numberAs(options.classes, found, path) : found;
+  const split = sharesOf(path, scan, options.split);
   const loader = new Loader(preprocess, options);
   const skipped: SkippedFile[] = [];
   const decoded = await decodeAll(scan.files, loader, options, skipped);
@@ -134,7 +139,8 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
     ...(validation && { validation }),
     ...(test && { test }),
     skipped,
-    ignored: scan.ignored,
+    remarks: [...scan.remarks, ...samePictures(Object.values(parts).flat(), scan.classes)],
+    parts: scan.parts,
     preprocess,
     dispose: () => loader.cache.clear(),
   };
@@ -220,22 +226,31 @@ async function decodeAll(
   return decoded.filter((file) => file !== undefined);
 }
 
+/** What is held out of the training folder. @throws DatasetError for a share of a part that has a folder of its own */
+function sharesOf(path: string, { parts }: Scan, split: SplitFractions | undefined): SplitFractions {
+  if (split === undefined) return parts.has('validation') ? {} : { validation: 0.2 };
+  for (const part of ['validation', 'test'] as const) {
+    const folder = parts.get(part);
+    if (folder === undefined || split[part] === undefined) continue;
+    throw new DatasetError(
+      `${path}: has a folder '${folder}' of its own, which is measured and never trained on, so no share of ` +
+        `${split[part]} is held out for ${part}; leave that share out, or move the folder away`,
+    );
+  }
+  return split;
+}
+
 /** Which picture belongs to which part; checks that every class can be trained on and, where wanted, held out. */
 function partition(
   path: string,
-  { classes, parts: ownFolders, files: found }: Scan,
+  { classes, parts: own, files: found }: Scan,
   files: readonly Decoded[],
   fractions: SplitFractions,
   seed: number,
 ): Record<Part, Decoded[]> {
   const of = (part: Part): Decoded[] => files.filter((file) => file.part === part);
   const training = of('train');
-  const wanted: { -readonly [P in keyof SplitFractions]: number } = {};
-  for (const part of ['validation', 'test'] as const) {
-    const share = fractions[part];
-    if (share && !ownFolders.includes(part)) wanted[part] = share;
-  }
-  const heldOut = Object.keys(wanted).length;
+  const wanted = Object.keys(fractions).filter((part) => fractions[part as keyof SplitFractions]);
   const withFolder = new Set(found.filter((file) => file.part === 'train').map((file) => file.label));
   classes.forEach((name, label) => {
     if (!withFolder.has(label)) return;
@@ -245,23 +260,47 @@ function partition(
         `${path}: no picture of class '${name}' can be used, as all are damaged; replace them or remove the class`,
       );
     }
-    if (n <= heldOut) {
+    if (n <= wanted.length) {
       throw new DatasetError(
-        `${path}: class '${name}' has only ${count(n, 'usable picture')}; it needs at least ${heldOut + 1}, so that ` +
-          `${heldOut} can be held out. Add pictures, make a folder for each part, or set the ${Object.keys(wanted).join(' and ')} share to 0`,
+        `${path}: class '${name}' has only ${count(n, 'usable picture')}; it needs at least ${wanted.length + 1}, so that ` +
+          `${wanted.length} can be held out. Add pictures, make a folder for each part, or set the ${wanted.join(' and ')} share to 0`,
       );
     }
   });
+  const copies = copiesOf(training, wanted.length);
   const parts = stratifiedSplit(
-    training.map((file) => classes[file.label]!),
-    wanted,
+    copies.map(([file]) => classes[file.label]!),
+    fractions,
     seed,
-    training.map((file) => file.name),
+    copies.map(([file]) => file.name),
   );
-  const pick = (indices: readonly number[]): Decoded[] => indices.map((i) => training[i]!);
+  const pick = (part: Part): Decoded[] =>
+    parts[part].flatMap((i) => copies[i]!.map((file) => ({ ...file, part })));
+  const sorted = (part: Part): Decoded[] => pick(part).sort((a, b) => byCodeUnit(a.name, b.name));
   return {
-    train: pick(parts.train),
-    validation: ownFolders.includes('validation') ? of('validation') : pick(parts.validation),
-    test: ownFolders.includes('test') ? of('test') : pick(parts.test),
+    train: sorted('train'),
+    validation: own.has('validation') ? of('validation') : sorted('validation'),
+    test: own.has('test') ? of('test') : sorted('test'),
   };
+}
+
+/**
+ * The pictures with their copies, which stay on one side of a split: else what is measured would have been trained on.
+ * A class with fewer different pictures than are needed is split as if they were different.
+ */
+function copiesOf(files: readonly Decoded[], heldOut: number): [Decoded, ...Decoded[]][] {
+  const groups = new Map<string, [Decoded, ...Decoded[]]>();
+  const different = new Map<number, number>();
+  for (const file of files) {
+    const key = `${file.label}/${file.hash}`;
+    const group = groups.get(key);
+    if (group) group.push(file);
+    else {
+      groups.set(key, [file]);
+      different.set(file.label, (different.get(file.label) ?? 0) + 1);
+    }
+  }
+  return [...groups.values()].flatMap((group) =>
+    different.get(group[0].label)! > heldOut ? [group] : group.map((file): [Decoded] => [file]),
+  );
 }

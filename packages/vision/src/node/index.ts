@@ -2,3 +2,4 @@ export { decodeImage, type DecodeOptions } from './decode.ts';
 export { encodePng, thumbnail, thumbnailUri } from './encode.ts';
 export { EXTENSIONS, FORMATS, type ImageFormat } from '../format.ts';
 export { imageFolder, type ImageFolder, type ImageFolderOptions, type SkippedFile } from './image-folder.ts';
+export type { Remark } from './remarks.ts';

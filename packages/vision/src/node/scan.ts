@@ -1,17 +1,19 @@
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DatasetError } from '../errors.ts';
+import { FORMAT_LIST } from '../format.ts';
 import { byCodeUnit } from '../split.ts';
-import { fileProblem } from './decode.ts';
-import { EXTENSIONS, FORMAT_LIST } from '../format.ts';
-
-export type Part = 'train' | 'validation' | 'test';
+import { findRoot, partOf, quoted, type Part, type Root } from './layout.ts';
+import { isAbove, walk, type Listing, type Tree } from './listing.ts';
+import { count, passedOver, whyNoPicture, type Remark } from './remarks.ts';
 
 /** A picture that was found, not yet opened. */
 export interface FoundFile {
   readonly path: string;
-  /** Path from the data set's folder, with `/` on every platform: its name in messages, sorting and splitting. */
+  /**
+   * Path from the data set's folder, with `/` and composed letters (Unicode's NFC) on every platform: its name in
+   * messages, sorting and splitting.
+   */
   readonly name: string;
   /** Index into `classes`. */
   readonly label: number;
@@ -19,63 +21,14 @@ export interface FoundFile {
 }
 
 export interface Scan {
+  /** Names of the class folders in Unicode's NFC: 'é' is one letter, however a file system writes it. */
   readonly classes: string[];
   /** Sorted by name. */
   readonly files: FoundFile[];
-  /** Which parts have folders of their own; empty where the classes lie in the root. */
-  readonly parts: readonly Part[];
-  /** Files passed over as no pictures, by their ending; hidden files and folders are not counted. */
-  readonly ignored: number;
-}
-
-const PARTS: Readonly<Record<string, Part>> = {
-  train: 'train',
-  training: 'train',
-  val: 'validation',
-  valid: 'validation',
-  validation: 'validation',
-  test: 'test',
-  testing: 'test',
-};
-
-interface Listing {
-  readonly folders: string[];
-  readonly pictures: string[];
-  readonly others: string[];
-}
-
-/** What lies in a folder, by name; links are followed, hidden entries (and what macOS adds to zip files) left out. */
-async function list(path: string): Promise<Listing> {
-  let entries: Dirent[];
-  try {
-    entries = await readdir(path, { withFileTypes: true });
-  } catch (error) {
-    const isFile = (error as NodeJS.ErrnoException).code === 'ENOTDIR';
-    const problem = isFile
-      ? 'is a file, not a folder; name the folder that holds one folder for each class'
-      : fileProblem(error);
-    throw new DatasetError(`${path}: ${problem}`, { cause: error });
-  }
-  const found: Listing = { folders: [], pictures: [], others: [] };
-  for (const entry of entries) {
-    if (entry.name.startsWith('.') || entry.name === '__MACOSX') continue;
-    let kind: Pick<Dirent, 'isDirectory' | 'isFile'> = entry;
-    // A link that leads nowhere is kept by its ending, so that opening it says what is wrong.
-    if (entry.isSymbolicLink()) kind = await stat(join(path, entry.name)).catch(() => linkToNothing);
-    if (kind.isDirectory()) found.folders.push(entry.name);
-    else if (kind.isFile() && EXTENSIONS.includes(extname(entry.name).toLowerCase()))
-      found.pictures.push(entry.name);
-    else found.others.push(entry.name);
-  }
-  for (const names of [found.folders, found.pictures, found.others]) names.sort(byCodeUnit);
-  return found;
-}
-
-const linkToNothing = { isDirectory: () => false, isFile: () => true };
-
-/** `3 pictures`, `1 picture` */
-export function count(n: number, thing: string, plural: string = `${thing}s`): string {
-  return `${n} ${n === 1 ? thing : plural}`;
+  /** The folder of each part that has one; empty where the classes lie in the root. */
+  readonly parts: ReadonlyMap<Part, string>;
+  /** How the folder was understood, and what was passed over. */
+  readonly remarks: readonly Remark[];
 }
 
 /** `a, b, c`; of long lists the first twelve, and how many more there are. */
@@ -86,98 +39,229 @@ export function listed(names: readonly string[]): string {
 
 const LAYOUT = "make one folder for each class, such as 'cats' and 'dogs', with the pictures in them";
 
-/** The class folders of `path`. */
-async function classFolders(path: string): Promise<{ classes: Map<string, Listing>; ignored: number }> {
-  const top = await list(path);
-  if (top.folders.length === 0) {
-    const pictures = top.pictures.length;
-    throw new DatasetError(
-      pictures > 0
-        ? `${path}: has ${count(pictures, 'picture')} but no class folders; ${LAYOUT}`
-        : `${path}: is empty${top.others.length > 0 ? ` but for ${count(top.others.length, 'other file')}` : ''}; ${LAYOUT}`,
-    );
-  }
-  const classes = new Map<string, Listing>();
-  let ignored = top.others.length + top.pictures.length;
-  for (const folder of top.folders) {
-    const listing = await list(join(path, folder));
-    classes.set(folder, listing);
-    ignored += listing.others.length;
-  }
-  return { classes, ignored };
-}
-
-/** Whether the folders are called train, validation, test, with class folders inside, rather than being classes. */
-async function partFolders(path: string): Promise<Map<Part, string> | undefined> {
-  const { folders } = await list(path);
-  const parts = new Map<Part, string>();
-  for (const folder of folders) {
-    const part = PARTS[folder.toLowerCase()];
-    if (!part) return undefined;
-    if (parts.has(part)) {
-      throw new DatasetError(
-        `${path}: '${parts.get(part)}' and '${folder}' both stand for ${part}; keep one of them`,
-      );
-    }
-    parts.set(part, folder);
-  }
-  const train = parts.get('train');
-  if (train === undefined) return undefined;
-  return (await list(join(path, train))).folders.length > 0 ? parts : undefined;
+/** The pictures of a class: of one folder, or of more whose names differ in Unicode's form only. */
+interface ClassFolder {
+  readonly folder: string;
+  readonly tree: Tree;
 }
 
 /**
- * Finds the pictures of `path/class/*` or `path/{train,validation,test}/class/*`. Opens no file. Classes are the folders of
- * the training part, sorted by code unit.
+ * Finds the pictures of `path/class/**` or `path/{train,validation,test}/class/**`, also where these lie in a single folder
+ * inside `path`. Opens no file. Classes are the folders of the training part, sorted by code unit.
+ * @param known names that are classes, whatever else a folder of that name could be
  * @throws DatasetError if there is no such folder, it cannot be read, it has fewer than two classes, a class has no
  *   picture, or another part has a class that training has not
  */
-export async function scanFolder(path: string, minClasses = 2): Promise<Scan> {
-  const parts = await partFolders(path);
-  const roots: [Part, string, string][] = parts
-    ? [...parts].map(([part, folder]) => [part, join(path, folder), `${folder}/`])
-    : [['train', path, '']];
-  roots.sort(([a], [b]) => (a === 'train' ? -1 : b === 'train' ? 1 : byCodeUnit(a, b)));
-  let classes: string[] = [];
-  const files: FoundFile[] = [];
-  let ignored = 0;
-  for (const [part, root, prefix] of roots) {
-    const found = await classFolders(root);
-    ignored += found.ignored;
-    const names = [...found.classes.keys()].sort(byCodeUnit);
-    if (part === 'train') {
-      classes = names;
-      checkClasses(root, found.classes, minClasses);
-    }
-    for (const [name, listing] of found.classes) {
-      const label = classes.indexOf(name);
-      if (label < 0) {
-        throw new DatasetError(
-          `${root}: has a class '${name}' that training has not (${listed(classes)}); rename or remove it`,
-        );
-      }
-      for (const file of listing.pictures) {
-        files.push({ path: join(root, name, file), name: `${prefix}${name}/${file}`, label, part });
-      }
-    }
-  }
-  files.sort((a, b) => byCodeUnit(a.name, b.name));
-  return { classes, files, parts: parts ? [...parts.keys()] : [], ignored };
+export async function scanFolder(path: string, minClasses = 2, known: readonly string[] = []): Promise<Scan> {
+  const root = await findRoot(path, true, known);
+  return new Scanner(root, minClasses).scan();
 }
 
-function checkClasses(root: string, classes: ReadonlyMap<string, Listing>, minClasses: number): void {
-  if (classes.size < minClasses) {
-    throw new DatasetError(
-      `${root}: has only one class, '${[...classes.keys()][0]}'; add a folder with pictures of something else`,
+class Scanner {
+  readonly #root: Root;
+  readonly #minClasses: number;
+  #classes: string[] = [];
+  readonly #files: FoundFile[] = [];
+  readonly #names = new Set<string>();
+  readonly #remarks: Remark[] = [];
+  /** By their path from the folder that was given. */
+  readonly #beside: string[] = [];
+  readonly #others: string[] = [];
+  readonly #hidden: string[] = [];
+  readonly #again: string[] = [];
+
+  constructor(root: Root, minClasses: number) {
+    this.#root = root;
+    this.#minClasses = minClasses;
+  }
+
+  async scan(): Promise<Scan> {
+    const { path, prefix, parts, listing, above } = this.#root;
+    this.#others.push(...above.others);
+    this.#hidden.push(...above.hidden);
+    if (prefix !== '')
+      this.#remark(`one folder down, in '${prefix.slice(0, -1)}', are the classes: they are read there`);
+    if (parts.size === 0) await this.#part('train', path, prefix, listing);
+    else {
+      this.#passOver(listing, prefix);
+      for (const folder of listing.folders) await this.#folderBeside(folder);
+      for (const part of ['train', 'test', 'validation'] as const) {
+        const folder = parts.get(part);
+        if (folder === undefined) continue;
+        const inside = await findRoot(join(path, folder), false);
+        const at = `${prefix}${folder}/`;
+        for (const kind of ['others', 'hidden'] as const) this.#passOver({ [kind]: inside.above[kind] }, at);
+        await this.#part(part, inside.path, at + inside.prefix, inside.listing);
+      }
+    }
+    this.#files.sort((a, b) => byCodeUnit(a.name, b.name));
+    this.#tellRest();
+    return { classes: this.#classes, files: this.#files, parts, remarks: this.#remarks };
+  }
+
+  #remark(text: string, files: readonly string[] = [], kind: Remark['kind'] = 'layout'): void {
+    this.#remarks.push({ kind, text, files });
+  }
+
+  #passOver({ pictures = [], others = [], hidden = [] }: Partial<Listing>, prefix: string): void {
+    this.#beside.push(...pictures.map((name) => prefix + name));
+    this.#others.push(...others.map((name) => prefix + name));
+    this.#hidden.push(...hidden.map((name) => prefix + name));
+  }
+
+  /** A folder beside those of the parts is named, unless it is one of them. */
+  async #folderBeside(folder: string): Promise<void> {
+    const { path, prefix, parts } = this.#root;
+    if ([...parts.values()].includes(folder)) return;
+    const part = partOf(folder);
+    const known = part && parts.get(part);
+    const why =
+      part === undefined
+        ? 'its name stands for none of train, val and test'
+        : known === undefined
+          ? 'it has no class folders'
+          : `the ${part} pictures are those of '${known}'`;
+    const { pictures } = await walk(join(path, folder));
+    this.#remark(
+      `the folder '${folder}', with ${count(pictures.length, 'picture')}, is passed over: ${why}`,
+      [`${prefix}${folder}/`],
     );
   }
-  for (const [name, { pictures, folders, others }] of classes) {
-    if (pictures.length > 0) continue;
-    const inside =
-      folders.length > 0 ? ` (it holds ${count(folders.length, 'folder')}; move the pictures up)` : '';
-    const files = others.length > 0 ? ` (${count(others.length, 'other file')})` : '';
+
+  async #part(part: Part, path: string, prefix: string, listing: Listing): Promise<void> {
+    const classes = await this.#classFolders(path, prefix, listing);
+    if (part === 'train') {
+      checkClasses(path, classes, listing, this.#minClasses);
+      this.#classes = [...classes.keys()].sort(byCodeUnit);
+    }
+    this.#passOver(listing, prefix);
+    const found = new Set<number>();
+    for (const [name, folders] of classes) {
+      if (folders.length > 1) {
+        this.#remark(
+          `'${name}' is the name of ${folders.length} folders, its accents written in different ways: they are one class`,
+        );
+      }
+      for (const { folder, tree } of folders) {
+        const at = `${prefix}${folder}/`;
+        this.#passOver({ others: tree.others, hidden: tree.hidden }, at);
+        this.#again.push(...tree.again.map((inner) => at + inner));
+        if (tree.pictures.length === 0) continue;
+        const label = this.#classes.indexOf(name);
+        if (label < 0) {
+          throw new DatasetError(
+            `${path}: has a class '${name}' that training has not (${listed(this.#classes)}); rename or remove it`,
+          );
+        }
+        found.add(label);
+        this.#take(part, path, prefix, label, folder, tree.pictures);
+      }
+    }
+    const missing = this.#classes.filter((_, label) => !found.has(label));
+    if (missing.length > 0) this.#remark(`${prefix.slice(0, -1)} has no picture of ${quoted(missing)}`);
+  }
+
+  /** By their names in NFC. */
+  async #classFolders(path: string, prefix: string, listing: Listing): Promise<Map<string, ClassFolder[]>> {
+    const classes = new Map<string, ClassFolder[]>();
+    const top = await realpath(path).catch(() => path);
+    for (const folder of listing.folders) {
+      const inside = join(path, folder);
+      const real = await realpath(inside).catch(() => inside);
+      if (real === top || isAbove(real, top)) {
+        this.#again.push(prefix + folder);
+        continue;
+      }
+      const name = folder.normalize('NFC');
+      const found = { folder, tree: await walk(inside) };
+      // First the folder of that very name: its files keep their names, should both have one of the same.
+      const same = classes.get(name) ?? [];
+      classes.set(name, folder === name ? [found, ...same] : [...same, found]);
+    }
+    return classes;
+  }
+
+  #take(
+    part: Part,
+    path: string,
+    prefix: string,
+    label: number,
+    folder: string,
+    pictures: readonly string[],
+  ): void {
+    const inner: string[] = [];
+    for (const picture of pictures) {
+      const raw = `${prefix}${folder}/${picture}`;
+      const composed = raw.normalize('NFC');
+      const name = this.#names.has(composed) ? raw : composed;
+      this.#names.add(name);
+      this.#files.push({ path: join(path, folder, picture), name, label, part });
+      if (picture.includes('/')) inner.push(name);
+    }
+    if (inner.length === 0) return;
+    const of = `${inner.length} of ${count(pictures.length, 'picture')}`;
+    this.#remark(`${of} in '${prefix}${folder}' lie in folders inside it: they belong to the class`, inner);
+  }
+
+  #tellRest(): void {
+    const beside = this.#beside.length;
+    if (beside > 0) {
+      this.#remark(
+        `${count(beside, 'picture')} beside the class folders, of no class: move ${beside === 1 ? 'it' : 'each'} into the folder of its class`,
+        this.#beside,
+        'passed-over',
+      );
+    }
+    if (this.#again.length > 0) {
+      this.#remark(
+        `${count(this.#again.length, 'link')} not followed, back to a folder that is read already`,
+        this.#again,
+        'passed-over',
+      );
+    }
+    if (this.#hidden.length > 0) {
+      this.#remark(
+        `${count(this.#hidden.length, 'hidden picture')} passed over: a name, or that of the folder, begins with a dot`,
+        this.#hidden,
+        'passed-over',
+      );
+    }
+    this.#remarks.push(...passedOver(this.#others, this.#files.length + beside + this.#others.length));
+  }
+}
+
+function checkClasses(
+  root: string,
+  classes: ReadonlyMap<string, readonly ClassFolder[]>,
+  beside: Listing,
+  minClasses: number,
+): void {
+  const [first] = classes;
+  if (first === undefined) {
+    const pictures = beside.pictures.length;
+    const others = beside.others.length;
     throw new DatasetError(
-      `${join(root, name)}: this class has no picture${inside || files}; add ${FORMAT_LIST} files or remove the folder`,
+      pictures > 0
+        ? `${root}: has ${count(pictures, 'picture')} but no class folders; ${LAYOUT}`
+        : `${root}: is empty${others > 0 ? ` but for ${count(others, 'other file')}` : ''}; ${LAYOUT}`,
+    );
+  }
+  if (classes.size < minClasses) {
+    const [name, folders] = first;
+    const inner = folders[0]!.tree.folders.filter((folder) => !folder.includes('/'));
+    const deeper =
+      inner.length > 1
+        ? `, or if ${quoted(inner)} are the classes, give ${join(root, folders[0]!.folder)}`
+        : '';
+    throw new DatasetError(
+      `${root}: has only one class, '${name}'; add a folder with pictures of something else${deeper}`,
+    );
+  }
+  for (const [name, folders] of classes) {
+    if (folders.some(({ tree }) => tree.pictures.length > 0)) continue;
+    const others = whyNoPicture(folders.flatMap(({ tree }) => tree.others));
+    throw new DatasetError(
+      `${join(root, name)}: this class has no picture${others}; add ${FORMAT_LIST} files or remove the folder`,
     );
   }
 }
