@@ -1,8 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { findChromium } from './scripts/chromium.mjs';
 import { fashionMnist, lendFashionMnist } from './scripts/fashion-mnist.mjs';
 import { runInNode } from './scripts/run-in-node.mjs';
+import { LongestFirst } from './scripts/sequencer.mjs';
 
 // Packages import each other's TypeScript sources: nothing is built before a test runs.
 const conditions = ['@graftjs/source', 'module', 'node', 'development|production'];
@@ -38,6 +40,7 @@ function browserProject(
         provide: { fashionMnist },
         // After the tests in Node: together they would be too many for the processors.
         sequence: { groupOrder: 1 },
+        maxWorkers: availableParallelism(), // pages at a time
         browser: {
           enabled: true,
           headless: true,
@@ -55,6 +58,9 @@ function browserProject(
 
 export default defineConfig({
   test: {
+    // All processors: vitest would leave one idle.
+    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     // The second keeps what the runs of the conformance suite have shown, for docs/support.md.
     reporters: ['default', './packages/conformance/test/support/reporter.ts'],
     projects: [

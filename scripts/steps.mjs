@@ -30,19 +30,25 @@ function capture(command) {
   });
 }
 
-/** Runs the named scripts, at most `lanes` at a time, all of them even if one fails; resolves to the names that failed. */
+/**
+ * Runs the named scripts, at most `lanes` at a time, all of them even if one fails. What must come one after the other is
+ * a list in the list: what follows a failure there is left out.
+ * @returns {Promise<string[]>} the names that failed
+ */
 export async function runScripts(names, lanes = 2) {
   const failed = [];
-  const queue = [...names];
+  const queue = names.map((entry) => [entry].flat());
   const lane = async () => {
-    for (let name; (name = queue.shift()) !== undefined;) {
-      const start = performance.now();
-      const { code, output } = await capture(scripts[name]);
-      const seconds = ((performance.now() - start) / 1000).toFixed(1);
-      console.log(`${code === 0 ? '✓' : '✗'} ${name} (${seconds} s)`);
-      if (code !== 0) {
+    for (let chain; (chain = queue.shift()) !== undefined;) {
+      for (const name of chain) {
+        const start = performance.now();
+        const { code, output } = await capture(scripts[name]);
+        const seconds = ((performance.now() - start) / 1000).toFixed(1);
+        console.log(`${code === 0 ? '✓' : '✗'} ${name} (${seconds} s)`);
+        if (code === 0) continue;
         failed.push(name);
         console.log(`${output.trimEnd()}\n✗ ${name}: pnpm ${name}\n`);
+        break;
       }
     }
   };
