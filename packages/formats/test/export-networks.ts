@@ -142,6 +142,10 @@ function spatial(layout: Layout): Record<string, Network> {
           dilation: 2,
         }),
     ],
+    'ConvTranspose2d, output padding by dilation': [
+      at(3, 4, 5),
+      () => new ConvTranspose2d(3, 2, 2, { ...o, dilation: 3, padding: 1, outputPadding: 2 }),
+    ],
     'ConvTranspose2d, stride 1': [at(3, 4, 5), () => new ConvTranspose2d(3, 2, 3, { ...o, bias: false })],
     ConvTranspose3d: [at(2, 3, 2, 3), () => new ConvTranspose3d(2, 2, 2, { ...o, stride: 2 })],
     BatchNorm1d: [at(3, 5), () => new BatchNorm1d(3, o)],

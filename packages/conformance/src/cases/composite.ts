@@ -1,6 +1,7 @@
 import {
   batchNorm,
   bceWithLogits,
+  convTranspose,
   crossEntropy,
   dropout,
   elu,
@@ -10,6 +11,7 @@ import {
   hardswish,
   hardtanh,
   globalStatsPool,
+  grad,
   instanceNorm,
   l1,
   layerNorm,
@@ -185,6 +187,15 @@ const layerCases: Case[] = [
   composite('linear', 'with two batch axes', [f32([2, 3, 5]), f32([4, 5])], (x, w) => linear(x, w), {
     exact: true,
   }),
+  ...LAYOUTS.map((layout) =>
+    composite(
+      'convTranspose',
+      `output padding by dilation, ${layout}`,
+      [f32(activationShape(2, 4, [3, 2], layout)), f32([4, 3, 2, 2])],
+      (x, w) => convTranspose(x, w, { dilation: [2, 3], outputPadding: [1, 2], groups: 2, layout }),
+      { exact: true, layout, rank: 2 },
+    ),
+  ),
   composite(
     'padReflect',
     '[2, 4, 5]',
@@ -234,6 +245,13 @@ const lossCases: Case[] = [
     'with soft targets',
     [f32([3, 4], range(-3, 3)), f32([3, 4], range(0, 0.5))],
     (x, t) => crossEntropy(x, t, { labelSmoothing: 0.1 }),
+  ),
+  composite(
+    'crossEntropy',
+    'of nothing has gradients of 0',
+    [f32([2, 3]), i32([2], values(-100)), f32([3], positive)],
+    (x, t, weight) => grad((y) => crossEntropy(y, t, { weight, labelSmoothing: 0.1 }))(x),
+    { special: true },
   ),
   composite('nll', 'of log-probabilities', [f32([4, 3], range(-4, -0.5)), i32([4], indices(3))], (x, t) =>
     nll(x, t),

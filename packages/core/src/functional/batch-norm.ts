@@ -29,7 +29,7 @@ export interface BatchNormOptions extends ChannelNormOptions {
  * @param x `[n, c, ...spatial]` or `[n, c]` (or channels-last).
  * @param running Statistics so far.
  * @returns `y`, and the running statistics afterwards: new tensors in training, unseen by tapes; otherwise the given ones.
- * @throws ShapeError in training with a single value per channel, whose variance says nothing.
+ * @throws ShapeError in training with a single value per channel, whose variance says nothing. An empty batch moves nothing.
  */
 export function batchNorm(
   x: Tensor,
@@ -42,7 +42,8 @@ export function batchNorm(
   wantPerChannel('batchNorm', 'the running variance', running.variance, c);
   if (weight) wantPerChannel('batchNorm', 'weight', weight, c);
   if (bias) wantPerChannel('batchNorm', 'bias', bias, c);
-  if (!options.training) {
+  // A batch without a value says nothing: the statistics stay as they are.
+  if (!options.training || x.size === 0) {
     return {
       y: scaleShift(x, running, weight, bias, eps, layout),
       mean: running.mean,

@@ -37,7 +37,7 @@ export interface CrossEntropyOptions extends LossOptions {
 /**
  * Cross-entropy of softmax(logits), exactly as PyTorch defines it. With p = softmax(logits), label y and smoothing s, the
  * loss of a position is −(1 − s) · w[y] · log p[y] − (s / c) · Σ_k w[k] · log p[k]; `'mean'` divides the sum by Σ w[y] over
- * the positions that count (with no such position: NaN).
+ * the positions that count (with no such position: NaN, with a gradient of 0).
  *
  * With targets that are probabilities t: −Σ_k w[k] · ((1 − s) · t[k] + s / c) · log p[k], and `'mean'` divides by the number
  * of positions, whatever the weights. Gradients flow to such targets, too.
@@ -156,8 +156,22 @@ function fromTargets(
     } else {
       t = cast(logicalAnd(hot, expandDims(counts, 1)), 'float32');
     }
-    return finish(losses(t), reduction, (s) => div(s, sum(own)));
+    return finish(losses(t), reduction, (s) => perWeight(s, sum(own)));
   });
+}
+
+/** total / weight. Where nothing counts, the mean is NaN as in PyTorch, but its gradient is 0 and not 0 · ∞. */
+function perWeight(total: Tensor, weight: Tensor): Tensor {
+  return customVjp(
+    'crossEntropyMean',
+    [total, weight],
+    () => [div(total, weight)],
+    ({ outputs: [y], gy, needs }) =>
+      composite(() => {
+        const share = div(gy, select(equal(weight, 0), 1, weight));
+        return [needs[0] ? share : null, needs[1] ? neg(mul(share, y!)) : null];
+      }),
+  )[0]!;
 }
 
 function finish(losses: Tensor, reduction: Reduction, average: (total: Tensor) => Tensor): Tensor {

@@ -1,6 +1,6 @@
 import { composite } from '../op.ts';
 import { add, convInputGradOp, matmul, reshape, type ConvTransposeOptions } from '../ops/index.ts';
-import { resolveConvTranspose } from '../ops/conv.ts';
+import { resolveConvTranspose, zerosBehind } from '../ops/conv.ts';
 import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape } from '../types.ts';
@@ -41,12 +41,12 @@ export function convTransposeBias(
   b?: Tensor | null,
   options: ConvTransposeOptions = {},
 ): Tensor {
-  const attrs = resolveConvTranspose(x, w, options);
+  const { attrs, missing } = resolveConvTranspose(x, w, options);
   return composite(
     () => {
-      const y = convInputGradOp.apply([x, w], attrs);
+      const y = zerosBehind(convInputGradOp.apply([x, w], attrs), attrs.layout, missing);
       return b ? addBias(y, b, options.layout) : y;
     },
-    { name: 'convTranspose', inputs: [x, w, b ?? null], attrs },
+    { name: 'convTranspose', inputs: [x, w, b ?? null], attrs: { ...attrs, missing } },
   );
 }

@@ -1,13 +1,15 @@
-import { defineOp, type Primitive } from '../op.ts';
+import { composite, defineOp, type Primitive } from '../op.ts';
 import type { ConvAttrs, OpAttrs } from '../primitives.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf, type Layout, type TensorSpec } from '../types.ts';
+import { ops } from './bound.ts';
 import { fail } from './check.ts';
 import {
   activationShape,
   channelAxis,
   perAxis,
   resolvePadding,
+  spatialAxes,
   spatialOf,
   wantActivation,
   windowOutput,
@@ -188,15 +190,27 @@ export interface ConvTransposeOptions extends ConvOptions {
  * @param w `[c, outChannels / groups, ...kernel]`, as in PyTorch.
  */
 export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  return convInputGradOp.apply([x, w], resolveConvTranspose(x, w, options));
+  const { attrs, missing } = resolveConvTranspose(x, w, options);
+  return composite(() => zerosBehind(convInputGradOp.apply([x, w], attrs), attrs.layout, missing));
 }
 
-/** The primitive's attributes from what a user may say. */
+/** Zeros at the far side of the spatial axes. */
+export function zerosBehind(y: Tensor, layout: Layout, amounts: readonly number[]): Tensor {
+  if (amounts.every((n) => n === 0)) return y;
+  const after = new Array<number>(y.rank).fill(0);
+  spatialAxes(layout, y.rank).forEach((axis, i) => (after[axis] = amounts[i]!));
+  return ops.pad(y, { before: after.map(() => 0), after });
+}
+
+/**
+ * The primitive's attributes from what a user may say, and how many zeros must follow on each axis: an outputPadding that
+ * only a dilation allows reaches beyond what any tap touches.
+ */
 export function resolveConvTranspose(
   x: Tensor,
   w: Tensor,
   options: ConvTransposeOptions,
-): OpAttrs['convInputGrad'] {
+): { readonly attrs: OpAttrs['convInputGrad']; readonly missing: readonly number[] } {
   const op = 'convTranspose';
   const rank = w.rank - 2;
   if (rank < 1 || rank > 3)
@@ -230,11 +244,16 @@ export function resolveConvTranspose(
     const over = Math.floor(room / stride[i]!) + 1 - input[i]!;
     return [lo, hi - over * stride[i]!];
   });
-  const legal = fitted.every(([, hi]) => hi >= 0);
-  if (!legal)
-    fail(
-      op,
-      `outputPadding [${extra.join(', ')}] with stride [${stride.join(', ')}] is not reachable by a convolution`,
-    );
-  return { stride, padding: fitted, dilation, groups: options.groups ?? 1, layout, inputSize };
+  const missing = fitted.map(([, hi]) => Math.max(-hi, 0));
+  return {
+    attrs: {
+      stride,
+      padding: fitted.map(([lo, hi]): [number, number] => [lo, Math.max(hi, 0)]),
+      dilation,
+      groups: options.groups ?? 1,
+      layout,
+      inputSize: inputSize.map((n, i) => n - missing[i]!),
+    },
+    missing,
+  };
 }

@@ -76,11 +76,17 @@ export const binaryOp: Primitive<'binary'> = defineOp({
         return [toA(() => mul(gy, b)), toB(() => mul(gy, a))];
       case 'div':
         return [toA(() => div(gy, b)), toB(() => neg(div(mul(gy, y), b)))];
-      case 'pow': // at a = 0 the second has the limit 0 where a^b has one
+      case 'pow': {
+        // b · a^(b − 1) is 0 · ∞ where b is 0 and a is 0, or so small that its reciprocal overflows: there a^0 stands for it.
+        const flat = (): Tensor =>
+          logicalAnd(equal(b, 0), logicalNot(greaterEqual(abs(a), 1e-37)));
+        // 0^b is 0 (or 1) for all b ≥ 0 that are near, so its derivative in b is 0, not 0 · log 0.
+        const zero = (): Tensor => logicalAnd(equal(a, 0), greaterEqual(b, 0));
         return [
-          toA(() => mul(gy, mul(b, pow(a, sub(b, 1))))),
-          toB(() => mul(gy, select(greater(a, 0), mul(y, log(maximum(a, 1e-38))), 0))),
+          toA(() => mul(gy, mul(b, pow(a, select(flat(), 0, sub(b, 1)))))),
+          toB(() => mul(gy, mul(y, log(select(zero(), 1, a))))),
         ];
+      }
       case 'max': // a tie gives half to each, as PyTorch
       case 'min': {
         const wins = attrs.kind === 'max' ? greater : less;

@@ -30,8 +30,10 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
     const others = x.shape.map((_, i) => i).filter((i) => !gone.has(i));
     const [kept, joined] = [others, axes].map((list) => list.map((i) => x.shape[i]!));
     const moved = ops.reshape(ops.transpose(x, [...others, ...axes]), [...kept!, sizeOf(joined!)]);
-    const hot = ops.oneHot(argmax(moved, -1), moved.shape.at(-1)!);
-    const flat = ops.mul(hot, ops.expandDims(ops.reshape(gy, moved.shape.slice(0, -1)), -1));
+    const places = ops.arange(moved.shape.at(-1)!, { backend: x.backend });
+    const first = ops.equal(ops.expandDims(argmax(moved, -1), -1), places);
+    // Chosen, not multiplied: an infinite gradient must not become NaN elsewhere.
+    const flat = ops.select(first, ops.expandDims(ops.reshape(gy, moved.shape.slice(0, -1)), -1), 0);
     const back = ops.reshape(
       flat,
       [...others, ...axes].map((i) => x.shape[i]!),

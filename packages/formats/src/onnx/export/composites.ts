@@ -45,13 +45,22 @@ function convAffine({ b, inputs, outputs }: Emit, a: ConvAttrs & { activation: F
   return activation === 'relu' ? like(b, 'Relu', [y]) : clip(b, y, 0, 6);
 }
 
-/** Transposed convolution and bias. */
-function convTransposed({ b, inputs, outputs }: Emit, attrs: OpAttrs['convInputGrad']): Value {
+/** Transposed convolution, zeros behind it (runtimes refuse an output_padding beyond the stride), and bias. */
+function convTransposed(
+  { b, inputs, outputs }: Emit,
+  { missing, ...attrs }: OpAttrs['convInputGrad'] & { readonly missing: readonly number[] },
+): Value {
   const [x, w, bias] = inputs;
   const { shape } = outputs[0]!;
-  const whole = convTranspose(b, x!, w!, bias!, attrs, shape);
-  if (whole) return whole;
-  const y = primitive(b, 'convInputGrad', [x!, w!], attrs, shape);
+  const first = attrs.layout === 'channels-last' ? 1 : 2;
+  const after = shape.map((_, i) => missing[i - first] ?? 0);
+  const touched = shape.map((d, i) => d - after[i]!);
+  const padded = missing.some((n) => n > 0);
+  const whole = convTranspose(b, x!, w!, padded ? null : bias!, attrs, touched);
+  if (whole && !padded) return whole;
+  let y = whole ?? primitive(b, 'convInputGrad', [x!, w!], attrs, touched);
+  const none = shape.map(() => 0);
+  if (padded) y = primitive(b, 'pad', [y], { before: none, after, interior: none, value: 0 }, shape);
   return bias ? with_(b, 'Add', y, perChannel(b, bias, shape.length, attrs.layout)) : y;
 }
 
