@@ -157,9 +157,16 @@ describe('an outputPadding that only the dilation allows', () => {
   ])('in one, two and three dimensions, both layouts, gradients too: %s', (_, options, more) => {
     for (const rank of [1, 2, 3])
       for (const layout of ['channels-first', 'channels-last'] as const) {
-        const shape = layout === 'channels-first' ? [1, 1, ...Array(rank).fill(2)] : [1, ...Array(rank).fill(2), 1];
-        const x = tensor(Float32Array.from({ length: 2 ** rank }, (_v, i) => i + 1), shape);
-        const w = tensor(Float32Array.from({ length: 2 ** rank }, (_v, i) => i - 1), [1, 1, ...Array<number>(rank).fill(2)]);
+        const shape =
+          layout === 'channels-first' ? [1, 1, ...Array(rank).fill(2)] : [1, ...Array(rank).fill(2), 1];
+        const x = tensor(
+          Float32Array.from({ length: 2 ** rank }, (_v, i) => i + 1),
+          shape,
+        );
+        const w = tensor(
+          Float32Array.from({ length: 2 ** rank }, (_v, i) => i - 1),
+          [1, 1, ...Array<number>(rank).fill(2)],
+        );
         const bare = convTranspose(x, w, { ...options, outputPadding: 0, layout });
         const y = convTranspose(x, w, { ...options, layout });
         expect(y.shape.filter((d) => d > 1)).toEqual(bare.shape.filter((d) => d > 1).map((d) => d + more));

@@ -78,8 +78,7 @@ export const binaryOp: Primitive<'binary'> = defineOp({
         return [toA(() => div(gy, b)), toB(() => neg(div(mul(gy, y), b)))];
       case 'pow': {
         // b · a^(b − 1) is 0 · ∞ where b is 0 and a is 0, or so small that its reciprocal overflows: there a^0 stands for it.
-        const flat = (): Tensor =>
-          logicalAnd(equal(b, 0), logicalNot(greaterEqual(abs(a), 1e-37)));
+        const flat = (): Tensor => logicalAnd(equal(b, 0), logicalNot(greaterEqual(abs(a), 1e-37)));
         // 0^b is 0 (or 1) for all b ≥ 0 that are near, so its derivative in b is 0, not 0 · log 0.
         const zero = (): Tensor => logicalAnd(equal(a, 0), greaterEqual(b, 0));
         return [
