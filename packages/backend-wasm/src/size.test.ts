@@ -42,10 +42,13 @@ const page = (entry: string): string => `
   } from '@graftjs/core';
   export { createWasmBackend } from '${entry}';`;
 
-/** Of it 3 kB are for compiled and failing steps: hooks, snapshots. The compiler itself (4 kB) comes on demand. */
-const CEILING = 65_400;
+/**
+ * Of it 3 kB are for compiled and failing steps: hooks, snapshots. The compiler itself (4 kB) comes on demand. 0.5 kB are for
+ * noticing a second copy of core, and 0.5 kB show tensors and models in consoles.
+ */
+const CEILING = 67_800;
 
-test('a page that trains downloads at most 65.4 kB of core and this backend, kernels included', async () => {
+test('a page that trains downloads at most 67.8 kB of core and this backend, kernels included', async () => {
   const size = await gzipped(page('./index.ts'));
   expect(size).toBeGreaterThan(10_000); // it did bundle
   expect(size + kernels).toBeLessThan(CEILING);
@@ -53,7 +56,7 @@ test('a page that trains downloads at most 65.4 kB of core and this backend, ker
 });
 
 /** Of it 0.5 kB are `gradCam`, which no page downloads that does not ask for it. */
-test('all that the two packages export, used or not, is at most 82.6 kB', async () => {
+test('all that the two packages export, used or not, is at most 86 kB', async () => {
   const everything = `export * from '@graftjs/core'; export * from './index.ts';`;
-  expect((await gzipped(everything)) + kernels).toBeLessThan(82_600);
+  expect((await gzipped(everything)) + kernels).toBeLessThan(86_000);
 });

@@ -1,5 +1,12 @@
 import { GraftError } from './errors.ts';
-import { activeRecorders, composite, withRecorders, type Recorded, type Recorder } from './op.ts';
+import {
+  activeRecorders,
+  composite,
+  wantTensors,
+  withRecorders,
+  type Recorded,
+  type Recorder,
+} from './op.ts';
 import { add, ones, zeros } from './ops/index.ts';
 import { isTensor, type Tensor } from './tensor.ts';
 import { sameShape, showShape } from './types.ts';
@@ -81,12 +88,15 @@ function differentiate<R>(
   outputOf: (r: R) => Tensor,
   seed?: Tensor,
 ): { result: R; grads: Tensor[] } {
+  wantTensors('grad', sources);
   const tape = new Tape();
   for (const s of sources) tape.watch(s);
   const outer = [...activeRecorders()];
   try {
     const result = withRecorders([...outer, tape], fn);
     const y = outputOf(result);
+    if (!isTensor(y))
+      throw new GraftError(`gradients are of a scalar tensor; this function gave ${typeof y}`);
     if (!seed && y.size !== 1) {
       throw new GraftError(
         `gradients are of a scalar; this function gave ${showShape(y.shape)}: sum() it, or pass gy`,

@@ -1,4 +1,5 @@
 import type { Backend } from './backend.ts';
+import { twoCopies } from './copies.ts';
 import { StateError } from './errors.ts';
 
 let current: Backend | null = null;
@@ -10,8 +11,9 @@ export function setDefaultBackend(backend: Backend | null): void {
 
 export function getDefaultBackend(): Backend {
   if (!current) {
+    const why = twoCopies(); // the other one may have it
     throw new StateError(
-      "no default backend: import { createCpuBackend } from '@graftjs/backend-cpu'; setDefaultBackend(await createCpuBackend())",
+      `no default backend: ${why ?? "import { createCpuBackend } from '@graftjs/backend-cpu'; setDefaultBackend(await createCpuBackend())"}`,
     );
   }
   return current;

@@ -1,5 +1,5 @@
 import type { Operand } from './backend.ts';
-import { carryOut, composite, isEager, isFollowed } from './op.ts';
+import { carryOut, composite, isEager, isFollowed, wantTensors } from './op.ts';
 import { wantDtype } from './ops/check.ts';
 import type { ConvAttrs, NoAttrs } from './primitives.ts';
 import { isTensor, type Tensor, type TensorLike } from './tensor.ts';
@@ -96,6 +96,7 @@ export interface FusedComposite<N extends FusedName> extends FusedDefinition<N> 
 export function defineFused<N extends FusedName>(definition: FusedDefinition<N>): FusedComposite<N> {
   const { name, infer, decompose } = definition;
   const apply: FusedComposite<N>['apply'] = (inputs, attrs, c = (value) => value) => {
+    wantTensors(name, inputs);
     for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
     const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
     const kernel = inputs[0]!.backend.fused?.[name];

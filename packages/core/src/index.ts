@@ -1,5 +1,6 @@
 export * from './autograd.ts';
 export * from './backend.ts';
+export { version } from './copies.ts';
 export * from './default-backend.ts';
 export * from './errors.ts';
 export * from './math/index.ts';

@@ -1,5 +1,5 @@
 import type { Backend, Operand } from './backend.ts';
-import { KernelError, GraftError, StateError } from './errors.ts';
+import { KernelError, GraftError, ShapeError, StateError } from './errors.ts';
 import type { OpAttrs, OpName } from './primitives.ts';
 import { isTensor, scope, Tensor } from './tensor.ts';
 import type { TensorSpec } from './types.ts';
@@ -159,9 +159,20 @@ export interface Primitive<N extends OpName> extends OpDefinition<N> {
   readonly apply: (inputs: readonly Tensor[], attrs: OpAttrs[N]) => Tensor;
 }
 
+/** @throws StateError or ShapeError where one of an operation's inputs is no tensor of this copy of core. */
+export function wantTensors(name: string, inputs: readonly (Tensor | null)[]): void {
+  inputs.forEach((t, i) => {
+    if (t !== null && !isTensor(t)) {
+      const given = Array.isArray(t) ? 'an array' : String(t);
+      throw new ShapeError(`${name}: input ${i} is ${given}, it must be a tensor: tensor(…) makes one`);
+    }
+  });
+}
+
 /** Defines a primitive. */
 export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
   const apply: Primitive<N>['apply'] = (inputs, attrs) => {
+    wantTensors(op.name, inputs);
     const output = runner.run(op, inputs, attrs, op.infer(inputs, attrs));
     if (recorders.length) {
       const entry: Recorded = {

@@ -1,5 +1,7 @@
 import type { Backend } from './backend.ts';
+import { mark, refuseForeign } from './copies.ts';
 import { GraftError, StateError, UnsupportedError } from './errors.ts';
+import { inspectedAs, tensorText } from './inspect.ts';
 import { register, runScope, unregister, type Storage } from './memory.ts';
 import { ops } from './ops/bound.ts';
 import type { Selector } from './ops/index.ts';
@@ -191,6 +193,9 @@ export class Tensor implements TensorSpec {
   }
 }
 
+mark(Tensor.prototype);
+inspectedAs(Tensor.prototype, tensorText);
+
 export type Axes = number | readonly number[];
 export interface ReduceOptions {
   /** Keep reduced axes with extent 1. */
@@ -205,8 +210,11 @@ function nest(values: TypedArray, spec: Shape): NestedArray {
   return walk(0);
 }
 
+/** @throws StateError for a tensor of another copy of this package. */
 export function isTensor(value: unknown): value is Tensor {
-  return value instanceof Tensor;
+  if (value instanceof Tensor) return true;
+  refuseForeign(value);
+  return false;
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { Backend } from '../backend.ts';
+import { mark, refuseForeign } from '../copies.ts';
 import { GraftError, StateError, unknownName } from '../errors.ts';
+import { inspectedAs, moduleText, slotText } from '../inspect.ts';
 import { commonBackend, takesWhole } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';
@@ -272,6 +274,11 @@ export abstract class Module {
   }
 }
 
+mark(Module.prototype);
+mark(Slot.prototype);
+inspectedAs(Module.prototype, moduleText);
+inspectedAs(Slot.prototype, slotText as (slot: Slot, alone: boolean) => string);
+
 /** Runs `fn` with everything in evaluation mode, then gives each module back the mode it had. */
 export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
   const modes = [...modules]
@@ -294,7 +301,9 @@ export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
 }
 
 function isMember(v: unknown): v is Member {
-  return v instanceof Module || v instanceof Slot;
+  if (v instanceof Module || v instanceof Slot) return true;
+  refuseForeign(v);
+  return false;
 }
 function join(prefix: string, key: string): string {
   return prefix ? `${prefix}.${key}` : key;
@@ -335,6 +344,7 @@ export class Sequential extends Module {
       children instanceof Map
         ? new Map(children)
         : new Map(Object.entries(children as Record<string, Module>));
+    for (const child of this.#children.values()) refuseForeign(child);
   }
   override *members(): IterableIterator<[string, Member]> {
     yield* this.#children;
@@ -354,6 +364,7 @@ export interface Stage {
  * exactly one tensor passes, so these are the places where a network can be cut.
  */
 export function stagesOf(model: Module, prefix = ''): Stage[] {
+  refuseForeign(model);
   if (!(model instanceof Sequential)) return [{ name: prefix, module: model }];
   return [...model.members()].flatMap(([key, m]) =>
     m instanceof Module ? stagesOf(m, join(prefix, key)) : [],
