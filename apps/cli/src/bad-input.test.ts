@@ -228,6 +228,19 @@ describe('--out', () => {
     );
   });
 
+  it('that ends as another format', async () => {
+    for (const [name, message] of [
+      [
+        'm.onnx',
+        /m\.onnx does not end in \.safetensors, .*: say --out \S+m\.safetensors, then graft convert \S+m\.safetensors \S+m\.onnx$/m,
+      ],
+      ['m.h5', /m\.h5 does not end in \.safetensors, .*: say --out \S+m\.safetensors$/m],
+      ['pets', /pets does not end in \.safetensors, .*: say --out \S+pets\.safetensors$/m],
+      ['v1.2', /say --out \S+v1\.2\.safetensors$/m],
+      ['a b.onnx', /then graft convert '\S+a b\.safetensors' '\S+a b\.onnx'$/m],
+    ] as const)
+      await refused(await graft(['train', at('photos'), '--out', join(at('out'), name)]), 2, message);
+  });
   it('that is a folder', async () => {
     out = at('photos');
     await refused(await train(photos), 1, /photos is a folder; --out wants a file, such as/);

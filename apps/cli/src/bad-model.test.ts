@@ -1,5 +1,8 @@
 import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import { writeSafetensors, type TensorToWrite } from '@graftjs/formats';
+import { buildModel } from '@graftjs/models';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { expectRefused, graft, pictureFolder, temporaryFolder, tinyBase, type Captured } from './testing.ts';
 
@@ -72,6 +75,7 @@ describe('model files', () => {
       (b) => (b.writeUInt32LE(0xffffffff, 0), b.writeUInt32LE(0xffff, 4), b),
     );
     await all(huge, /huge\.safetensors: not a safetensors file: the header would have/);
+    expect((await graft(['inspect', huge])).err).toContain('(at byte 0)');
     const text = (from: RegExp, to: (m: string) => string) => (b: Buffer) =>
       Buffer.from(b.toString('latin1').replace(from, to), 'latin1');
     const shape = await copy(
@@ -94,8 +98,119 @@ describe('model files', () => {
     await all(meta, /meta\.safetensors: /);
   });
 
-  it('that are something else', async () => {
-    await all(at('photos/red/0.png'), /0\.png: not a safetensors file/);
+  it('that are something else: what they are, what is read, what to do', async () => {
+    const zipped = (name: string): Buffer =>
+      Buffer.from(`PK\x03\x04${'\0'.repeat(22)}${String.fromCharCode(name.length)}\0\0\0${name}`, 'latin1');
+    const files: [string, string | Buffer, RegExp][] = [
+      [
+        'cat.pth',
+        zipped('archive/data.pkl'),
+        /a PyTorch checkpoint .*: in Python, .*save_file.*torch\.onnx\.export/,
+      ],
+      [
+        'cat.h5',
+        Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'),
+        /an HDF5 file, as Keras .*: convert it .*tf2onnx/,
+      ],
+      ['cat.keras', zipped('model.weights.h5'), /a zip archive.*: unpack it/],
+      ['cat.tflite', '\x1c\0\0\0TFL3', /a TensorFlow Lite model .*--tflite \S+cat\.tflite --output/],
+      ['model.json', '{"format": "graph-model"}', /a graph-model of TensorFlow\.js .*: readTfjsGraphModel/],
+      [
+        'lfs.safetensors',
+        'version https://git-lfs.github.com/spec/v1\n',
+        /a Git LFS pointer.*: .*'git lfs pull'/,
+      ],
+      [
+        'page.onnx',
+        '<!doctype html><title>404</title>',
+        /a web page, not a model.*: the address led to a page/,
+      ],
+      ['photos.zip', zipped('photos/cat.jpg'), /a zip archive, not a model.*: unpack it/],
+      ['notes.txt', 'remember the milk', /a text file, not a model/],
+      ['empty.onnx', '', /an empty file \(0 bytes\), not a model/],
+    ];
+    for (const [name, bytes, message] of files) {
+      await writeFile(at(name), bytes);
+      await all(at(name), new RegExp(`${name}: this is ${message.source}`));
+      const weights = ['train', photos, '--out', out, '--base', 'resnet18', '--weights', at(name)];
+      await refused(
+        await graft(weights),
+        1,
+        new RegExp(`${name}: this is ${message.source.split(/,|\.\*/)[0]}`),
+      );
+    }
+    await all(at('photos/red/0.png'), /0\.png: this is a PNG picture, not a model/);
+    await mkdir(at('saved/variables'), { recursive: true });
+    await writeFile(at('saved/saved_model.pb'), '');
+    await all(
+      at('saved'),
+      /saved is a folder, not a file: a TensorFlow SavedModel; convert it .*--saved-model \S+saved /,
+    );
+  });
+
+  it('are told by what is in them, not by their names', async () => {
+    const good = at('model/good.safetensors');
+    await graft(['convert', good, at('good.onnx')]);
+    await writeFile(at('a.onnx'), await readFile(good));
+    await writeFile(at('b.bin'), await readFile(at('good.onnx')));
+    for (const name of ['a.onnx', 'b.bin'])
+      expect(await graft(['predict', at(name), at('photos/red/0.png'), '--json'])).toMatchObject({ code: 0 });
+  });
+
+  it('in the place of a picture, and the other way round', async () => {
+    const [good, red] = [at('model/good.safetensors'), at('photos/red/0.png')];
+    await refused(
+      await graft(['predict', red, good]),
+      2,
+      /0\.png is a PNG picture and \S+ a safetensors file; the model comes first: graft predict \S+good\.safetensors \S+0\.png$/m,
+    );
+    await refused(
+      await graft(['evaluate', photos, good]),
+      2,
+      /photos is a folder and \S+ a file; the model comes first: graft evaluate \S+good\.safetensors \S+photos$/m,
+    );
+  });
+
+  it('of weights alone: which network they are of, and how to say it', async () => {
+    await writeFile(at('some.safetensors'), writeSafetensors(new Map([['w', { shape: [1], data: [1] }]])));
+    await all(
+      at('some.safetensors'),
+      /some\.safetensors: weights without an architecture; they fit none of mobilenet_v2/,
+    );
+    const state = buildModel(
+      { kind: 'resnet18', options: {} },
+      { backend: await createCpuBackend() },
+    ).stateDict();
+    const names = [...state].filter(([name]) => !/^fc\.|num_batches/.test(name));
+    const tensors = names.map(([name, { shape, size }]) => [
+      `module.${name}`,
+      { shape, data: new Float32Array(size) },
+    ]);
+    const bare = writeSafetensors(new Map(tensors as [string, TensorToWrite][]), {}, { float16: true });
+    await writeFile(at('bare.safetensors'), bare);
+    await all(
+      at('bare.safetensors'),
+      /they are those of resnet18: say --base resnet18 --weights \S+bare\.safetensors$/m,
+    );
+    const { code, err } = await graft([
+      'inspect',
+      'resnet18',
+      '--weights',
+      at('bare.safetensors'),
+      '--size',
+      '32',
+    ]);
+    expect([code, err]).toEqual([
+      0,
+      `${at('bare.safetensors')}: the prefix 'module.' of the names was left out\n` +
+        `${at('bare.safetensors')}: the file has no 'fc' that fits, so the network ends before it\n`,
+    ]);
+    const other = ['inspect', 'resnet34', '--weights', at('bare.safetensors')];
+    await refused(
+      await graft(other),
+      1,
+      /these weights do not fit resnet34: \d+ of 182 are missing \(layer1\.2\.conv1\.weight, \S+ \S+ …\); they are those of resnet18$/m,
+    );
   });
 
   it('without class names', async () => {

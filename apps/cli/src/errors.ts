@@ -23,6 +23,7 @@ const REASONS: Record<string, string> = {
   EMFILE: 'cannot be opened: too many files are open',
   ENAMETOOLONG: 'cannot be used: the name is too long',
   ELOOP: 'cannot be followed: the links go round in a circle',
+  ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GB, which is more than is read here',
   EIO: 'cannot be read: the disk reports an error',
 };
 

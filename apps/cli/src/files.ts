@@ -14,6 +14,11 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Is there a folder of that name? */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() ?? false;
+}
+
 /** The temporary name is always the same, so that what a killed run leaves is replaced by the next one. */
 function temporary(path: string): string {
   return join(dirname(path), `.${basename(path)}.tmp`);

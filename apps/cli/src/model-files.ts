@@ -1,10 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { GraftError, type BaseModel, type Module, type Preprocess } from '@graftjs/core';
-import { loadModel, type ModelInfo } from '@graftjs/models';
+import { foreignFile, sniffFile, sniffFolder, type FileKind } from '@graftjs/formats';
+import { loadModel, WeightsOnlyError, type ModelInfo } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
-import { fileError } from './errors.ts';
+import { fileError, UsageError } from './errors.ts';
 import { exists } from './files.ts';
-import { countClasses, isOnnx, readOnnx } from './onnx-files.ts';
+import { shellWord } from './format.ts';
+import { assumptions, countClasses, isOnnx, readOnnx } from './onnx-files.ts';
 
 /** Bases of which only the architecture is here. */
 const WITHOUT_WEIGHTS: readonly string[] = ['mobilenet_v2', 'resnet18', 'resnet34'];
@@ -17,15 +19,16 @@ export interface Classifier {
   readonly name: string;
 }
 
-/** Is it a path rather than a name? */
+/** Is it a path rather than a name? Names of bases have no dots. */
 function looksLikeFile(text: string): boolean {
-  return /[/\\]/.test(text) || /\.(safetensors|onnx)$/i.test(text);
+  return /[/\\]/.test(text) || /\.\w+$/.test(text);
 }
 
 /** A model and what its file says about it. */
 export interface ModelInFile {
   readonly model: Module;
   readonly info: ModelInfo;
+  readonly format: 'safetensors' | 'onnx';
   /** What the file does not say and was assumed. */
   readonly notes: readonly string[];
   /** The file gives probabilities, the model logits. */
@@ -34,27 +37,90 @@ export interface ModelInFile {
   readonly notPictures?: string;
 }
 
+const READ = 'a model that Graft reads (.safetensors or .onnx)';
+
 /**
- * A model that `graft train` wrote, or an `.onnx` file: the ending says which.
+ * A model that `graft train` wrote, or an ONNX model. The content says which it is; where that is damaged, the ending.
  * @param size Side of the pictures, where the file does not say it and the caller does.
- * @throws GraftError for a file that is missing, damaged, or needs what is not supported
+ * @throws GraftError for a file that is missing, damaged, something else, or needs what is not supported
  */
 export async function readModel(path: string, size: number | null = null): Promise<ModelInFile> {
-  let bytes: Uint8Array;
+  const bytes = await readModelBytes(path);
   try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw fileError(path, error);
-  }
-  try {
-    if (isOnnx(path)) return await readOnnx(path, bytes, size);
-    return { ...loadModel(bytes), notes: [], withoutSoftmax: false };
+    const foreign = foreignFile(bytes, ['safetensors', 'onnx'], READ, path);
+    if (foreign) throw foreign;
+    const kind = sniffFile(bytes)?.id;
+    if (kind === 'onnx' || (kind === undefined && isOnnx(path))) return await readOnnx(path, bytes, size);
+    const { model, info } = loadModel(bytes);
+    const notes = assumptions(path, info.preprocess, info.preprocessAssumed);
+    return { model, info, format: 'safetensors', notes, withoutSoftmax: false };
   } catch (error) {
     throw inFile(path, error);
   }
 }
 
+async function readModelBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // What is too large to be read is told by its beginning.
+    const foreign =
+      code === 'ERR_FS_FILE_TOO_LARGE'
+        ? foreignFile(await beginning(path), ['safetensors', 'onnx'], READ, path)
+        : null;
+    if (foreign) throw inFile(path, foreign);
+    const folder = code === 'EISDIR' ? sniffFolder(await readdir(path).catch(() => [])) : null;
+    if (folder) {
+      const advice = folder.advice.replace('FOLDER', () => path);
+      throw new GraftError(`${path} is a folder, not a file: ${folder.what}; ${advice}`);
+    }
+    throw fileError(path, error);
+  }
+}
+
+/** Enough of a file to tell what it is; nothing of what is none. */
+async function beginning(path: string): Promise<Uint8Array> {
+  try {
+    if (!(await stat(path)).isFile()) return new Uint8Array(0);
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return new Uint8Array(0); // whoever reads it says why not
+  }
+}
+
+/**
+ * Have the model and a picture changed places?
+ * @throws UsageError that says so
+ */
+export async function checkOrder(model: string, pictures: readonly string[]): Promise<void> {
+  const kindOf = async (path: string): Promise<FileKind | null> => sniffFile(await beginning(path), path);
+  const first = await kindOf(model);
+  if (first?.picture === undefined) return;
+  for (const path of pictures) {
+    const kind = await kindOf(path);
+    if (kind?.reader === undefined) continue;
+    throw new UsageError(
+      `${model} is ${first.what} and ${path} ${kind.what}; the model comes first: graft predict ${shellWord(path)} ${shellWord(model)}`,
+    );
+  }
+}
+
 function inFile(path: string, error: unknown): unknown {
+  if (error instanceof WeightsOnlyError) {
+    const { architecture } = error;
+    const say =
+      architecture === null
+        ? `they fit none of ${WITHOUT_WEIGHTS.join(', ')}; export the network to .onnx, which holds both`
+        : `they are those of ${architecture}: say --base ${architecture} --weights ${shellWord(path)}`;
+    return new GraftError(`${path}: weights without an architecture; ${say}`, { cause: error });
+  }
   return error instanceof GraftError ? new GraftError(`${path}: ${error.message}`, { cause: error }) : error;
 }
 
@@ -63,9 +129,9 @@ function inFile(path: string, error: unknown): unknown {
  * @throws GraftError for a file that is damaged or no classifier
  */
 export async function openClassifier(path: string, say: (note: string) => void): Promise<Classifier> {
-  const { model, info, notes, notPictures } = await readModel(path);
+  const { model, info, format, notes, notPictures } = await readModel(path);
   const { preprocess, name = path } = info;
-  const isNumbered = info.classes === undefined && isOnnx(path);
+  const isNumbered = info.classes === undefined && format === 'onnx';
   if (preprocess === undefined || (info.classes === undefined && !isNumbered)) {
     throw new GraftError(
       notPictures === undefined
@@ -91,6 +157,8 @@ export interface OpenBase {
   readonly base: BaseModel;
   /** Class names, where it is a classifier already. */
   readonly classes?: readonly string[];
+  /** Its file does not say how pictures become its input. */
+  readonly preprocessAssumed?: boolean;
 }
 
 interface OpenBaseOptions {
@@ -116,9 +184,8 @@ export async function openBase(
         `'${nameOrFile}' comes without weights: add --weights FILE|URL, a safetensors file with torchvision's parameter names`,
       );
     }
-    return {
-      base: await loadBase(nameOrFile, { ...size, ...(o.weights === null ? {} : { weights: o.weights }) }),
-    };
+    const weights = o.weights === null ? {} : { weights: o.weights };
+    return { base: await loadBase(nameOrFile, { ...size, ...weights, onNote: say }) };
   }
   const { model, info, notes, notPictures } = await readModel(nameOrFile, o.size);
   if (info.preprocess === undefined) {
@@ -135,5 +202,6 @@ export async function openBase(
       ...(info.licence === undefined ? {} : { licence: info.licence }),
     },
     ...(info.classes === undefined ? {} : { classes: info.classes }),
+    ...(info.preprocessAssumed === true && { preprocessAssumed: true }),
   };
 }

@@ -199,9 +199,28 @@ describe('a network of somebody else', () => {
     const path = await foreign(at('big.onnx'), false, 40);
     const { out, err } = await done(['inspect', path]);
     expect(err).toBe(note(path, 40));
-    expect(out).toMatch(/\ninput {7}40 × 40 pixels, crop, channels-first\n/);
+    expect(out).toMatch(
+      /\ninput {7}40 × 40 pixels, crop, channels-first \(assumed: the file does not say\)\n/,
+    );
     expect(out).toMatch(/\n\* conv +GraphModule +6 × 10 × 10 /);
     expect((await done(['inspect', path, '--size', '64'])).err).toBe(note(path, 64));
+  });
+
+  it('keeps what was assumed an assumption, through every conversion', async () => {
+    let path = await foreign(at('unsaid.onnx'), false);
+    for (const next of ['out/1.safetensors', 'out/2.onnx', 'out/3.onnx', 'out/4.safetensors']) {
+      expect((await done(['convert', path, at(next)])).err).toContain(note(path, 32));
+      path = at(next);
+      const { err, out } = await done(['inspect', path, '--json']);
+      expect(err).toBe(note(path, 32));
+      expect(json(out)).toMatchObject({ preprocessAssumed: true });
+    }
+    // What was trained with it was told it.
+    const argv = ['train', photos, '--out', at('out/m.safetensors'), '--base', path, '--epochs', '1'];
+    await done([...argv, '--batch', '4', '--no-report', '--cache', 'off']);
+    expect(json((await done(['inspect', at('out/m.safetensors'), '--json'])).out)).toMatchObject({
+      preprocessAssumed: false,
+    });
   });
 
   it('is a base: the head is replaced, and the model that is saved loads again', async () => {
@@ -262,7 +281,9 @@ describe('bad input', () => {
   it('files that are missing, or none', async () => {
     await all(at('nowhere.onnx'), /nowhere\.onnx does not exist/);
     await copyFile(picture, at('picture.onnx'));
-    await all(at('picture.onnx'), /picture\.onnx: /);
+    const swapped =
+      /picture\.onnx: this is a PNG picture, not a model that Graft reads \(\.safetensors or \.onnx\)/;
+    await all(at('picture.onnx'), swapped);
     const whole = await readFile(await foreign(at('whole.onnx'), false));
     for (const size of [0, 1, 100, whole.length >> 1, whole.length - 1]) {
       await writeFile(at('cut.onnx'), whole.subarray(0, size));
@@ -319,7 +340,8 @@ describe('bad input', () => {
       2,
       /m\.txt ends neither in \.safetensors nor in \.onnx/,
     );
-    await refused(['convert', at('photos'), out], 2, /photos ends neither in/);
+    await refused(['convert', at('photos'), out], 1, /photos is a folder, not a file/);
+    await refused(['convert', at('photos/red/0.png'), out], 1, /0\.png: this is a PNG picture, not a model/);
     await refused(['convert', trained, at('none/m.onnx')], 1, /the folder \S+none for TO does not exist/);
     await refused(['convert', trained, out, '--opset', '17'], 2, /unknown option '--opset'/);
     await refused(['convert', trained, out, 'more'], 2, /one argument too many/);

@@ -13,6 +13,9 @@ const USUAL_SIZE = 224;
 const TEXTS = ['name', 'licence', 'source'] as const;
 const keyOf = (text: (typeof TEXTS)[number]): string => `graft.${text}`;
 
+/** In the metadata: the preprocessing there was assumed, not stated. */
+const ASSUMED = 'graft.preprocess-assumed';
+
 export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
@@ -29,14 +32,11 @@ export async function readOnnx(path: string, bytes: Uint8Array, size: number | n
     readExternal: (location) => readBeside(path, location),
   });
   const { metadata, withoutSoftmax } = network;
-  const notes: string[] = [];
   let preprocess = statedPreprocess(network);
+  let assumed = preprocess !== null && metadata.get(ASSUMED) === 'true';
   if (!preprocess && notPictures(network) === null) {
     preprocess = assumedPreprocess(network, size);
-    notes.push(
-      `${path} does not say how pictures become its input; taken as usual for ImageNet, ` +
-        `at ${preprocess.size} × ${preprocess.size} pixels`,
-    );
+    assumed = true;
   }
   const classes = json(metadata.get(ONNX_METADATA.classes));
   const isNames = Array.isArray(classes) && classes.length > 0 && classes.every((c) => typeof c === 'string');
@@ -46,15 +46,30 @@ export async function readOnnx(path: string, bytes: Uint8Array, size: number | n
   });
   return {
     model: network.model.eval(),
+    format: 'onnx',
     info: {
       ...Object.fromEntries(texts),
       ...(isNames && { classes }),
       ...(preprocess && { preprocess }),
+      ...(assumed && { preprocessAssumed: true }),
     },
-    notes,
+    notes: assumptions(path, preprocess, assumed),
     withoutSoftmax,
     ...(preprocess ? {} : { notPictures: notPictures(network)! }),
   };
+}
+
+/** What is said of a model whose preprocessing nobody has stated, whatever it was converted to since. */
+export function assumptions(
+  path: string,
+  preprocess: Preprocess | null | undefined,
+  assumed: boolean | undefined,
+): string[] {
+  if (!preprocess || assumed !== true) return [];
+  const { size } = preprocess;
+  return [
+    `${path} does not say how pictures become its input; taken as usual for ImageNet, at ${size} × ${size} pixels`,
+  ];
 }
 
 /** A file that the model names: also behind links it must lie in the model's folder. */
@@ -143,6 +158,6 @@ export async function toOnnx(
     preprocess,
     ...(classes && { classes }),
     ...options,
-    metadata: Object.fromEntries(texts),
+    metadata: { ...Object.fromEntries(texts), ...(info.preprocessAssumed === true && { [ASSUMED]: 'true' }) },
   });
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ArgsDef } from 'citty';
 import { choice, flag, number, required, text, type Values } from './args.ts';
@@ -128,11 +129,24 @@ export function cacheFolder(values: Values, io: Io): string | null {
   return given === undefined ? defaultCacheFolder(io.env) : resolve(given);
 }
 
+/** Training writes safetensors: a name that says something else would be a lie. @throws UsageError that says what to do */
+function checkOut(out: string): void {
+  const isFolder = statSync(out, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (/\.safetensors$/i.test(out) || isFolder) return; // of a folder, more is said later
+  const stem = out.replace(/\.[a-z]\w{0,10}$/i, '');
+  const model = shellWord(`${/[^/\\]$/.test(stem) ? stem : `${stem}model`}.safetensors`);
+  const then = /\.onnx$/i.test(out) ? `, then graft convert ${model} ${shellWord(out)}` : '';
+  throw new UsageError(
+    `--out ${shellWord(out)} does not end in .safetensors, which is what is written: say --out ${model}${then}`,
+  );
+}
+
 /** @throws UsageError for what is missing or out of range */
 export function trainOptions(values: Values, io: Io): TrainOptions {
   const folder = required(values, 'folder', 'the folder with the pictures');
   const out = text(values, 'out');
   if (out === undefined) throw new UsageError('say where the model goes: --out model.safetensors');
+  checkOut(out);
   const unlockFrom = text(values, 'unlock-from') ?? null;
   const recipe = unlockFrom === null ? HEAD_ONLY : FINE_TUNE;
   return {

@@ -7,6 +7,8 @@ export type { Network, NetworkInput, NetworkOptions, ReadGraph } from './network
 export * from './onnx/index.ts';
 export * from './safetensors.ts';
 export * from './segments.ts';
+export { foreignFile, sniffFile, sniffFolder } from './sniff/sniff.ts';
+export type { FileKind } from './sniff/kinds.ts';
 export { readTfjsGraphModel, type TfjsOptions } from './tfjs.ts';
 export { readTfjsWeights, type TfjsWeight } from './tfjs-weights.ts';
 export { prune, simplifyActivations } from './simplify.ts';

@@ -1,13 +1,16 @@
-import {
-  decodeBfloat16,
-  decodeFloat16,
-  encodeBfloat16,
-  encodeFloat16,
-  type Shape,
-  type StateEntry,
-} from '@graftjs/core';
+import type { Shape, StateEntry } from '@graftjs/core';
 import { FormatError } from './errors.ts';
 import { parseStrictJson, type StrictJson } from './json.ts';
+import {
+  dtypeOfArray,
+  DTYPES,
+  isDtype,
+  type SafetensorsData,
+  type SafetensorsDtype,
+} from './safetensors-dtypes.ts';
+import { foreignFile } from './sniff/sniff.ts';
+
+export type { SafetensorsData, SafetensorsDtype };
 
 /**
  * safetensors: 8 bytes, little-endian, the length N of the header; N bytes of JSON,
@@ -16,12 +19,11 @@ import { parseStrictJson, type StrictJson } from './json.ts';
  * Spec: https://github.com/huggingface/safetensors#format
  */
 
-export type SafetensorsDtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
-export type SafetensorsData =
-  Float64Array | Float32Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
-
 export interface SafetensorsTensor {
-  /** As stored. F16 and BF16 arrive as Float32Array, I64 as BigInt64Array, BOOL as Uint8Array of 0 and 1. */
+  /**
+   * As stored. F16, BF16, F8_E4M3 and F8_E5M2 arrive as Float32Array, which holds them exactly, I64 and U64 as
+   * BigInt64Array and BigUint64Array, BOOL as Uint8Array of 0 and 1.
+   */
   readonly dtype: SafetensorsDtype;
   readonly shape: Shape;
   readonly data: SafetensorsData;
@@ -30,21 +32,9 @@ export interface Safetensors {
   readonly metadata: Record<string, string>;
   /** In the order of the header. */
   readonly tensors: Map<string, SafetensorsTensor>;
+  /** Tensors of a dtype that is not read here (complex numbers, floats of 4 and 6 bits): left out, the others are there. */
+  readonly unread: ReadonlyMap<string, { readonly dtype: string; readonly shape: Shape }>;
 }
-
-const BYTES: Record<SafetensorsDtype, number> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
-const isDtype = (v: unknown): v is SafetensorsDtype => typeof v === 'string' && Object.hasOwn(BYTES, v);
 
 const MAX_HEADER = 100_000_000; // as the reference implementation
 const MAX_RANK = 32;
@@ -52,7 +42,8 @@ const MAX_NAME = 4096;
 
 interface Entry {
   readonly name: string;
-  readonly dtype: SafetensorsDtype;
+  /** Perhaps one that is not read. */
+  readonly dtype: string;
   readonly shape: number[];
   readonly begin: number;
   readonly end: number;
@@ -64,6 +55,8 @@ function readHeader(bytes: Uint8Array): {
   metadata: Record<string, string>;
   start: number;
 } {
+  const foreign = foreignFile(bytes, ['safetensors'], 'a safetensors file');
+  if (foreign) throw foreign;
   if (bytes.length < 8) {
     throw new FormatError(
       `not a safetensors file: ${bytes.length} bytes, the shortest has 10`,
@@ -118,9 +111,7 @@ function readEntry(name: string, value: StrictJson): Entry {
       bad(`unknown key ${JSON.stringify(key)}`);
   }
   const dtype = value.get('dtype');
-  if (!isDtype(dtype)) {
-    return bad(`dtype ${JSON.stringify(dtype)} is not supported`, `one of ${Object.keys(BYTES).join(', ')}`);
-  }
+  if (typeof dtype !== 'string') return bad('its dtype is not a text');
   const shape = value.get('shape');
   if (!Array.isArray(shape) || !shape.every(isCount) || shape.length > MAX_RANK) {
     return bad(`shape is not a list of at most ${MAX_RANK} whole numbers`);
@@ -130,7 +121,13 @@ function readEntry(name: string, value: StrictJson): Entry {
     return bad('data_offsets is not a pair of whole numbers');
   }
   const [begin, end] = offsets as [number, number];
-  let size = BYTES[dtype];
+  const entry = { name, dtype, shape: shape as number[], begin, end };
+  if (!isDtype(dtype)) {
+    // How long it is, its offsets say.
+    if (end < begin) bad(`data_offsets hold ${end - begin} bytes`);
+    return entry;
+  }
+  let size = DTYPES[dtype].bytes;
   // Zeros first: [2^40, 2^40, 0] is empty, not too large.
   if (shape.includes(0)) size = 0;
   else
@@ -139,7 +136,7 @@ function readEntry(name: string, value: StrictJson): Entry {
   if (end - begin !== size) {
     bad(`data_offsets hold ${end - begin} bytes, ${dtype}[${shape.join(', ')}] has ${size}`);
   }
-  return { name, dtype, shape: shape as number[], begin, end };
+  return entry;
 }
 
 /** The tensors' bytes must follow each other from the start of the data to the end of the file. */
@@ -167,55 +164,38 @@ function checkLayout(entries: readonly Entry[], start: number, fileLength: numbe
 }
 
 /** Copies one tensor out; the copy is aligned, whatever the file is. */
-function decode(bytes: Uint8Array, e: Entry, start: number): SafetensorsData {
+function decode(bytes: Uint8Array, e: Entry, dtype: SafetensorsDtype, start: number): SafetensorsData {
   // Not bytes.slice: on a Node Buffer that is a view.
-  const { buffer } = new Uint8Array(bytes.subarray(start + e.begin, start + e.end));
-  switch (e.dtype) {
-    case 'F64':
-      return new Float64Array(buffer);
-    case 'F32':
-      return new Float32Array(buffer);
-    case 'F16':
-      return decodeFloat16(new Uint16Array(buffer));
-    case 'BF16':
-      return decodeBfloat16(new Uint16Array(buffer));
-    case 'I64':
-      return new BigInt64Array(buffer);
-    case 'I32':
-      return new Int32Array(buffer);
-    case 'I16':
-      return new Int16Array(buffer);
-    case 'I8':
-      return new Int8Array(buffer);
-    case 'U8':
-      return new Uint8Array(buffer);
-    case 'BOOL': {
-      const out = new Uint8Array(buffer);
-      const bad = out.findIndex((v) => v > 1);
-      if (bad >= 0) {
-        throw new FormatError(
-          `tensor ${JSON.stringify(e.name)}: BOOL element ${bad} is ${out[bad]}`,
-          start + e.begin + bad,
-        );
-      }
-      return out;
+  const stored = new Uint8Array(bytes.subarray(start + e.begin, start + e.end));
+  if (dtype === 'BOOL') {
+    const bad = stored.findIndex((v) => v > 1);
+    if (bad >= 0) {
+      throw new FormatError(
+        `tensor ${JSON.stringify(e.name)}: BOOL element ${bad} is ${stored[bad]}`,
+        start + e.begin + bad,
+      );
     }
   }
+  return DTYPES[dtype].decode(stored.buffer);
 }
 
 /**
  * Reads a safetensors file. Nothing is allocated for a tensor before its place in the file has been checked.
- * @throws FormatError with the byte offset, on any file that does not follow the format to the letter.
+ * A tensor of an unknown dtype does not keep the others back: `unread` names it.
+ * @throws FormatError with the byte offset, on any file that does not follow the format to the letter; of a file that is
+ *   something else, it says what it is.
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
   const { entries, metadata, start } = readHeader(bytes);
   checkLayout(entries, start, bytes.length);
-  return {
-    metadata,
-    tensors: new Map(
-      entries.map((e) => [e.name, { dtype: e.dtype, shape: e.shape, data: decode(bytes, e, start) }]),
-    ),
-  };
+  const tensors = new Map<string, SafetensorsTensor>();
+  const unread = new Map<string, { dtype: string; shape: Shape }>();
+  for (const e of entries) {
+    const { name, dtype, shape } = e;
+    if (isDtype(dtype)) tensors.set(name, { dtype, shape, data: decode(bytes, e, dtype, start) });
+    else unread.set(name, { dtype: dtype.slice(0, 20), shape });
+  }
+  return { metadata, tensors, unread };
 }
 
 /** The metadata alone: cheap, however large the file is; only its head (`bytes` may be cut after the header) is looked at. */
@@ -228,57 +208,30 @@ export function toStateDict(tensors: ReadonlyMap<string, SafetensorsTensor>): Ma
   return new Map(
     [...tensors].map(([name, { shape, data }]) => [
       name,
-      { shape, data: data instanceof BigInt64Array ? Float64Array.from(data, Number) : data },
+      {
+        shape,
+        data:
+          data instanceof BigInt64Array || data instanceof BigUint64Array
+            ? Float64Array.from(data as ArrayLike<bigint>, Number)
+            : data,
+      },
     ]),
   );
 }
 
-/** A tensor to write. Without `dtype`: F32 for Float32Array, F64, I64, I32, I16, I8, U8 for theirs, F32 for an Array. */
+/** A tensor to write. Without `dtype`: that of its typed array, F32 for an Array. */
 export interface TensorToWrite {
   readonly dtype?: SafetensorsDtype;
   readonly shape: Shape;
-  readonly data: ArrayLike<number> | BigInt64Array;
+  readonly data: ArrayLike<number> | BigInt64Array | BigUint64Array;
 }
 export interface WriteOptions {
   /** Stores float32 tensors as F16, rounded to nearest even: all, or those whose name the function says yes to. */
   readonly float16?: boolean | ((name: string) => boolean);
 }
 
-function defaultDtype(data: TensorToWrite['data']): SafetensorsDtype {
-  if (data instanceof Float64Array) return 'F64';
-  if (data instanceof BigInt64Array) return 'I64';
-  if (data instanceof Int32Array) return 'I32';
-  if (data instanceof Int16Array) return 'I16';
-  if (data instanceof Int8Array) return 'I8';
-  if (data instanceof Uint8Array) return 'U8';
-  return 'F32';
-}
-
 function encode(dtype: SafetensorsDtype, data: TensorToWrite['data']): Uint8Array {
-  const numbers = data as ArrayLike<number>;
-  const as = <T extends ArrayBufferView>(make: { from(v: ArrayLike<number>): T }): T => make.from(numbers);
-  const typed = ((): ArrayBufferView => {
-    switch (dtype) {
-      case 'F64':
-        return as(Float64Array);
-      case 'F32':
-        return data instanceof Float32Array ? data : as(Float32Array);
-      case 'F16':
-        return encodeFloat16(numbers);
-      case 'BF16':
-        return encodeBfloat16(numbers);
-      case 'I64':
-        return data instanceof BigInt64Array ? data : BigInt64Array.from(Array.from(numbers, BigInt));
-      case 'I32':
-        return as(Int32Array);
-      case 'I16':
-        return as(Int16Array);
-      case 'I8':
-        return as(Int8Array);
-      default:
-        return as(Uint8Array);
-    }
-  })();
+  const typed = DTYPES[dtype].encode!(data);
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }
 
@@ -297,20 +250,21 @@ export function writeSafetensors(
   const byName = (a: { name: string }, b: { name: string }): number =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
   const list = [...tensors].map(([name, t]) => {
-    const given = t.dtype ?? defaultDtype(t.data);
+    const given = t.dtype ?? dtypeOfArray(t.data);
     const dtype = given === 'F32' && half(name) ? 'F16' : given;
     const size = t.shape.reduce((n, d) => n * d, 1);
     if (name === '__metadata__' || name.length === 0 || name.length > MAX_NAME) {
       throw new FormatError(`a tensor cannot be called ${JSON.stringify(name.slice(0, 80))}`);
     }
+    if (!DTYPES[dtype].encode) throw new FormatError(`tensor '${name}': ${dtype} is read, not written`);
     if (size !== t.data.length) {
       throw new FormatError(
         `tensor '${name}': [${t.shape.join(', ')}] does not hold ${t.data.length} values`,
       );
     }
-    return { name, dtype, shape: t.shape, data: t.data, bytes: size * BYTES[dtype] };
+    return { name, dtype, shape: t.shape, data: t.data, bytes: size * DTYPES[dtype].bytes };
   });
-  list.sort((a, b) => BYTES[b.dtype] - BYTES[a.dtype] || byName(a, b));
+  list.sort((a, b) => DTYPES[b.dtype].bytes - DTYPES[a.dtype].bytes || byName(a, b));
 
   // Written by hand, not from an object: keys that look like numbers would change their order.
   const parts: string[] = [];

@@ -1,6 +1,7 @@
 import { unknownName } from '@graftjs/core';
 import { FormatError, UnsupportedOpsError, type MissingOp } from './errors.ts';
 import { graphFromJSON, type GraphWithWeights } from './graph.ts';
+import { foreignFile } from './sniff/sniff.ts';
 import { Lowering, Unsupported } from './tfjs-lower.ts';
 import { readTfNodes, type TfNode } from './tfjs-node.ts';
 import { translations } from './tfjs-ops.ts';
@@ -29,12 +30,9 @@ export function readTfjsGraphModel(
 ): GraphWithWeights {
   if (!isRecord(model)) throw new FormatError('the model JSON is not an object');
   const topology = model['modelTopology'];
-  if (model['format'] === 'layers-model' || (isRecord(topology) && 'model_config' in topology)) {
-    throw new FormatError(
-      "this is a 'layers-model', not a 'graph-model'",
-      undefined,
-      'convert it: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=tfjs_graph_model',
-    );
+  if (!isRecord(topology) || !Array.isArray(topology['node'])) {
+    const foreign = foreignFile(outline(model), ['tfjs-graph', 'json'], 'a graph-model');
+    if (foreign) throw foreign;
   }
   const nodes = readTfNodes(topology);
   const constants = readTfjsWeights(model['weightsManifest'], joined(weights));
@@ -57,6 +55,15 @@ export function readTfjsGraphModel(
   if (missing.size) throw new UnsupportedOpsError([...missing.values()]);
   if (!inputs.length) throw new FormatError('the wanted outputs do not depend on any input of the graph');
   return dotted(to, inputs, outputs);
+}
+
+/** JSON with the texts and the names of a model's first two levels: what a kind of file is told by. */
+function outline(model: Record<string, unknown>): Uint8Array {
+  const short = (v: unknown): unknown =>
+    isRecord(v) ? Object.fromEntries(Object.keys(v).map((key) => [key, 0])) : typeof v === 'string' ? v : 0;
+  return new TextEncoder().encode(
+    JSON.stringify(Object.fromEntries(Object.entries(model).map(([key, v]) => [key, short(v)]))),
+  );
 }
 
 function joined(parts: Uint8Array | readonly Uint8Array[]): Uint8Array {

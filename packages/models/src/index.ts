@@ -10,6 +10,7 @@ export {
   MODEL_FORMAT_VERSION,
   readModelInfo,
   saveModel,
+  WeightsOnlyError,
   type LoadedModel,
   type LoadOptions,
   type ModelInfo,

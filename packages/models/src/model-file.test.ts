@@ -175,7 +175,7 @@ describe('a file that is no model', () => {
     [
       'with another architecture',
       (h) => (h['model'] = { kind: 'Linear', options: { inFeatures: 2, outFeatures: 2, bias: true } }),
-      /does not fit this model; missing: weight, bias; unexpected: /,
+      /does not fit this model; missing: weight, bias; unexpected: \d+, from features\.0\.0\.weight, \S+, \S+ on$/,
     ],
     ['with a weight too few', (_, t) => t.delete('features.0.0.weight'), /missing: features.0.0.weight/],
     [
@@ -193,6 +193,18 @@ describe('a file that is no model', () => {
     const bytes = writeSafetensors(new Map([['w', { shape: [1], data: [1] }]]), { format: 'pt' });
     expect(() => loadModel(bytes)).toThrow(/no 'graft' entry.*loadStateDict/);
     expect(() => loadModel(writeSafetensors(new Map(), { graft: '{' }))).toThrow(/not JSON/);
+    const checkpoint = writeSafetensors(new Map(), { format: 'graft-checkpoint/1' });
+    expect(() => loadModel(checkpoint)).toThrow(
+      /the checkpoint of a training run .*: graft train … --resume/,
+    );
+  });
+  it('but has a tensor of a dtype that is not read, names it', async () => {
+    const bytes = await saveModel(smallCnn({ classes: 2, channels: [2] }), info);
+    const text = new TextDecoder('latin1').decode(bytes).replace('"dtype":"F32"', '"dtype":"C64"');
+    const changed = Uint8Array.from(text, (c) => c.charCodeAt(0));
+    expect(() => loadModel(changed)).toThrow(
+      /the tensor '\S+' is stored as C64, which is not read: save it as F32/,
+    );
   });
   it('mutated at random, loads or is a GraftError', async () => {
     const bytes = await saveModel(smallCnn({ classes: 2, channels: [2] }), info);

@@ -6,9 +6,13 @@ import {
   toStateDict,
   writeSafetensors,
   type Json,
+  type Safetensors,
   type TensorToWrite,
 } from '@graftjs/formats';
+import type { ArchitectureName } from './architectures.ts';
 import { buildModel, describeModel, type ModelDescription } from './describe.ts';
+import { architectureOf } from './match-weights.ts';
+import { nowhere } from './nowhere.ts';
 
 /**
  * A model is one safetensors file: weights under their state-dict names, and one JSON text under the metadata key
@@ -25,6 +29,8 @@ export interface ModelInfo {
   readonly classes?: readonly string[];
   /** How a picture becomes the model's input. */
   readonly preprocess?: Preprocess;
+  /** Nobody stated `preprocess`: it was assumed when the network was read from a file that does not say it. */
+  readonly preprocessAssumed?: boolean;
   /** Seed of the run that made the weights. */
   readonly seed?: number;
   /** The training record: options, metrics, versions; whatever the trainer keeps. */
@@ -170,14 +176,34 @@ function isInfo(info: unknown): info is ModelInfo {
   );
 }
 
+/** A safetensors file with weights and no architecture: what Python saves, for one. */
+export class WeightsOnlyError extends FormatError {
+  override name = 'WeightsOnlyError';
+  constructor(
+    /** The network of this package whose names and shapes they have. */
+    readonly architecture: ArchitectureName | null,
+  ) {
+    super(
+      "weights without an architecture: the metadata has no 'graft' entry",
+      undefined,
+      architecture === null
+        ? 'build the network and use loadStateDict(toStateDict(readSafetensors(bytes).tensors))'
+        : `they fit ${architecture}: loadBase('${architecture}', { weights: FILE })`,
+    );
+  }
+}
+
 function readHeader(metadata: Readonly<Record<string, string>>): Header {
   const text = metadata['graft'];
   if (text === undefined) {
-    throw new FormatError(
-      "weights without an architecture: the metadata has no 'graft' entry",
-      undefined,
-      'build the network and use loadStateDict(toStateDict(readSafetensors(bytes).tensors))',
-    );
+    if (metadata['format']?.startsWith('graft-checkpoint')) {
+      throw new FormatError(
+        'this is the checkpoint of a training run that was stopped, not a model',
+        undefined,
+        'graft train … --resume goes on with it',
+      );
+    }
+    throw new WeightsOnlyError(null);
   }
   let header: Partial<Header> | null;
   try {
@@ -211,15 +237,36 @@ export function readModelInfo(bytes: Uint8Array): { model: ModelDescription; inf
   return { model, info };
 }
 
+/** @throws FormatError that names the first tensor of a dtype that is not read */
+function refuseUnread(unread: Safetensors['unread']): void {
+  for (const [name, { dtype }] of unread)
+    throw new FormatError(
+      `the tensor '${name}' is stored as ${dtype}, which is not read`,
+      undefined,
+      'save it as F32',
+    );
+}
+
 /**
  * The model in a file that `saveModel` wrote, with the same weights to the last bit (or those of float16, if saved so).
  * @throws FormatError on anything else: truncated, altered, written by a newer version; GraftError where weights and
  * architecture do not fit.
  */
 export function loadModel(bytes: Uint8Array, options: LoadOptions = {}): LoadedModel {
-  const { metadata, tensors } = readSafetensors(bytes);
-  const { model: description, info, flags } = readHeader(metadata);
+  const { metadata, tensors, unread } = readSafetensors(bytes);
   const state = toStateDict(tensors);
+  const {
+    model: description,
+    info,
+    flags,
+  } = ((): Header => {
+    try {
+      return readHeader(metadata);
+    } catch (error) {
+      throw error instanceof WeightsOnlyError ? new WeightsOnlyError(architectureOf(state)) : error;
+    }
+  })();
+  refuseUnread(unread);
   const build = (backend?: Backend): Module => {
     const built = buildModel(description, { ...(backend && { backend }), elements: bytes.length });
     built.loadStateDict(state);
@@ -230,16 +277,3 @@ export function loadModel(bytes: Uint8Array, options: LoadOptions = {}): LoadedM
   setFlags(model, flags);
   return { model: model.eval(), info };
 }
-
-/** Takes everything, keeps nothing, computes nothing. */
-const nowhere: Backend<null> = {
-  name: 'nowhere',
-  upload: () => null,
-  read: () => Promise.reject(new Error('nothing is stored here')),
-  release: () => {},
-  flush: () => Promise.resolve(),
-  dispose: () => Promise.resolve(),
-  run: () => {
-    throw new Error('nothing is computed here');
-  },
-};

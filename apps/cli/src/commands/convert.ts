@@ -17,9 +17,11 @@ import { version } from '../version.ts';
 import { pairs } from '../table.ts';
 
 /** @throws UsageError for an ending that is no format's */
-function checkEnding(path: string, what: string): void {
+function checkEnding(path: string): void {
   if (isOnnx(path) || /\.safetensors$/i.test(path)) return;
-  throw new UsageError(`${what} ${path} ends neither in .safetensors nor in .onnx, which says what it is`);
+  throw new UsageError(
+    `${path} ends neither in .safetensors nor in .onnx, which says in what format it is to be written`,
+  );
 }
 
 /** Is it one file under two names? */
@@ -69,8 +71,7 @@ export const convert: Command = {
   async run(values, io) {
     const from = required(values, 'from', 'the model');
     const to = required(values, 'to', 'the file to write');
-    checkEnding(from, 'the model');
-    checkEnding(to, 'the file to write');
+    checkEnding(to);
     if (await isSame(from, to)) throw new UsageError(`${from} and ${to} are the same file`);
     const withPreprocessing = flag(values, 'with-preprocessing');
     if (withPreprocessing && !isOnnx(to))

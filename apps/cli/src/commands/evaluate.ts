@@ -1,6 +1,8 @@
 import { flag, required } from '../args.ts';
 import { evaluateFolder, type FolderScores } from '../evaluation.ts';
-import { percent, plural } from '../format.ts';
+import { UsageError } from '../errors.ts';
+import { exists, isFolder } from '../files.ts';
+import { percent, plural, shellWord } from '../format.ts';
 import { oneLine, painter } from '../io.ts';
 import { openClassifier } from '../model-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend, type OpenBackend } from '../open-backend.ts';
@@ -83,6 +85,10 @@ export const evaluate: Command = {
     const path = required(values, 'model', 'the model');
     const folder = required(values, 'folder', 'the folder with the pictures');
     const choice = backendChoice(values);
+    if ((await isFolder(path)) && !(await isFolder(folder)) && (await exists(folder)))
+      throw new UsageError(
+        `${path} is a folder and ${folder} a file; the model comes first: graft evaluate ${shellWord(folder)} ${shellWord(path)}`,
+      );
     const progress = new Progress(io);
     const opened = await openBackend(choice, (note) => progress.say(note));
     try {

@@ -10,7 +10,7 @@ import {
 import { flag, number, required, text, type Values } from '../args.ts';
 import { count, list } from '../format.ts';
 import { oneLine, painter, type Io } from '../io.ts';
-import { openBase } from '../model-files.ts';
+import { openBase, type OpenBase } from '../model-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
@@ -31,8 +31,7 @@ function layersOf({ model, preprocess }: BaseModel): LayerSummary[] {
 }
 
 function show(
-  base: BaseModel,
-  classes: readonly string[] | undefined,
+  { base, classes, preprocessAssumed = false }: OpenBase,
   layers: readonly LayerSummary[],
   io: Io,
 ): string {
@@ -45,7 +44,10 @@ function show(
   const head = pairs([
     ['model', oneLine(base.name)],
     ...(classes ? [['classes', `${classes.length}: ${list(classes.map(oneLine), 20)}`] as const] : []),
-    ['input', `${p.size} × ${p.size} pixels, ${p.fit}, ${p.layout}`],
+    [
+      'input',
+      `${p.size} × ${p.size} pixels, ${p.fit}, ${p.layout}${preprocessAssumed ? ' (assumed: the file does not say)' : ''}`,
+    ],
     ['parameters', `${count(total)}${locked ? `, ${count(locked)} locked` : ''}`],
     ...(base.defaultCut === undefined ? [] : [['usual cut', base.defaultCut] as const]),
     ...(base.licence === undefined ? [] : [['licence', oneLine(base.licence)] as const]),
@@ -74,8 +76,7 @@ function show(
 }
 
 function toJson(
-  base: BaseModel,
-  classes: readonly string[] | undefined,
+  { base, classes, preprocessAssumed = false }: OpenBase,
   layers: readonly LayerSummary[],
 ): unknown {
   const stages = new Set(stagesOf(base.model).map((s) => s.name));
@@ -84,6 +85,7 @@ function toJson(
     name,
     classes: classes ?? null,
     preprocess,
+    preprocessAssumed,
     defaultCut: defaultCut ?? null,
     licence: licence ?? null,
     parameters: base.model.parameters().reduce((a, p) => a + p.value.size, 0),
@@ -113,12 +115,12 @@ export const inspect: Command = {
     const progress = new Progress(io);
     const { backend } = await openBackend(backendChoice(values), (note) => progress.say(note));
     try {
-      const { base, classes } = await openBase(what, { size, weights }, (note) => progress.say(note));
-      const layers = layersOf(base);
+      const opened = await openBase(what, { size, weights }, (note) => progress.say(note));
+      const layers = layersOf(opened.base);
       io.stdout.write(
         flag(values, 'json')
-          ? `${JSON.stringify(toJson(base, classes, layers))}\n`
-          : `${show(base, classes, layers, io)}\n`,
+          ? `${JSON.stringify(toJson(opened, layers))}\n`
+          : `${show(opened, layers, io)}\n`,
       );
     } finally {
       await backend.dispose();

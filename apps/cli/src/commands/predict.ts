@@ -14,7 +14,7 @@ import { flag, number, required, type Values } from '../args.ts';
 import { describeError, UsageError } from '../errors.ts';
 import { percent, plural } from '../format.ts';
 import { oneLine, type Io } from '../io.ts';
-import { openClassifier, type Classifier } from '../model-files.ts';
+import { checkOrder, openClassifier, type Classifier } from '../model-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
@@ -106,6 +106,7 @@ export const predict: Command = {
     if (files.length === 0) throw new UsageError('name at least one picture: graft predict MODEL IMAGE…');
     const top = number(values, 'top', { min: 1, whole: true }) ?? 5;
     const choice = backendChoice(values);
+    await checkOrder(path, files);
     const progress = new Progress(io);
     const opened = await openBackend(choice, (note) => progress.say(note));
     try {

@@ -179,13 +179,16 @@ export abstract class Module {
 
   /**
    * Copies values in. With `strict` (the default) every parameter and buffer must be given and nothing else.
-   * @throws GraftError that names every missing, unexpected and mis-shaped entry at once; nothing is changed then.
+   * @throws GraftError that counts the missing, unexpected and mis-shaped entries and names the first three of each; nothing
+   *   is changed then.
    */
   loadStateDict(state: StateDict, options: { readonly strict?: boolean } = {}): void {
     const slots = new Map(this.#slots());
     const problems: string[] = [];
     const list = (title: string, names: string[]): void => {
-      if (names.length) problems.push(`${title}: ${names.join(', ')}`);
+      if (!names.length) return;
+      const shown = names.slice(0, 3).join(', ');
+      problems.push(names.length > 3 ? `${title}: ${names.length}, from ${shown} on` : `${title}: ${shown}`);
     };
     if (options.strict ?? true) {
       const optional = (s: Parameter | StateBuffer): boolean => s instanceof StateBuffer && s.optional;

@@ -9,6 +9,7 @@ import {
 import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
 import { graphFromJSON, type GraphWithWeights } from '../graph.ts';
 import { prune, simplifyActivations } from '../simplify.ts';
+import { foreignFile } from '../sniff/sniff.ts';
 import { withExternal, type ReadExternal } from './external.ts';
 import { joinBiases } from './join-biases.ts';
 import { OnnxLowering } from './lower.ts';
@@ -53,9 +54,11 @@ export interface OnnxImport extends GraphWithWeights {
  * Reads an `.onnx` file into a graph of Graft's own operations. Weights are the float constants that convolutions, products
  * and norms take, and factors and summands behind them; everything that follows from constants alone is computed at once.
  * Shapes that the network computes from its inputs' are computed when it runs, so every batch size works.
- * @throws FormatError on malformed files; UnsupportedOpsError that lists every operation which is needed and missing.
+ * @throws FormatError on malformed files, and on others with what they are; UnsupportedOpsError that lists every operation which is needed and missing.
  */
 export async function readOnnx(bytes: Uint8Array, options: OnnxReadOptions = {}): Promise<OnnxImport> {
+  const foreign = foreignFile(bytes, ['onnx'], 'an ONNX model');
+  if (foreign) throw foreign;
   return graphOfModel(await withExternal(decodeModel(bytes), options.readExternal), options);
 }
 

@@ -4,7 +4,7 @@ import { readSafetensors, toStateDict } from '@graftjs/formats';
 import type { ArchitectureName } from '../architectures.ts';
 import { loadBaseFrom, resized } from '../base.ts';
 import { COCO_MOBILENET_V3 } from '../coco-mobilenet-v3.ts';
-import { buildModel } from '../describe.ts';
+import { withGivenWeights, withWeights } from '../match-weights.ts';
 import { imagenetPreprocess } from '../mobilenet-v2.ts';
 import { download, type DownloadOptions } from './download.ts';
 import { inFile, readBytes } from './files.ts';
@@ -14,16 +14,11 @@ export interface LoadBaseOptions extends DownloadOptions {
   readonly backend?: Backend;
   /** For 'mobilenet_v2' and its like: a safetensors file with torchvision's parameter names, as a path or an http(s) URL. */
   readonly weights?: string | URL;
+  /** Hears what was done to make foreign weights fit: a prefix of their names left out, a last layer that they lack. */
+  readonly onNote?: (note: string) => void;
   /** Side of the pictures in pixels. Default: what the base was made for, 96 for the embedded one. */
   readonly size?: number;
 }
-
-/** Bases whose weights the caller brings, and the end of their features. */
-const cuts: Partial<Record<ArchitectureName, string>> = {
-  mobilenet_v2: 'features.18',
-  resnet18: 'layer4',
-  resnet34: 'layer4',
-};
 
 /**
  * A pre-trained network: the embedded one ('coco-mobilenet-v3'), one whose weights you have ('mobilenet_v2', 'resnet18',
@@ -32,9 +27,10 @@ const cuts: Partial<Record<ArchitectureName, string>> = {
  */
 export async function loadBase(name: string, options: LoadBaseOptions = {}): Promise<BaseModel> {
   if (name === COCO_MOBILENET_V3.name) return embedded(options);
-  if (Object.hasOwn(cuts, name)) return fromWeights(name as ArchitectureName, options);
-  if (/[\\/]|\.safetensors$/.test(name)) return fromModelFile(name, options);
-  const names = [COCO_MOBILENET_V3.name, ...Object.keys(cuts)];
+  if (Object.hasOwn(withWeights, name)) return fromWeights(name as ArchitectureName, options);
+  // Names of bases have no dots: whatever has an ending is a file, which says itself what it is.
+  if (/[\\/]|\.\w+$/.test(name)) return fromModelFile(name, options);
+  const names = [COCO_MOBILENET_V3.name, ...Object.keys(withWeights)];
   throw new GraftError(
     `unknown base '${name}'; the nearest are ${nearest(name, names)
       .map((n) => `'${n}'`)
@@ -76,25 +72,17 @@ async function fromWeights(name: ArchitectureName, options: LoadBaseOptions): Pr
     ? (await download(source, options)).bytes
     : await readBytes(source.startsWith('file:') ? fileURLToPath(source) : source);
   try {
-    const state = toStateDict(readSafetensors(bytes).tensors);
-    // As many outputs as the file's classifier has.
-    const classifier = state.get('classifier.1.weight') ?? state.get('fc.weight');
-    const config = classifier && classifier.data.length > 0 ? { classes: classifier.shape[0]! } : {};
-    const model = buildModel(
-      { kind: name, options: config },
-      options.backend ? { backend: options.backend } : {},
-    );
-    try {
-      model.loadStateDict(state);
-    } catch (error) {
-      model.dispose();
-      throw error;
-    }
+    const { tensors, unread } = readSafetensors(bytes);
+    const { model, notes } = withGivenWeights(name, toStateDict(tensors), {
+      ...(options.backend && { backend: options.backend }),
+      unread,
+    });
+    for (const note of notes) options.onNote?.(`${source}: ${note}`);
     return {
       model: model.eval(),
       name,
       preprocess: resized(imagenetPreprocess(), options.size),
-      defaultCut: cuts[name]!,
+      defaultCut: withWeights[name]!.cut,
     };
   } catch (error) {
     throw inFile(source, error);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend, stagesOf } from '@graftjs/core';
-import { writeSafetensors } from '@graftjs/formats';
+import { writeSafetensors, type TensorToWrite } from '@graftjs/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildModel } from '../describe.ts';
 import { saveModel } from '../model-file.ts';
@@ -176,6 +176,55 @@ describe('loadBase', () => {
     const fromWeb = await loadBase('resnet18', { weights: `${base}/resnet18.safetensors`, cache });
     expect([...fromWeb.model.stateDict().keys()]).toEqual([...fromFile.model.stateDict().keys()]);
   }, 20_000);
+  it('loads weights under the prefixes of wrappers, without their last layer or with one of another form', async () => {
+    const whole = [...buildModel({ kind: 'mobilenet_v2', options: { classes: 4 } }).stateDict()];
+    const features = whole.filter(([n]) => n.startsWith('features.'));
+    const filled = (list: typeof whole, prefix: string, value: number): [string, TensorToWrite][] =>
+      list.map(([n, t]) => [prefix + n, { shape: t.shape, data: new Float32Array(t.size).fill(value) }]);
+    const path = join(cache, 'v2.safetensors');
+    const write = (tensors: [string, TensorToWrite][]): Promise<void> =>
+      writeFile(path, writeSafetensors(new Map(tensors), {}, { float16: true }));
+    const load = async (): Promise<{ notes: string; names: string[]; value: number }> => {
+      const notes: string[] = [];
+      const { model, defaultCut } = await loadBase('mobilenet_v2', {
+        weights: path,
+        onNote: (n) => notes.push(n),
+      });
+      expect(stagesOf(model).map((stage) => stage.name)).toContain(defaultCut);
+      const state = model.stateDict();
+      const value = state.get('features.18.0.weight')!.dataSync()[0]!;
+      model.dispose();
+      return { notes: notes.join('; ').replaceAll(`${path}: `, ''), names: [...state.keys()], value };
+    };
+    for (const [i, prefix] of ['module.', 'model.', 'backbone.', 'base_model.model.', 'net.0.'].entries()) {
+      await write(filled(whole, prefix, i));
+      expect(await load(), prefix).toEqual({
+        notes: `the prefix '${prefix}' of the names was left out`,
+        names: whole.map(([n]) => n),
+        value: i,
+      });
+    }
+    const odd: [string, TensorToWrite][] = [
+      ['classifier.0.weight', { shape: [7, 1280], data: new Float32Array(7 * 1280) }],
+      ['optimizer.step', { shape: [], data: BigInt64Array.of(5n) }],
+    ];
+    await write([...filled(features, '', 9), ...odd]);
+    expect(await load()).toEqual({
+      notes: "the file has no 'classifier' that fits, so the network ends before it",
+      names: features.map(([n]) => n),
+      value: 9,
+    });
+    await write([...filled(whole, '', 3), ['ema.decay', { shape: [], data: [0.9] }]]);
+    expect((await load()).notes).toBe('1 other tensors were left alone (ema.decay)');
+    await write(filled(features.slice(5), '', 0));
+    await expect(load()).rejects.toThrow(
+      /do not fit mobilenet_v2: 5 of 262 are missing \(features\.0\.0\.weight, features\.0\.1\.weight, features\.0\.1\.bias …\); are they/,
+    );
+    await write([['encoder.w', { shape: [1], data: [1] }]]);
+    await expect(load()).rejects.toThrow(
+      /missing .*; the names must be torchvision's; the file's begin with encoder\.w$/,
+    );
+  }, 60_000);
   it('loads a model file by its path', async () => {
     const path = join(cache, 'mine.safetensors');
     const preprocess = {
@@ -214,7 +263,7 @@ describe('loadBase', () => {
       ),
     );
     await expect(loadBase('mobilenet_v2', { weights: path })).rejects.toThrow(
-      /w\.safetensors: the state does not fit this model; wrong shape: features/,
+      /w\.safetensors: these weights do not fit mobilenet_v2: \d+ have another shape \(features\.0\.0\.weight is \[16, 3, 3, 3\], not \[32, 3, 3, 3\], .* …\); are they of another network\?$/,
     );
     expect((await readFile(path)).length).toBeGreaterThan(0);
   });
