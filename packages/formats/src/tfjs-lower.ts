@@ -11,7 +11,7 @@ export class Unsupported extends Error {}
  */
 export class Lowering {
   readonly nodes: GraphNode[] = [];
-  readonly tensors: Record<string, GraphTensor> = {};
+  readonly tensors = Object.create(null) as Record<string, GraphTensor>;
   readonly weights: Map<string, GraphValues> = new Map();
   /** What a TensorFlow name is in the graph: another name, or a constant. */
   readonly #values = new Map<string, string | TfjsWeight>();

@@ -143,6 +143,14 @@ describe.each(makers)('%s', (_, make) => {
 });
 
 describe('settings by group', () => {
+  test.each(['constructor', '__proto__', 'toString'])('a group may be called %s', (group) => {
+    const [named, other] = [model(), model()];
+    for (const p of Object.values(named.parameters)) p.group = group;
+    named.step(sgd({ lr: 0.1, lrPerGroup: { head: 2 } }), 1);
+    other.step(sgd({ lr: 0.1 }), 1);
+    expect(named.bits()).toEqual(other.bits());
+  });
+
   test('override the others', () => {
     const [m, other] = [model(), model()];
     m.step(adamW({ lr: 0.1, groups: { base: { weightDecay: 0 }, head: { lr: 0.3 } } }), 1);

@@ -100,6 +100,10 @@ interface Shared {
   readonly rates: Map<string, Tensor>;
 }
 
+/** A group's entry. Groups have any names, from model files too: one called 'constructor' has none here. */
+const own = <T>(entries: Readonly<Record<string, T>>, group: string): T | undefined =>
+  Object.hasOwn(entries, group) ? entries[group] : undefined;
+
 /** Everything but the formula. */
 export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
   lr: number;
@@ -165,13 +169,13 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
       return t;
     };
     const { group } = parameter;
-    const hyper = { ...this.hyper, ...this.#groups[group] };
+    const hyper = { ...this.hyper, ...own(this.#groups, group) };
     const memory = this.#memoryOf(name, parameter);
     const at = (what: string, f: (lr: number, t: number) => number): TensorLike => {
       const now = (): number => {
-        const base = this.#groups[group]?.lr ?? this.lr;
+        const base = own(this.#groups, group)?.lr ?? this.lr;
         const scale = typeof factor === 'number' ? factor : factor();
-        return f(base * (this.lrPerGroup[group] ?? 1) * scale, this.#memory.get(name)!.t + 1);
+        return f(base * (own(this.lrPerGroup, group) ?? 1) * scale, this.#memory.get(name)!.t + 1);
       };
       if (!tracing()) return now();
       const key = `${memory.t} ${what} ${group}`;

@@ -19,6 +19,18 @@ import { importOnnx } from './import.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 
+it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+  'a tensor and a node may be called %s',
+  async (name) => {
+    const bytes = file([n('Conv', ['x', name], ['y'], {}, name)], [floats(name, [2, 1, 1, 1], [2, 3])], {
+      inputs: [input('x', [1, 1, 1, 1])],
+    });
+    const { model } = await importOnnx(bytes);
+    expect([...model.namedParameters()]).toHaveLength(1);
+    expect([...(await (model.forward(tensor([5], [1, 1, 1, 1])) as Tensor).data())]).toEqual([10, 15]);
+  },
+);
+
 const wave = (...shape: number[]): Tensor => {
   const size = shape.reduce((a, b) => a * b, 1);
   return tensor(

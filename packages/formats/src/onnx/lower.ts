@@ -52,7 +52,8 @@ const TO_HOST = new Set(['shape']);
  */
 export class OnnxLowering {
   readonly nodes: GraphNode[] = [];
-  readonly tensors: Record<string, GraphTensor> = {};
+  /** Without a prototype: a file may call a tensor `__proto__`. */
+  readonly tensors = Object.create(null) as Record<string, GraphTensor>;
   readonly weights: Map<string, GraphValues> = new Map();
   readonly inputs: string[] = [];
   /** Version of ONNX's own operators. */
