@@ -1,9 +1,6 @@
 /**
- * Teaches a network your pictures, saves it, loads it again and asks it about others:
- *
+ * Teaches a network your pictures (FOLDER has one folder for each class), saves it, loads it again, asks it about others:
  *   main.ts FOLDER MODEL.safetensors [PICTURE…]
- *
- * FOLDER has one folder of pictures for each class.
  */
 import { createWasmBackend } from '@graftjs/backend-wasm';
 import {
@@ -12,6 +9,7 @@ import {
   GraftError,
   headRecipe,
   noGrad,
+  scope,
   setDefaultBackend,
   softmax,
   tensor,
@@ -25,18 +23,19 @@ async function train(folder: string, file: string): Promise<void> {
   const base = await loadBase('coco-mobilenet-v3');
   const { preprocess } = base;
   const data = await imageFolder(folder, {
-    preprocess,
-    split: { validation: 0.2 },
+    preprocess, // a fifth of each class is held back, or what a folder 'val' has
     seed: 7,
     strict: true, // a picture that cannot be read stops it; without, it is left out
   });
   const { classes, validation } = data;
+  for (const { text } of data.remarks) console.error(text);
   const model = transfer(base, { classes, seed: 7 });
+  const recipe = headRecipe();
   await fit(
     model,
     { train: data.train, ...(validation && { validation }) },
     {
-      ...headRecipe(),
+      ...recipe,
       seed: 7,
       onEpoch: ({ epoch, loss }) => console.log(`epoch ${epoch + 1}: loss ${loss.toFixed(3)}`),
     },
@@ -48,6 +47,7 @@ async function train(folder: string, file: string): Promise<void> {
   }
   await saveModelFile(file, model, { classes, preprocess });
   await data.dispose();
+  for (const done of [recipe.optimizer, model, base.model]) done.dispose();
 }
 
 async function predict(file: string, pictures: readonly string[]): Promise<void> {
@@ -56,11 +56,14 @@ async function predict(file: string, pictures: readonly string[]): Promise<void>
   if (!classes || !preprocess) throw new GraftError(`${file}: not a classifier of pictures`);
   for (const picture of pictures) {
     const input = toInput(await decodeImage(picture, { size: preprocess.size }), preprocess);
-    const x = tensor(input, [1, ...inputShape(preprocess)]);
-    const p = [...(await noGrad(() => softmax(model.forward(x), 1)).data())];
+    const shape = [1, ...inputShape(preprocess)];
+    const y = scope(() => noGrad(() => softmax(model.forward(tensor(input, shape)), 1))); // frees all but y
+    const p = [...(await y.data())];
+    y.dispose();
     const best = p.indexOf(Math.max(...p));
     console.log(`${picture}: ${classes[best]}, ${(100 * p[best]!).toFixed(1)} %`);
   }
+  model.dispose();
 }
 
 const [folder, file, ...pictures] = process.argv.slice(2);

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { draw, drawFolder } from './shapes.ts';
 
@@ -63,6 +63,23 @@ it('trains, saves, loads and predicts; graft predict says the same of the file',
   );
   expect(out.trimEnd().split('\n').slice(-2)).toEqual(lines);
   expect(predictions.map(({ top: [t] }) => t.class)).toEqual(['disc', 'cross']);
+});
+
+it('frees all that it makes', async () => {
+  const photos = await drawFolder(inFolder('freed'), 4, ['disc', 'cross']);
+  const count = inFolder('count.mjs');
+  const core = import.meta.resolve('@graftjs/core');
+  await writeFile(
+    count,
+    `await import(${JSON.stringify(pathToFileURL(main).href)});
+     const { getDefaultBackend, memory } = await import(${JSON.stringify(core)});
+     console.log(JSON.stringify(memory(getDefaultBackend())));`,
+  );
+  const picture = join(photos, 'disc', '0.png');
+  const { code, out, err } = await run(count, photos, inFolder('freed.safetensors'), picture, picture);
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toMatch(/0\.png: \w+, [\d.]+ %\n.*0\.png/);
+  expect(JSON.parse(out.trimEnd().split('\n').at(-1)!)).toEqual({ tensors: 0, bytes: 0 });
 });
 
 describe('says in one line what is wrong, and ends with 1:', () => {
