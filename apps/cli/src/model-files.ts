@@ -5,8 +5,8 @@ import { loadModel, WeightsOnlyError, type ModelInfo } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
 import { fileError, UsageError } from './errors.ts';
 import { exists } from './files.ts';
-import { shellWord } from './format.ts';
-import { assumptions, countClasses, isOnnx, readOnnx } from './onnx-files.ts';
+import { list, shellWord } from './format.ts';
+import { assumptions, countClasses, isOnnx, readOnnx, type ReadOptions } from './onnx-files.ts';
 
 /** Bases of which only the architecture is here. */
 const WITHOUT_WEIGHTS: readonly string[] = ['mobilenet_v2', 'resnet18', 'resnet34'];
@@ -29,6 +29,12 @@ export interface ModelInFile {
   readonly model: Module;
   readonly info: ModelInfo;
   readonly format: 'safetensors' | 'onnx';
+  /** Its first nodes show how pictures become its input. */
+  readonly seen?: boolean;
+  /** Names and shapes of what it gives, where the file says that. */
+  readonly outputs?: readonly string[];
+  /** Of a file with several outputs: where they part, and the model ends. */
+  readonly trunk?: string | null;
   /** What the file does not say and was assumed. */
   readonly notes: readonly string[];
   /** The file gives probabilities, the model logits. */
@@ -41,16 +47,16 @@ const READ = 'a model that Graft reads (.safetensors or .onnx)';
 
 /**
  * A model that `graft train` wrote, or an ONNX model. The content says which it is; where that is damaged, the ending.
- * @param size Side of the pictures, where the file does not say it and the caller does.
  * @throws GraftError for a file that is missing, damaged, something else, or needs what is not supported
  */
-export async function readModel(path: string, size: number | null = null): Promise<ModelInFile> {
+export async function readModel(path: string, o: ReadOptions = {}): Promise<ModelInFile> {
   const bytes = await readModelBytes(path);
   try {
     const foreign = foreignFile(bytes, ['safetensors', 'onnx'], READ, path);
     if (foreign) throw foreign;
     const kind = sniffFile(bytes)?.id;
-    if (kind === 'onnx' || (kind === undefined && isOnnx(path))) return await readOnnx(path, bytes, size);
+    if (kind === 'onnx' || (kind === undefined && isOnnx(path))) return await readOnnx(path, bytes, o);
+    if (o.output) throw new GraftError('has one output; --output is for networks from elsewhere');
     const { model, info } = loadModel(bytes);
     const notes = assumptions(path, info.preprocess, info.preprocessAssumed);
     return { model, info, format: 'safetensors', notes, withoutSoftmax: false };
@@ -124,12 +130,26 @@ function inFile(path: string, error: unknown): unknown {
   return error instanceof GraftError ? new GraftError(`${path}: ${error.message}`, { cause: error }) : error;
 }
 
+/** @throws GraftError for a network of several outputs, none of which was chosen */
+export function wantOneOutput(path: string, { outputs = [] }: ModelInFile): void {
+  if (outputs.length > 1)
+    throw new GraftError(
+      `${path}: has ${outputs.length} outputs, ${list(outputs, 6)}; choose the one with the classes: --output NAME`,
+    );
+}
+
 /**
  * A model that is a classifier. Where an `.onnx` file has no class names, the classes are numbered.
  * @throws GraftError for a file that is damaged or no classifier
  */
-export async function openClassifier(path: string, say: (note: string) => void): Promise<Classifier> {
-  const { model, info, format, notes, notPictures } = await readModel(path);
+export async function openClassifier(
+  path: string,
+  say: (note: string) => void,
+  output: string | null = null,
+): Promise<Classifier> {
+  const read = await readModel(path, { output });
+  const { model, info, format, notes, notPictures } = read;
+  wantOneOutput(path, read);
   const { preprocess, name = path } = info;
   const isNumbered = info.classes === undefined && format === 'onnx';
   if (preprocess === undefined || (info.classes === undefined && !isNumbered)) {
@@ -159,6 +179,10 @@ export interface OpenBase {
   readonly classes?: readonly string[];
   /** Its file does not say how pictures become its input. */
   readonly preprocessAssumed?: boolean;
+  /** Its first nodes show it. */
+  readonly seen?: boolean;
+  /** What the file gives, where it says that. */
+  readonly outputs?: readonly string[];
 }
 
 interface OpenBaseOptions {
@@ -166,6 +190,8 @@ interface OpenBaseOptions {
   readonly size: number | null;
   /** For a base that comes without. */
   readonly weights: string | null;
+  /** Of a file with several outputs, the one that the base leads to. */
+  readonly output?: string | null;
 }
 
 /**
@@ -178,22 +204,28 @@ export async function openBase(
   say: (note: string) => void,
 ): Promise<OpenBase> {
   const size = o.size === null ? {} : { size: o.size };
+  const { output = null } = o;
   if (!looksLikeFile(nameOrFile) && !(await exists(nameOrFile))) {
     if (o.weights === null && WITHOUT_WEIGHTS.includes(nameOrFile)) {
       throw new GraftError(
         `'${nameOrFile}' comes without weights: add --weights FILE|URL, a safetensors file with torchvision's parameter names`,
       );
     }
+    if (output !== null) throw new UsageError(`--output is for an .onnx file, and '${nameOrFile}' is none`);
     const weights = o.weights === null ? {} : { weights: o.weights };
     return { base: await loadBase(nameOrFile, { ...size, ...weights, onNote: say }) };
   }
-  const { model, info, notes, notPictures } = await readModel(nameOrFile, o.size);
+  const read = await readModel(nameOrFile, { size: o.size, output });
+  const { model, info, notes, notPictures, seen, outputs, trunk } = read;
   if (info.preprocess === undefined) {
     const why = notPictures ?? 'does not say how pictures become its input';
     throw new GraftError(`${nameOrFile}: ${why}, so it cannot be a base`);
   }
+  if (!trunk) wantOneOutput(nameOrFile, read);
   notes.forEach(say);
   return {
+    ...(seen && { seen }),
+    ...(outputs && { outputs }),
     base: {
       model,
       name: info.name ?? nameOrFile,

@@ -1,9 +1,17 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { evaluating, GraftError, record, sampleShapeOf, type Module, type Preprocess } from '@graftjs/core';
-import { exportOnnx, importOnnx, ONNX_METADATA, type OnnxNetwork } from '@graftjs/formats';
+import {
+  exportOnnx,
+  importOnnx,
+  ONNX_METADATA,
+  type InputRange,
+  type Network,
+  type OnnxNetwork,
+} from '@graftjs/formats';
 import { imagenetPreprocess, isPreprocess, type ModelInfo } from '@graftjs/models';
 import { fileError } from './errors.ts';
+import { list } from './format.ts';
 import type { ModelInFile } from './model-files.ts';
 
 /** Where neither file nor command line says how large the pictures are. */
@@ -16,46 +24,90 @@ const keyOf = (text: (typeof TEXTS)[number]): string => `graft.${text}`;
 /** In the metadata: the preprocessing there was assumed, not stated. */
 const ASSUMED = 'graft.preprocess-assumed';
 
+type Inputs = Network['inputs'];
+
 export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
 
+/** The option of every command that reads such a file. */
+export const OUTPUT_ARG = {
+  type: 'string',
+  valueHint: 'NAME',
+  description: 'Of a file with several outputs: the one to lead to',
+} as const;
+
+export interface ReadOptions {
+  /** Side of the pictures, if the caller chooses it. */
+  readonly size?: number | null;
+  /** Of several outputs, or a value in the middle: the one that is wanted. */
+  readonly output?: string | null;
+}
+
 /**
- * The network in an `.onnx` file, up to its logits, with what its metadata say where Graft wrote them. Weights in other
- * files are read from the model's folder only.
- * @param size Side of the pictures, if the caller chooses it.
+ * The network in an `.onnx` file, up to its logits, or of several outputs what they share, with what its metadata say where
+ * Graft wrote them. Weights in other files are read from the model's folder only.
  * @throws GraftError, FormatError, UnsupportedOpsError
  */
-export async function readOnnx(path: string, bytes: Uint8Array, size: number | null): Promise<ModelInFile> {
+export async function readOnnx(path: string, bytes: Uint8Array, o: ReadOptions): Promise<ModelInFile> {
   const network = await importOnnx(bytes, {
     logits: true,
+    trunk: true,
+    ...(o.output && { outputs: [o.output] }),
+    sampleShape: (inputs) => sampleOf(inputs, o.size ?? null),
     readExternal: (location) => readBeside(path, location),
   });
-  const { metadata, withoutSoftmax } = network;
-  let preprocess = statedPreprocess(network);
-  let assumed = preprocess !== null && metadata.get(ASSUMED) === 'true';
-  if (!preprocess && notPictures(network) === null) {
-    preprocess = assumedPreprocess(network, size);
-    assumed = true;
-  }
+  const { metadata } = network;
   const classes = json(metadata.get(ONNX_METADATA.classes));
   const isNames = Array.isArray(classes) && classes.length > 0 && classes.every((c) => typeof c === 'string');
   const texts = TEXTS.flatMap((text) => {
     const value = metadata.get(keyOf(text));
     return value === undefined ? [] : [[text, value] as const];
   });
+  const stated = statedPreprocess(network);
+  const info = {
+    ...Object.fromEntries(texts),
+    ...(isNames && { classes }),
+    ...(stated && metadata.get(ASSUMED) === 'true' && { preprocessAssumed: true }),
+  };
+  return modelOf(path, network, { info, stated, size: o.size ?? null });
+}
+
+/** A network from any format as a model, with the preprocessing that is stated, seen in it, or usual. */
+function modelOf(
+  path: string,
+  network: Network & Pick<OnnxNetwork, 'outputs'>,
+  { info, stated, size }: { info: ModelInfo; stated: Preprocess | null; size: number | null },
+): ModelInFile {
+  const why = notPictures(network.inputs);
+  const { inputRange, outputs, outputShapes, trunk, withoutSoftmax } = network;
+  const given = outputs.map((name, i) => {
+    const shape = outputShapes[i];
+    return shape ? `'${name}' [${shape.join(', ')}]` : `'${name}'`;
+  });
+  const preprocess = stated ?? (why === null ? usualPreprocess(network, size) : null);
+  const seen = preprocess && !stated ? inputRange : null;
+  const assumed = stated ? info.preprocessAssumed === true : preprocess !== null && !seen;
+  const notes = assumptions(path, preprocess, assumed);
+  if (preprocess && seen)
+    notes.push(
+      `${path} ${SEEN[seen]}, as its first nodes show; at ${preprocess.size} × ${preprocess.size} pixels`,
+    );
+  if (trunk !== null)
+    notes.push(
+      `${path} has ${outputs.length} outputs, ${list(given, 6)}: taken up to '${trunk}', where they part; ` +
+        `--output NAME takes the way to one`,
+    );
   return {
     model: network.model.eval(),
     format: 'onnx',
-    info: {
-      ...Object.fromEntries(texts),
-      ...(isNames && { classes }),
-      ...(preprocess && { preprocess }),
-      ...(assumed && { preprocessAssumed: true }),
-    },
-    notes: assumptions(path, preprocess, assumed),
+    info: { ...info, ...(preprocess && { preprocess }), ...(assumed && { preprocessAssumed: true }) },
+    ...(seen && { seen: true }),
+    outputs: given,
+    trunk,
+    notes,
     withoutSoftmax,
-    ...(preprocess ? {} : { notPictures: notPictures(network)! }),
+    ...(preprocess ? {} : { notPictures: why! }),
   };
 }
 
@@ -71,6 +123,12 @@ export function assumptions(
     `${path} does not say how pictures become its input; taken as usual for ImageNet, at ${size} × ${size} pixels`,
   ];
 }
+
+/** What the command says of a network whose first nodes tell what it takes. */
+const SEEN: Readonly<Record<InputRange, string>> = {
+  bytes: 'scales pictures itself and takes their values as they are, 0 … 255',
+  unit: 'normalises pictures itself and takes their values as 0 … 1',
+};
 
 /** A file that the model names: also behind links it must lie in the model's folder. */
 async function readBeside(model: string, location: string): Promise<Uint8Array> {
@@ -99,12 +157,17 @@ function statedPreprocess({ metadata, inputs }: OnnxNetwork): Preprocess | null 
   const stated = json(metadata.get(ONNX_METADATA.preprocess));
   if (!isPreprocess(stated)) return null;
   if (inputs[0]!.element !== 'uint8') return stated;
-  const one = 1 / 255; // (v / 255 − 0) / (1 / 255) = v
-  return { ...stated, mean: [0, 0, 0], std: [one, one, one], layout: 'channels-last' };
+  return { ...stated, ...PLAIN.bytes, layout: 'channels-last' };
 }
 
+/** Preprocessing that leaves a byte v as it is, for (v / 255 − 0) / (1 / 255) = v, or only divides it. */
+const PLAIN: Readonly<Record<InputRange, Pick<Preprocess, 'mean' | 'std'>>> = {
+  bytes: { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] },
+  unit: { mean: [0, 0, 0], std: [1, 1, 1] },
+};
+
 /** Why a network takes no pictures, as far as can be seen; null if it does. */
-function notPictures({ inputs }: OnnxNetwork): string | null {
+function notPictures(inputs: Inputs): string | null {
   if (inputs.length !== 1) return `it has ${inputs.length} inputs`;
   const shape = inputs[0]!.shape ?? [];
   const said = `its input is [${shape.map((d) => (d === '' ? '?' : d)).join(', ')}]`;
@@ -115,13 +178,28 @@ function notPictures({ inputs }: OnnxNetwork): string | null {
   return isSquare ? null : `${said}, and pictures are square here`;
 }
 
-/** As PyTorch's networks for ImageNet have it. Whoever trained the network knows better, but the file does not say. */
-function assumedPreprocess({ inputs }: OnnxNetwork, size: number | null): Preprocess {
-  const shape = inputs[0]!.shape!;
-  const layout = shape[1] === 3 ? 'channels-first' : 'channels-last';
-  const side = shape[2];
-  const own = typeof side === 'number' && side > 0 ? side : USUAL_SIZE;
-  return { ...imagenetPreprocess(size ?? own), layout };
+const isChannelsFirst = (inputs: Inputs): boolean => inputs[0]!.shape![1] === 3;
+
+/** Side of the pictures: the caller's, the file's, or what is usual. */
+function sideOf(inputs: Inputs, size: number | null): number {
+  const side = inputs[0]!.shape![2];
+  return size ?? (typeof side === 'number' && side > 0 ? side : USUAL_SIZE);
+}
+/** Shape of one picture as the network takes it; undefined if it takes none. */
+function sampleOf(inputs: Inputs, size: number | null): number[] | undefined {
+  if (notPictures(inputs) !== null) return undefined;
+  const side = sideOf(inputs, size);
+  return isChannelsFirst(inputs) ? [3, side, side] : [side, side, 3];
+}
+
+/**
+ * What the network's first nodes leave to be done; else as PyTorch's networks for ImageNet have it: whoever trained it
+ * knows better, but the file does not say.
+ */
+function usualPreprocess({ inputs, inputRange }: Network, size: number | null): Preprocess {
+  const layout = isChannelsFirst(inputs) ? 'channels-first' : 'channels-last';
+  const usual = imagenetPreprocess(sideOf(inputs, size));
+  return { ...usual, ...(inputRange && PLAIN[inputRange]), layout };
 }
 
 /**

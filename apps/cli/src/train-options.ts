@@ -8,6 +8,7 @@ import { UsageError } from './errors.ts';
 import { defaultCacheFolder } from './feature-store.ts';
 import { shellWord } from './format.ts';
 import type { Io } from './io.ts';
+import { OUTPUT_ARG } from './onnx-files.ts';
 import { BACKEND_ARGS, backendChoice, type BackendChoice } from './open-backend.ts';
 
 const AUGMENT = ['none', 'light', 'standard'] as const;
@@ -20,6 +21,8 @@ export interface TrainOptions extends BackendChoice {
   readonly base: string;
   /** Weights for a base that comes without: a file or a URL. */
   readonly weights: string | null;
+  /** Of a base with several outputs: the one that it leads to. Null: what they share. */
+  readonly output: string | null;
   readonly cut: string | null;
   readonly unlockFrom: string | null;
   /** Null: what the base was made for. */
@@ -54,6 +57,7 @@ export const TRAIN_ARGS: ArgsDef = {
     valueHint: 'FILE|URL',
     description: "Weights for a base that comes without, as safetensors with torchvision's names",
   },
+  output: OUTPUT_ARG,
   cut: {
     type: 'string',
     valueHint: 'LAYER',
@@ -154,6 +158,7 @@ export function trainOptions(values: Values, io: Io): TrainOptions {
     out,
     base: text(values, 'base') ?? DEFAULTS.base,
     weights: text(values, 'weights') ?? null,
+    output: text(values, 'output') ?? null,
     cut: text(values, 'cut') ?? null,
     unlockFrom,
     size: number(values, 'size', { min: 32, max: 1024, whole: true }) ?? null,
@@ -183,6 +188,7 @@ export function commandLine(o: TrainOptions): string {
   };
   add('base', o.base, DEFAULTS.base);
   add('weights', o.weights, null);
+  add('output', o.output, null);
   add('cut', o.cut, null);
   add('unlock-from', o.unlockFrom, null);
   add('size', o.size, null);
@@ -200,9 +206,10 @@ export function commandLine(o: TrainOptions): string {
 
 /** What a resumed run must have in common with the one that it goes on with. */
 export function runSettings(o: TrainOptions): Record<string, unknown> {
-  const { base, weights, cut, size, epochs, lr, batch, augment, dropout, backend, seed } = o;
-  const validation = o.validation ?? DEFAULTS.validation;
-  const plain = { base, weights, cut, size, epochs, lr, batch, augment, validation, dropout, backend, seed };
-  const named = { ...plain, 'unlock-from': o.unlockFrom };
+  const { base, weights, output, cut, size, epochs, lr, batch, augment, dropout, backend, seed } = o;
+  const named = {
+    ...{ base, weights, output, cut, 'unlock-from': o.unlockFrom, size, epochs, lr, batch, augment },
+    ...{ validation: o.validation ?? DEFAULTS.validation, dropout, backend, seed },
+  };
   return Object.fromEntries(Object.entries(named).map(([k, v]) => [`--${k}`, v]));
 }

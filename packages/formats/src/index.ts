@@ -3,6 +3,7 @@ export * from './graph.ts';
 export * from './graph-module.ts';
 export { graphOps, type GraphOp } from './graph-ops.ts';
 export { parseStrictJson, type StrictJson } from './json.ts';
+export type { InputRange } from './input-range.ts';
 export type { Network, NetworkInput, NetworkOptions, ReadGraph } from './network.ts';
 export * from './onnx/index.ts';
 export * from './safetensors.ts';

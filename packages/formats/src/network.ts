@@ -2,6 +2,7 @@ import { Sequential, type DType, type Module, type Shape, type TensorSpec } from
 import { fixExtents, shapesOf } from './fixed-extents.ts';
 import { GraphModule, type GraphModuleOptions } from './graph-module.ts';
 import type { GraphDef, GraphWithWeights } from './graph.ts';
+import { inputRange, type InputRange } from './input-range.ts';
 import { articulationPoints, cutGraph } from './segments.ts';
 import { prune } from './simplify.ts';
 import { layersOf, planStages, POOLING } from './stages.ts';
@@ -11,6 +12,8 @@ export interface NetworkInput {
   readonly name: string;
   /** What Graft computes it in. */
   readonly dtype: DType;
+  /** Are they bytes in the file? */
+  readonly isByte?: boolean;
   /** A string is a symbolic extent, such as the batch's; '' an unknown one. Null: nothing is said. */
   readonly shape: readonly (number | string)[] | null;
 }
@@ -28,9 +31,10 @@ export interface NetworkOptions extends GraphModuleOptions {
   readonly logits?: boolean;
   /**
    * Shape of one sample, for a file that leaves it open, or where it shall be another than the file's. What the network
-   * computes from it (paddings, the size of a result) is computed at once where that lets more places be cut.
+   * computes from it (paddings, the size of a result) is computed at once where that lets more places be cut. A function
+   * is asked with what the file says of the inputs.
    */
-  readonly sampleShape?: Shape;
+  readonly sampleShape?: Shape | ((inputs: readonly NetworkInput[]) => Shape | undefined);
   /**
    * Of a network with several outputs (a detector, two heads) only what comes before they part, as a chain: what
    * `transfer` can build on. Default false: all of it, as one `GraphModule`.
@@ -45,8 +49,11 @@ export interface Network {
    * stages work as with any other. Else one `GraphModule`: call its `run`.
    */
   readonly model: Module;
+  readonly inputs: readonly NetworkInput[];
   /** Shape of one sample, if the file fixes it or the caller says it; what `transfer` asks for. */
   readonly sampleShape: readonly number[] | null;
+  /** What the first nodes, or the input's type, say of the numbers that it takes; null where they say nothing clear. */
+  readonly inputRange: InputRange | null;
   /** A softmax at the end was left out: the file gives probabilities, the model logits. */
   readonly withoutSoftmax: boolean;
   /** Of the file's outputs, in their order: the shape for one sample, without the batch; null where it is not known. */
@@ -67,7 +74,9 @@ export function networkOf(source: ReadGraph, options: NetworkOptions = {}): Netw
   if (trunk !== null) graph = prune({ ...graph, outputs: [trunk] });
   return {
     model: moduleOf({ graph, weights: source.weights }, options),
+    inputs: source.inputs,
     sampleShape,
+    inputRange: source.inputs[0]!.isByte ? 'bytes' : inputRange(source),
     withoutSoftmax: shorter !== null,
     outputShapes: source.graph.outputs.map((o) => shapes?.get(o)?.slice(1) ?? null),
     trunk,
@@ -75,7 +84,9 @@ export function networkOf(source: ReadGraph, options: NetworkOptions = {}): Netw
 }
 
 function sampleOf(inputs: readonly NetworkInput[], options: NetworkOptions): readonly number[] | null {
-  if (options.sampleShape) return options.sampleShape;
+  const { sampleShape } = options;
+  const wanted = typeof sampleShape === 'function' ? sampleShape(inputs) : sampleShape;
+  if (wanted) return wanted;
   const extents = inputs.length === 1 ? (inputs[0]!.shape?.slice(1) ?? []) : [];
   const isFixed = extents.length > 0 && extents.every((d) => typeof d === 'number' && d > 0);
   return isFixed ? (extents as number[]) : null;

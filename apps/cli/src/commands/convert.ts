@@ -3,13 +3,13 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { GraftError, setDefaultBackend } from '@graftjs/core';
 import { saveModel } from '@graftjs/models';
-import { flag, required } from '../args.ts';
+import { flag, required, text } from '../args.ts';
 import { InterruptedError, UsageError } from '../errors.ts';
 import { checkWritable, exists, writeAtomic } from '../files.ts';
 import { count } from '../format.ts';
 import { oneLine } from '../io.ts';
-import { readModel } from '../model-files.ts';
-import { isOnnx, toOnnx } from '../onnx-files.ts';
+import { readModel, wantOneOutput } from '../model-files.ts';
+import { isOnnx, OUTPUT_ARG, toOnnx } from '../onnx-files.ts';
 import { createBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
@@ -60,6 +60,7 @@ export const convert: Command = {
       type: 'boolean',
       description: 'To .onnx: the graph takes pictures, uint8 [batch, size, size, 3]',
     },
+    output: OUTPUT_ARG,
     force: { type: 'boolean', description: 'Replace an existing file' },
     json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
@@ -86,7 +87,9 @@ export const convert: Command = {
     let stopped = false;
     const stopListening = io.onInterrupt(() => (stopped = true));
     try {
-      const { model, info, notes, withoutSoftmax } = await readModel(from);
+      const read = await readModel(from, { output: text(values, 'output') ?? null });
+      wantOneOutput(from, read);
+      const { model, info, notes, withoutSoftmax } = read;
       const bytes = isOnnx(to)
         ? await toOnnx(model, info, { withPreprocessing, version: version() }).catch((error: unknown) => {
             throw error instanceof GraftError

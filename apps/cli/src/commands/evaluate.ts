@@ -1,10 +1,11 @@
-import { flag, required } from '../args.ts';
+import { flag, required, text } from '../args.ts';
 import { evaluateFolder, type FolderScores } from '../evaluation.ts';
 import { UsageError } from '../errors.ts';
 import { exists, isFolder } from '../files.ts';
 import { percent, plural, shellWord } from '../format.ts';
 import { oneLine, painter } from '../io.ts';
 import { openClassifier } from '../model-files.ts';
+import { OUTPUT_ARG } from '../onnx-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend, type OpenBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
@@ -74,6 +75,7 @@ export const evaluate: Command = {
       valueHint: 'FOLDER|off',
       description: 'Where features of the base are kept between runs',
     },
+    output: OUTPUT_ARG,
     ...BACKEND_ARGS,
     json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
@@ -92,7 +94,7 @@ export const evaluate: Command = {
     const progress = new Progress(io);
     const opened = await openBackend(choice, (note) => progress.say(note));
     try {
-      const model = await openClassifier(path, (note) => progress.say(note));
+      const model = await openClassifier(path, (note) => progress.say(note), text(values, 'output') ?? null);
       const options = {
         folder,
         strict: flag(values, 'strict'),

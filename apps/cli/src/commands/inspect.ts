@@ -11,6 +11,7 @@ import { flag, number, required, text, type Values } from '../args.ts';
 import { count, list } from '../format.ts';
 import { oneLine, painter, type Io } from '../io.ts';
 import { openBase, type OpenBase } from '../model-files.ts';
+import { OUTPUT_ARG } from '../onnx-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
@@ -30,11 +31,18 @@ function layersOf({ model, preprocess }: BaseModel): LayerSummary[] {
   return scope(() => summarize(model, zeros([1, ...sampleShapeOf(preprocess)]), preprocess.layout));
 }
 
-function show(
-  { base, classes, preprocessAssumed = false }: OpenBase,
-  layers: readonly LayerSummary[],
-  io: Io,
-): string {
+/** What a base takes, and how that is known. */
+function valuesOf({ base: { preprocess }, seen }: OpenBase): string {
+  const { mean, std } = preprocess;
+  const all = (v: readonly number[], x: number): boolean => v.every((d) => Math.abs(d - x) < 1e-6);
+  const range = !all(mean, 0) ? null : all(std, 1 / 255) ? '0 … 255' : all(std, 1) ? '0 … 1' : null;
+  const numbers = (v: readonly number[]): string => v.map((d) => Number(d.toPrecision(3))).join(', ');
+  const said = range ?? `(0 … 1 less ${numbers(mean)}) / ${numbers(std)}`;
+  return seen ? `${said} (seen in its first nodes)` : said;
+}
+
+function show(opened: OpenBase, layers: readonly LayerSummary[], io: Io): string {
+  const { base, classes, outputs, preprocessAssumed = false } = opened;
   const paint = painter(io.stdout, io.env);
   const stages = new Set(stagesOf(base.model).map((s) => s.name));
   const weights = base.model.parameters().map((p) => ({ n: p.value.size, locked: p.locked }));
@@ -48,6 +56,8 @@ function show(
       'input',
       `${p.size} × ${p.size} pixels, ${p.fit}, ${p.layout}${preprocessAssumed ? ' (assumed: the file does not say)' : ''}`,
     ],
+    ['values', valuesOf(opened)],
+    ...(outputs ? [['outputs', list(outputs.map(oneLine), 20)] as const] : []),
     ['parameters', `${count(total)}${locked ? `, ${count(locked)} locked` : ''}`],
     ...(base.defaultCut === undefined ? [] : [['usual cut', base.defaultCut] as const]),
     ...(base.licence === undefined ? [] : [['licence', oneLine(base.licence)] as const]),
@@ -76,7 +86,7 @@ function show(
 }
 
 function toJson(
-  { base, classes, preprocessAssumed = false }: OpenBase,
+  { base, classes, preprocessAssumed = false, seen = false, outputs }: OpenBase,
   layers: readonly LayerSummary[],
 ): unknown {
   const stages = new Set(stagesOf(base.model).map((s) => s.name));
@@ -86,6 +96,8 @@ function toJson(
     classes: classes ?? null,
     preprocess,
     preprocessAssumed,
+    preprocessSeen: seen,
+    outputs: outputs ?? null,
     defaultCut: defaultCut ?? null,
     licence: licence ?? null,
     parameters: base.model.parameters().reduce((a, p) => a + p.value.size, 0),
@@ -103,24 +115,25 @@ export const inspect: Command = {
   args: {
     model: { type: 'positional', description: 'A model file, or the name of a base' },
     weights: { type: 'string', valueHint: 'FILE|URL', description: 'Weights for a base that comes without' },
+    output: OUTPUT_ARG,
     size: { type: 'string', valueHint: 'PIXELS', description: "Side of the picture (the model's own)" },
     ...BACKEND_ARGS,
     json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
   examples: ['graft inspect model.safetensors', 'graft inspect coco-mobilenet-v3 --size 160'],
-  async run(values: Values, io: Io) {
-    const what = required(values, 'model', 'the model, or the name of a base,');
-    const size = number(values, 'size', { min: 32, max: 1024, whole: true }) ?? null;
-    const weights = text(values, 'weights') ?? null;
+  async run(given: Values, io: Io) {
+    const what = required(given, 'model', 'the model, or the name of a base,');
+    const size = number(given, 'size', { min: 32, max: 1024, whole: true }) ?? null;
+    const weights = text(given, 'weights') ?? null;
     const progress = new Progress(io);
-    const { backend } = await openBackend(backendChoice(values), (note) => progress.say(note));
+    const { backend } = await openBackend(backendChoice(given), (note) => progress.say(note));
     try {
-      const opened = await openBase(what, { size, weights }, (note) => progress.say(note));
-      const layers = layersOf(opened.base);
+      const output = text(given, 'output') ?? null;
+      const opened = await openBase(what, { size, weights, output }, (note) => progress.say(note));
+      const { base } = opened;
+      const layers = layersOf(base);
       io.stdout.write(
-        flag(values, 'json')
-          ? `${JSON.stringify(toJson(opened, layers))}\n`
-          : `${show(opened, layers, io)}\n`,
+        flag(given, 'json') ? `${JSON.stringify(toJson(opened, layers))}\n` : `${show(opened, layers, io)}\n`,
       );
     } finally {
       await backend.dispose();

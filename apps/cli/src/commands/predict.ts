@@ -10,11 +10,12 @@ import {
 } from '@graftjs/core';
 import { inputShape, toInput } from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/node';
-import { flag, number, required, type Values } from '../args.ts';
+import { flag, number, required, text, type Values } from '../args.ts';
 import { describeError, UsageError } from '../errors.ts';
 import { percent, plural } from '../format.ts';
 import { oneLine, type Io } from '../io.ts';
 import { checkOrder, openClassifier, type Classifier } from '../model-files.ts';
+import { OUTPUT_ARG } from '../onnx-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
@@ -92,6 +93,7 @@ export const predict: Command = {
     },
     image: { type: 'positional', description: 'One or more picture files' },
     top: { type: 'string', valueHint: 'N', description: 'How many classes to list for each picture (5)' },
+    output: OUTPUT_ARG,
     ...BACKEND_ARGS,
     json: { type: 'boolean', description: 'One JSON object on standard output' },
   },
@@ -110,7 +112,11 @@ export const predict: Command = {
     const progress = new Progress(io);
     const opened = await openBackend(choice, (note) => progress.say(note));
     try {
-      const classifier = await openClassifier(path, (note) => progress.say(note));
+      const classifier = await openClassifier(
+        path,
+        (note) => progress.say(note),
+        text(values, 'output') ?? null,
+      );
       const { predictions, failed } = await predictFiles(classifier, files, top, progress);
       if (flag(values, 'json')) {
         const { backend, threads } = opened;

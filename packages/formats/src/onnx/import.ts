@@ -1,9 +1,11 @@
-import { networkOf, type Network, type NetworkOptions } from '../network.ts';
+import { networkOf, type Network, type NetworkInput, type NetworkOptions } from '../network.ts';
 import { dtypeOf } from './node.ts';
-import { readOnnx, type OnnxImport, type OnnxReadOptions } from './read.ts';
+import { readOnnx, type OnnxImport, type OnnxInput, type OnnxReadOptions } from './read.ts';
 
 /** A network from a file, and how to feed it. */
-export interface OnnxNetwork extends Network, Pick<OnnxImport, 'inputs' | 'outputs' | 'metadata'> {}
+export interface OnnxNetwork extends Omit<Network, 'inputs'>, Pick<OnnxImport, 'outputs' | 'metadata'> {
+  readonly inputs: readonly (NetworkInput & OnnxInput)[];
+}
 
 export interface OnnxImportOptions extends OnnxReadOptions, NetworkOptions {}
 
@@ -21,6 +23,12 @@ export interface OnnxImportOptions extends OnnxReadOptions, NetworkOptions {}
 export async function importOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Promise<OnnxNetwork> {
   const source = await readOnnx(bytes, options);
   const { inputs, outputs, metadata } = source;
-  const typed = inputs.map(({ name, element, shape }) => ({ name, shape, dtype: dtypeOf(element!)! }));
-  return { ...networkOf({ ...source, inputs: typed }, options), inputs, outputs, metadata };
+  const typed = inputs.map(({ name, element, shape }) => ({
+    name,
+    shape,
+    element,
+    dtype: dtypeOf(element!)!,
+    isByte: element === 'uint8',
+  }));
+  return { ...networkOf({ ...source, inputs: typed }, options), inputs: typed, outputs, metadata };
 }
