@@ -16,12 +16,16 @@ export interface Box {
 
 export function boxOf(grids: readonly Grid[]): Box {
   const bounds = ([0, 1, 2] as const).map((axis) => {
-    const used = grids.filter((g) => g.taps.length > 0);
-    const low = Math.min(...used.flatMap((g) => g.taps.map((t) => t[axis])));
-    const high = Math.max(
-      ...used.flatMap((g) => g.taps.map((t) => t[axis] + (g.count[axis] - 1) * g.step[axis])),
-    );
-    return used.length ? [low, high - low + 1] : [0, 0];
+    // A loop: there may be more taps than a call takes arguments.
+    let [low, high] = [Infinity, -Infinity];
+    for (const { taps, count, step } of grids) {
+      const reach = (count[axis] - 1) * step[axis];
+      for (const t of taps) {
+        low = Math.min(low, t[axis]);
+        high = Math.max(high, t[axis] + reach);
+      }
+    }
+    return high >= low ? [low, high - low + 1] : [0, 0];
   }) as [[number, number], [number, number], [number, number]];
   const [z, y, x] = bounds;
   return { low: [z[0], y[0], x[0]], extent: [z[1], y[1], x[1]] };

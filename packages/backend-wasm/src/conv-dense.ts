@@ -22,7 +22,7 @@ export function patchProducts(
   after: number,
 ): void {
   const { products, resultBatchStep } = plan;
-  const own = Math.max(...products.map((p) => p.scratchBytes));
+  const own = products.reduce((most, p) => Math.max(most, p.scratchBytes), 0);
   const room = scratch.words((context.threads * own) / 4);
   const copy = plan.copy ? scratch.words(plan.samples * plan.copy.size) : 0;
   const floats = products.reduce((sum, p) => sum + p.weights, 0);

@@ -56,11 +56,14 @@ export function reaching(grid: Grid): Grid {
  */
 export function planStrips(heap: Heap, grids: readonly Grid[], lanes: Lanes): Strips {
   const { from, step } = grids[0]!;
-  const taps = grids.flatMap((g) => g.taps);
   const axis = (a: 0 | 1 | 2) => {
-    const positions = Math.max(...grids.map((g) => g.count[a]));
-    const low = taps.length ? Math.min(...taps.map((t) => t[a])) : 0;
-    const reach = taps.length ? Math.max(...taps.map((t) => t[a])) - low + 1 : 1;
+    let [positions, first, last] = [0, Infinity, -Infinity];
+    for (const g of grids) {
+      positions = Math.max(positions, g.count[a]);
+      for (const t of g.taps) [first, last] = [Math.min(first, t[a]), Math.max(last, t[a])];
+    }
+    const low = last >= first ? first : 0;
+    const reach = last >= first ? last - first + 1 : 1;
     /** Extent of what that many positions read. */
     const read = (n: number): number => (n - 1) * step[a] + reach;
     return { positions, low, reach, read };

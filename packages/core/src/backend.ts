@@ -23,6 +23,12 @@ export interface Backend<B = unknown> {
   /** Short and unique: 'cpu', 'wasm', 'onnx'. For people and reports; core never decides by it. */
   readonly name: string;
 
+  /**
+   * Most bytes of one tensor, where that is known beforehand: a memory of 32-bit addresses, the sides of a texture. Core
+   * refuses a larger result with an `OutOfMemoryError` before anything is built for it.
+   */
+  readonly largest?: number | undefined;
+
   /** Copies `data` (row-major, one number per element) in, converted to the spec's dtype. */
   upload(data: ArrayLike<number>, spec: TensorSpec): B;
 

@@ -19,6 +19,23 @@ export interface DataSource {
   load(indices: readonly number[], view: number): Promise<Float32Array>;
 }
 
+/**
+ * Checks labels before they are used.
+ * @throws GraftError that names the first one that is no class number.
+ */
+export function wantLabels(labels: ArrayLike<unknown>, classes: readonly string[]): void {
+  const c = classes.length;
+  for (let i = 0; i < labels.length; i++) {
+    const l = labels[i];
+    if (Number.isInteger(l) && (l as number) >= 0 && (l as number) < c) continue;
+    const shown = typeof l === 'string' ? `'${l}'` : String(l);
+    const hint = typeof l === 'string' && classes.includes(l) ? `: write ${classes.indexOf(l)} for it` : '';
+    throw new GraftError(
+      `the label of sample ${i}, ${shown}, is not one of ${c} classes: labels are numbers from 0 to ${c - 1}${hint}`,
+    );
+  }
+}
+
 /** Samples that are in memory already. Has no augmented views: every view is the plain sample. */
 export class ArraySource implements DataSource {
   readonly length: number;
@@ -36,6 +53,7 @@ export class ArraySource implements DataSource {
     key = 'array',
   ) {
     this.length = labels.length;
+    wantLabels(labels, classes);
     this.labels = Int32Array.from(labels);
     this.key = key;
     if (values.length !== this.length * sizeOf(sampleShape)) {
@@ -43,9 +61,6 @@ export class ArraySource implements DataSource {
         `${values.length} values are not ${this.length} samples of ${showShape(sampleShape)}`,
       );
     }
-    for (const l of this.labels)
-      if (!(l >= 0 && l < classes.length))
-        throw new GraftError(`label ${l} is not one of ${classes.length} classes`);
   }
 
   load(indices: readonly number[]): Promise<Float32Array> {

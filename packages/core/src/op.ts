@@ -1,5 +1,6 @@
 import type { Backend, Operand } from './backend.ts';
 import { KernelError, GraftError, ShapeError, StateError } from './errors.ts';
+import { wantRoom } from './ops/check.ts';
 import type { OpAttrs, OpName } from './primitives.ts';
 import { isTensor, scope, Tensor } from './tensor.ts';
 import type { TensorSpec } from './types.ts';
@@ -173,7 +174,9 @@ export function wantTensors(name: string, inputs: readonly (Tensor | null)[]): v
 export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
   const apply: Primitive<N>['apply'] = (inputs, attrs) => {
     wantTensors(op.name, inputs);
-    const output = runner.run(op, inputs, attrs, op.infer(inputs, attrs));
+    const spec = op.infer(inputs, attrs);
+    wantRoom(op.name, spec, inputs[0]?.backend);
+    const output = runner.run(op, inputs, attrs, spec);
     if (recorders.length) {
       const entry: Recorded = {
         name: op.name,

@@ -6,9 +6,16 @@ import { register, runScope, unregister, type Storage } from './memory.ts';
 import { ops } from './ops/bound.ts';
 import type { Selector } from './ops/index.ts';
 import { format } from './print.ts';
-import { showShape, sizeOf, type DType, type Shape, type TensorSpec, type TypedArray } from './types.ts';
+import {
+  bytesOf,
+  showShape,
+  sizeOf,
+  type DType,
+  type Shape,
+  type TensorSpec,
+  type TypedArray,
+} from './types.ts';
 
-const bytesPerElement: Record<DType, number> = { float32: 4, int32: 4, bool: 1 };
 let nextId = 1;
 
 /** A number stands for a scalar of the other operand's dtype. */
@@ -38,7 +45,7 @@ export class Tensor implements TensorSpec {
 
   /** Wraps a fresh backend buffer. */
   static fromBuffer(backend: Backend, buffer: unknown, spec: TensorSpec): Tensor {
-    const bytes = sizeOf(spec.shape) * bytesPerElement[spec.dtype];
+    const bytes = bytesOf(spec);
     return new Tensor({ backend, buffer, bytes, refs: 0 }, spec);
   }
 

@@ -26,6 +26,14 @@ export function sizeOf(shape: Shape): number {
   return n;
 }
 
+const bytesPerElement: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bool: 1 };
+export const DTYPES: readonly DType[] = ['float32', 'int32', 'bool'];
+
+/** Bytes of a tensor's elements. */
+export function bytesOf({ dtype, shape }: TensorSpec): number {
+  return sizeOf(shape) * bytesPerElement[dtype];
+}
+
 /** Row-major strides, in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);

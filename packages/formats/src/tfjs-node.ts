@@ -47,7 +47,7 @@ function field(node: TfNode, key: string, kind: string): unknown {
   return isRecord(v) ? v[kind] : undefined;
 }
 function bytesToText(v: unknown): string {
-  if (Array.isArray(v)) return String.fromCharCode(...(v as number[])); // older converters
+  if (Array.isArray(v)) return (v as number[]).map((code) => String.fromCharCode(code)).join(''); // older converters
   try {
     return typeof v === 'string' ? atob(v) : '';
   } catch {

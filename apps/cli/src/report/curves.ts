@@ -48,7 +48,9 @@ export function lineChart(chart: Chart): Markup {
   const series = chart.series.filter((s) => s.values.some((v) => v !== undefined));
   const epochs = Math.max(...series.map((s) => s.values.length), 1);
   const all = series.flatMap((s) => s.values.filter((v) => v !== undefined));
-  const [low, high] = [chart.min ?? Math.min(...all), chart.max ?? Math.max(...all)];
+  // Not as arguments of a call: a long training has more values than that takes.
+  const [least, most] = all.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+  const [low, high] = [chart.min ?? least, chart.max ?? most];
   const pad = high > low ? 0 : 0.5;
   const x = (epoch: number): number =>
     LEFT + (epochs === 1 ? 0.5 : epoch / (epochs - 1)) * (WIDTH - LEFT - RIGHT);

@@ -164,6 +164,16 @@ const normCases: Case[] = LAYOUTS.flatMap((layout) => {
       { ...about, exact: true },
     ),
     composite(
+      'resize',
+      `by factors, ${layout}`,
+      [f32(activationShape(1, 2, [4, 5], layout))],
+      (t) => [
+        resize(t, [6, 4], { scale: [1.6, 0.9], mode: 'linear', layout }),
+        resize(t, [6, 4], { scale: [1.6, 0.9], layout }),
+      ],
+      about,
+    ),
+    composite(
       'dropout',
       `of channels, ${layout}`,
       [f32(activationShape(3, 4, [2, 2], layout))],

@@ -53,6 +53,7 @@ import {
   tanh,
   tensor,
   transpose,
+  Upsample,
   variance,
   vjp,
   type Tensor,
@@ -246,7 +247,9 @@ describe('losses', () => {
   });
 
   test('a label that is no class is an error, not a number', () => {
-    expect(() => crossEntropy(flat, tensor(Int32Array.of(0, 1, 2, 3, 6), [5]))).toThrow(/gather/);
+    expect(() => crossEntropy(flat, tensor(Int32Array.of(0, 1, 2, 3, 6), [5]))).toThrow(
+      /label 6 is none of 6 classes: labels are 0 to 5, or ignoreIndex/,
+    );
     expect(() => crossEntropy(flat, tensor(Int32Array.of(0), [1]))).toThrow(
       /must be int32 labels \[5\] or float32 probabilities \[5, 6\]/,
     );
@@ -330,6 +333,50 @@ describe('movement', () => {
     expect(values(resize(tensor([[[1, 2, 3, 4]]]), 2))).toEqual([1, 3]);
     expect(values(resize(tensor([[[[1, 2]]]]), [2, 3]))).toEqual([1, 1, 2, 1, 1, 2]);
     expect(resize(ones([1, 1, 2, 2, 2]), [4, 2, 3], { mode: 'linear' }).shape).toEqual([1, 1, 4, 2, 3]);
+  });
+
+  // PyTorch 1.13, interpolate with scale_factor.
+  test.each([
+    [5, 1.5, [0, 0, 1, 2, 2, 3, 4], [0, 0.5, 1.1667, 1.8333, 2.5, 3.1667, 3.8333]],
+    [8, 0.6, [0, 1, 3, 5], [0.3333, 2, 3.6667, 5.3333]],
+    [9, 1 / 3, [0, 3, 6], [1, 4, 7]],
+    [5, 1.1, [0, 0, 1, 2, 3], [0, 1, 2, 3, 4]],
+    [7, 0.7, [0, 1, 2, 4], [0.2143, 1.6429, 3.0714, 4.5]],
+    [4, 2.3, [0, 0, 0, 1, 1, 2, 2, 3, 3], [0, 0.1522, 0.587, 1.0217, 1.4565, 1.8913, 2.3261, 2.7609, 3]],
+    [3, 2.7, [0, 0, 0, 1, 1, 1, 2, 2], [0, 0.0556, 0.4259, 0.7963, 1.1667, 1.537, 1.9074, 2]],
+  ])('Upsample of %d by %d: positions go by the factor', (n, scale, nearest, linear) => {
+    const x = tensor(
+      Float32Array.from({ length: n }, (_, i) => i),
+      [1, 1, n],
+    );
+    const of = (mode: 'nearest' | 'linear'): number[] => values(new Upsample({ scale, mode }).forward(x));
+    expect(of('nearest')).toEqual(nearest);
+    of('linear').forEach((v, i) => expect(v).toBeCloseTo(linear[i]!, 4));
+    expect(of('linear')).toHaveLength(linear.length);
+  });
+
+  test('Upsample by factors in two and three dimensions, aligned corners, both layouts', () => {
+    const numbers = Float32Array.from({ length: 12 }, (_, i) => i);
+    const plane = tensor(numbers, [1, 1, 3, 4]);
+    const want = [0.125, 1.375, 2.625, 2.125, 3.375, 4.625, 4.7917, 6.0417, 7.2917, 7.4583, 8.7083, 9.9583];
+    const scale = [1.5, 0.8];
+    const check = (y: Tensor, wanted: number[]): void =>
+      values(y).forEach((v, i) => expect(v).toBeCloseTo(wanted[i]!, 4));
+    check(new Upsample({ scale, mode: 'linear' }).forward(plane), want);
+    const last = new Upsample({ scale, mode: 'linear', layout: 'channels-last' });
+    check(last.forward(reshape(plane, [1, 3, 4, 1])), want);
+    expect(values(new Upsample({ scale }).forward(plane))).toEqual([0, 1, 2, 0, 1, 2, 4, 5, 6, 8, 9, 10]);
+    const volume = new Upsample({ scale: [0.7, 1.6, 2.2], mode: 'linear' }).forward(
+      reshape(plane, [1, 1, 3, 2, 2]),
+    );
+    expect(volume.shape).toEqual([1, 1, 2, 3, 4]);
+    check(volume, [
+      ...[0.8571, 1.039, 1.4935, 1.8571, 1.7321, 1.914, 2.3685, 2.7321, 2.8571, 3.039, 3.4935, 3.8571],
+      ...[6.5714, 6.7532, 7.2078, 7.5714, 7.4464, 7.6282, 8.0828, 8.4464, 8.5714, 8.7532, 9.2078, 9.5714],
+    ]);
+    const line = tensor([[[0, 1, 2, 3]]]);
+    const aligned = new Upsample({ scale: 2.3, mode: 'linear', alignCorners: true });
+    check(aligned.forward(line), [0, 0.375, 0.75, 1.125, 1.5, 1.875, 2.25, 2.625, 3]);
   });
 
   test('linear keeps a straight line straight where the corners are aligned', () => {

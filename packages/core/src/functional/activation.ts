@@ -22,6 +22,7 @@ import {
   sub,
   tanh,
 } from '../ops/index.ts';
+import { wantOneOf } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
 import { perChannel } from './channels.ts';
@@ -103,6 +104,7 @@ export interface GeluOptions {
 
 /** x · Φ(x), Φ the distribution function of the standard normal. (Hendrycks, Gimpel, 2016, arXiv:1606.08415) */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
+  wantOneOf('gelu', 'approximate', options.approximate ?? 'none', ['none', 'tanh']);
   if (options.approximate === 'tanh') {
     const k = Math.sqrt(2 / Math.PI);
     const t = (): Tensor => tanh(mul(add(x, mul(mul(mul(x, x), x), 0.044715)), k));

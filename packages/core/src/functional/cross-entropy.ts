@@ -19,10 +19,11 @@ import {
   sub,
   sum,
 } from '../ops/index.ts';
+import { KernelError } from '../errors.ts';
 import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf } from '../types.ts';
-import type { LossOptions, Reduction } from './loss.ts';
+import { wantReduction, type LossOptions, type Reduction } from './loss.ts';
 import { logSoftmaxForward, logSoftmaxGrad } from './softmax.ts';
 
 export interface CrossEntropyOptions extends LossOptions {
@@ -118,6 +119,7 @@ function fromTargets(
   losses: (weights: Tensor) => Tensor,
 ): Tensor {
   const { weight = null, labelSmoothing: smoothing = 0, ignoreIndex = -100, reduction = 'mean' } = options;
+  wantReduction(op, reduction);
   if (x.rank < 2) fail(op, `input has shape ${showShape(x.shape)}, it must be [n, c] or [n, c, ...spatial]`);
   if (!(smoothing >= 0 && smoothing <= 1)) fail(op, `labelSmoothing ${smoothing} is not between 0 and 1`);
   const c = x.shape[1]!;
@@ -143,7 +145,7 @@ function fromTargets(
     const counts = notEqual(target, ignoreIndex);
     // w[y] at each position, 0 where ignored. gather also complains about labels that are no class.
     const flat = reshape(select(counts, target, 0), [-1]);
-    const picked = reshape(gather(weight ?? ones([c], { backend: x.backend }), flat), positions);
+    const picked = reshape(ofClass(op, weight ?? ones([c], { backend: x.backend }), flat), positions);
     const own = select(counts, picked, 0);
     const hot = equal(expandDims(target, 1), classes(arange(c, { backend: x.backend })));
     let t: Tensor;
@@ -158,6 +160,22 @@ function fromTargets(
     }
     return finish(losses(t), reduction, (s) => perWeight(s, sum(own)));
   });
+}
+
+/** The weight of each label's class. @throws KernelError for a label that is none, on asynchronous backends where the loss is read. */
+function ofClass(op: string, weights: Tensor, labels: Tensor): Tensor {
+  try {
+    return gather(weights, labels);
+  } catch (cause) {
+    const at = /index (-?\d+) is outside/.exec(cause instanceof KernelError ? cause.message : '')?.[1];
+    if (at === undefined) throw cause;
+    const c = weights.size;
+    throw new KernelError(
+      op,
+      [weights, labels],
+      new RangeError(`label ${at} is none of ${c} classes: labels are 0 to ${c - 1}, or ignoreIndex`),
+    );
+  }
 }
 
 /** total / weight. Where nothing counts, the mean is NaN as in PyTorch, but its gradient is 0 and not 0 · ∞. */

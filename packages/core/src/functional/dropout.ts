@@ -1,6 +1,7 @@
 import { GraftError } from '../errors.ts';
 import { currentRandom } from '../nn/random-context.ts';
 import { hostTensor, mul } from '../ops/index.ts';
+import { wantOneOf } from '../ops/check.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import type { Random } from '../rng/index.ts';
 import type { Tensor } from '../tensor.ts';
@@ -32,6 +33,7 @@ export function dropout(x: Tensor, p: number, options: DropoutOptions = {}): Ten
   if (!(p >= 0 && p <= 1)) throw new GraftError(`dropout: the probability ${p} is not between 0 and 1`);
   if (!(options.training ?? true) || p === 0) return x;
   const per = options.per ?? 'element';
+  wantOneOf('dropout', 'per', per, ['element', 'channel', 'sample']);
   const channel = channelAxis(options.layout ?? 'channels-first', x.rank);
   const shape = x.shape.map((d, i) =>
     per === 'element' || i === 0 || (per === 'channel' && i === channel) ? d : 1,

@@ -5,7 +5,16 @@ export { convAffine, convBias, type ConvAffineOptions } from './conv-affine.ts';
 export { crossEntropy, nll, type CrossEntropyOptions } from './cross-entropy.ts';
 export * from './dropout.ts';
 export * from './linear.ts';
-export * from './loss.ts';
+export {
+  bceWithLogits,
+  l1,
+  mse,
+  smoothL1,
+  type BceOptions,
+  type LossOptions,
+  type Reduction,
+  type SmoothL1Options,
+} from './loss.ts';
 export {
   groupNorm,
   instanceNorm,
@@ -15,5 +24,5 @@ export {
   type ChannelNormOptions,
 } from './norm.ts';
 export * from './padding.ts';
-export * from './resize.ts';
+export { resize, type ResizeOptions } from './resize.ts';
 export { logSoftmax, softmax } from './softmax.ts';

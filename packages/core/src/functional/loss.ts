@@ -1,6 +1,6 @@
 import { composite, customVjp } from '../op.ts';
 import { abs, add, clip, div, less, mean, mul, neg, select, sub, sum } from '../ops/index.ts';
-import { fail } from '../ops/check.ts';
+import { fail, wantOneOf } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape } from '../types.ts';
 import { softplus } from './activation.ts';
@@ -13,6 +13,11 @@ export interface LossOptions {
   readonly reduction?: Reduction;
 }
 
+/** Checks the word. */
+export function wantReduction(op: string, kind: Reduction): void {
+  wantOneOf(op, 'reduction', kind, ['mean', 'sum', 'none']);
+}
+
 function wantSame(op: string, x: Tensor, target: Tensor): void {
   if (!sameShape(x.shape, target.shape)) {
     fail(op, `predictions ${showShape(x.shape)} and targets ${showShape(target.shape)} must have one shape`);
@@ -21,6 +26,7 @@ function wantSame(op: string, x: Tensor, target: Tensor): void {
 
 function reduced(losses: Tensor, options: LossOptions): Tensor {
   const kind = options.reduction ?? 'mean';
+  wantReduction('loss', kind);
   return kind === 'mean' ? mean(losses) : kind === 'sum' ? sum(losses) : losses;
 }
 

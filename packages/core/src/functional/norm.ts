@@ -1,6 +1,6 @@
 import { composite, customVjp, type CompositeCall } from '../op.ts';
 import { add, broadcastTo, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
-import { fail, normalizeAxes } from '../ops/check.ts';
+import { fail, normalizeAxes, wantWhole } from '../ops/check.ts';
 import { channelAxis, spatialAxes } from '../ops/spatial.ts';
 import type { Axes, Tensor } from '../tensor.ts';
 import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
@@ -135,7 +135,8 @@ function wholeNorm(name: string, x: Tensor, options: ChannelNormOptions, more: o
 export function groupNorm(x: Tensor, groups: number, options: ChannelNormOptions = {}): Tensor {
   const layout = options.layout ?? 'channels-first';
   const c = channelsOf('groupNorm', x.shape, layout);
-  if (groups < 1 || c % groups !== 0) fail('groupNorm', `${c} channels do not divide into ${groups} groups`);
+  wantWhole('groupNorm', 'groups', groups, 1);
+  if (c % groups !== 0) fail('groupNorm', `${c} channels do not divide into ${groups} groups`);
   const at = channelAxis(layout, x.rank);
   const parted = [...x.shape.slice(0, at), groups, c / groups, ...x.shape.slice(at + 1)];
   const axes = parted.map((_, i) => i).filter((i) => i !== 0 && i !== at);

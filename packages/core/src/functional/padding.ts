@@ -1,7 +1,8 @@
 import { composite } from '../op.ts';
-import { gather } from '../ops/index.ts';
-import { fail } from '../ops/check.ts';
+import { fail, wantRoom, wantWhole } from '../ops/check.ts';
+import { gatherFrom } from '../ops/pieces.ts';
 import type { Tensor } from '../tensor.ts';
+import { showShape } from '../types.ts';
 
 /** Elements to add on each axis, the batch and channel axes included. */
 export interface BorderAmounts {
@@ -14,20 +15,25 @@ function border(
   x: Tensor,
   { before, after }: BorderAmounts,
   source: (i: number, n: number) => number,
+  check?: (before: number, after: number, n: number) => void,
 ): Tensor {
   if (before.length !== x.rank || after.length !== x.rank) {
     fail(op, `${before.length} amounts before and ${after.length} after for ${x.rank} axes`);
   }
+  const shape = x.shape.map((n, axis) => {
+    const [lo, hi] = [before[axis]!, after[axis]!];
+    wantWhole(op, `the amount before axis ${axis}`, lo);
+    wantWhole(op, `the amount after axis ${axis}`, hi);
+    if (lo + hi > 0 && n === 0) fail(op, `axis ${axis} of ${showShape(x.shape)} has no element to repeat`);
+    check?.(lo, hi, n);
+    return lo + n + hi;
+  });
+  wantRoom(op, { dtype: x.dtype, shape }, x.backend);
   return composite(() =>
     x.shape.reduce((y, n, axis) => {
       const [lo, hi] = [before[axis]!, after[axis]!];
-      if (lo < 0 || hi < 0) fail(op, `amounts on axis ${axis} must be 0 or more (before ${lo}, after ${hi})`);
       if (lo === 0 && hi === 0) return y;
-      return gather(
-        y,
-        Array.from({ length: lo + n + hi }, (_, i) => source(i - lo, n)),
-        axis,
-      );
+      return gatherFrom(op, y, axis, lo + n + hi, (i) => source(i - lo, n));
     }, x),
   );
 }
@@ -37,10 +43,10 @@ function border(
  * @throws ShapeError where an amount is not smaller than the axis' extent.
  */
 export function padReflect(x: Tensor, amounts: BorderAmounts): Tensor {
-  return border('padReflect', x, amounts, (i, n) => {
-    if (i <= -n || i >= 2 * n - 1)
-      fail('padReflect', `an extent of ${n} has only ${n - 1} elements to mirror: pad less`);
-    return i < 0 ? -i : i < n ? i : 2 * (n - 1) - i;
+  const mirrored = (i: number, n: number): number => (i < 0 ? -i : i < n ? i : 2 * (n - 1) - i);
+  return border('padReflect', x, amounts, mirrored, (lo, hi, n) => {
+    if (lo + hi > 0 && Math.max(lo, hi) >= n)
+      fail('padReflect', `an extent of ${n} has only ${Math.max(n - 1, 0)} elements to mirror: pad less`);
   });
 }
 

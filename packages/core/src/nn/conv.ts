@@ -3,9 +3,9 @@ import { relu6 } from '../functional/activation.ts';
 import { convAffine } from '../functional/conv-affine.ts';
 import { convTransposeBias } from '../functional/linear.ts';
 import { composite } from '../op.ts';
-import { fail } from '../ops/check.ts';
+import { fail, wantWhole } from '../ops/check.ts';
 import { relu } from '../ops/index.ts';
-import { perAxis, type Padding, type PerAxis } from '../ops/spatial.ts';
+import { perAxis, wantPadding, type Padding, type PerAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { Activation } from './activation.ts';
@@ -46,7 +46,11 @@ abstract class ConvBase extends SpatialModule implements Windowed {
     const axes = (what: string, value: PerAxis, least: number): number[] =>
       perAxis(name, what, value, rank, least);
     const groups = (this.groups = options.groups ?? 1);
-    if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) {
+    wantWhole(name, 'inChannels', inChannels);
+    wantWhole(name, 'outChannels', outChannels);
+    wantWhole(name, 'groups', groups, 1);
+    wantPadding(name, options.padding ?? 0);
+    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       fail(name, `${inChannels} and ${outChannels} channels do not divide into ${groups} groups`);
     }
     const kernel = axes('kernelSize', kernelSize, 1);

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend.ts';
 import { GraftError } from '../errors.ts';
+import { wantOneOf, wantRoom, wantShape } from '../ops/check.ts';
 import { tensor } from '../ops/index.ts';
 import type { Random } from '../rng/index.ts';
 import { showShape, sizeOf, type Shape } from '../types.ts';
@@ -20,8 +21,11 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
 /** What a layer's activation does to the scale of its inputs, as in PyTorch's `calculate_gain`. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu';
 
+const NONLINEARITIES = ['linear', 'sigmoid', 'tanh', 'relu', 'leakyRelu', 'selu'];
+
 /** The factor on the standard deviation that makes up for a nonlinearity; `slope` is leaky relu's. */
 export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  wantOneOf('gain', 'nonlinearity', nonlinearity, NONLINEARITIES);
   switch (nonlinearity) {
     case 'tanh':
       return 5 / 3;
@@ -71,7 +75,7 @@ export function truncNormal(options: TruncNormalOptions = {}): Initializer {
   }
   return (shape, random) => {
     const out = new Float32Array(sizeOf(shape));
-    for (let missing = [...out.keys()]; missing.length;) {
+    for (let missing = Array.from(out.keys()); missing.length;) {
       const drawn = random.normalArray(missing.length);
       missing = missing.filter((at, i) => {
         const v = mean + std * drawn[i]!;
@@ -96,6 +100,7 @@ function kaimingStd(
   shape: Shape,
   { mode = 'fanIn', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions,
 ): number {
+  wantOneOf('kaiming', 'mode', mode, ['fanIn', 'fanOut']);
   return gain(nonlinearity, slope) / Math.sqrt(Math.max(fans(shape)[mode], 1));
 }
 
@@ -147,6 +152,8 @@ export interface BackendOption {
 
 /** A parameter with values drawn from `currentRandom()`. */
 export function initParameter(shape: Shape, init: Initializer, options: BackendOption = {}): Parameter {
+  wantShape('a parameter', shape);
+  wantRoom('a parameter', { dtype: 'float32', shape }, options.backend);
   const values = init(shape, currentRandom());
   return new Parameter(
     tensor(values, shape, { dtype: 'float32', ...(options.backend ? { backend: options.backend } : {}) }),

@@ -1,9 +1,10 @@
 import { dropout } from '../functional/dropout.ts';
 import { linear } from '../functional/linear.ts';
-import { resize } from '../functional/resize.ts';
+import { resize, scalesOf } from '../functional/resize.ts';
 import { GraftError } from '../errors.ts';
 import { composite } from '../op.ts';
 import { add, flatten, globalAvgPool, mul } from '../ops/index.ts';
+import { wantOneOf } from '../ops/check.ts';
 import { spatialOf, type PerAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
@@ -102,7 +103,7 @@ export class Identity extends Module {
 export interface UpsampleOptions extends LayoutOption {
   /** New spatial extents. */
   readonly size?: PerAxis;
-  /** Or a factor on them; the result is rounded down. */
+  /** Or a factor on them. The extents are rounded down, positions go by the factor itself, as in PyTorch. */
   readonly scale?: PerAxis;
   /** Default `'nearest'`. */
   readonly mode?: 'nearest' | 'linear';
@@ -117,13 +118,15 @@ export class Upsample extends Module {
     if ((options.size === undefined) === (options.scale === undefined)) {
       throw new GraftError('Upsample: give either size or scale');
     }
+    wantOneOf('Upsample', 'mode', options.mode ?? 'nearest', ['nearest', 'linear']);
     this.options = options;
   }
   forward(x: Tensor): Tensor {
     const { size, scale, mode = 'nearest', alignCorners = false, layout = 'channels-first' } = this.options;
-    const factor = (i: number): number => (typeof scale === 'number' ? scale : scale![i]!);
-    const target = size ?? spatialOf(layout, x.shape).map((d, i) => Math.floor(d * factor(i)));
-    return resize(x, target, { mode, alignCorners, layout });
+    if (size !== undefined) return resize(x, size, { mode, alignCorners, layout });
+    const scales = scalesOf('Upsample', scale!, x.rank - 2);
+    const target = spatialOf(layout, x.shape).map((d, i) => Math.floor(d * scales[i]!));
+    return resize(x, target, { mode, alignCorners, layout, scale: scales });
   }
   describe(): string {
     const { size, scale, mode = 'nearest' } = this.options;

@@ -2,7 +2,7 @@ import { batchNorm, storedAffine, type ChannelStatistics } from '../functional/b
 import { groupNorm, instanceNorm, layerNorm } from '../functional/norm.ts';
 import { noGrad } from '../op.ts';
 import { add, tensor } from '../ops/index.ts';
-import { fail } from '../ops/check.ts';
+import { fail, wantWhole } from '../ops/check.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { showShape, type DType, type Layout, type Shape } from '../types.ts';
 import { initParameter, onesInit, zerosInit, type BackendOption } from './init.ts';
@@ -167,6 +167,7 @@ export class GroupNorm extends Norm {
     options: NormOptions = {},
   ) {
     super([channels], options);
+    wantWhole('GroupNorm', 'groups', groups, 1);
     if (channels % groups !== 0)
       fail('GroupNorm', `${channels} channels do not divide into ${groups} groups`);
   }

@@ -10,7 +10,7 @@ import {
   type AvgPoolOptions,
   type PoolOptions,
 } from '../ops/index.ts';
-import { perAxis, type PerAxis } from '../ops/spatial.ts';
+import { perAxis, wantPadding, type PerAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import { SpatialModule, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
 
@@ -21,6 +21,7 @@ abstract class PoolBase extends SpatialModule implements Windowed {
     super(rank, options);
     const axes = (what: string, value: PerAxis): number[] => perAxis('pool', what, value, rank, 1);
     const k = axes('kernel', kernel);
+    wantPadding('pool', options.padding ?? 0);
     this.window = {
       kernel: k,
       stride: axes('stride', options.stride ?? k),

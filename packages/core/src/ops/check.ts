@@ -1,5 +1,6 @@
-import { ShapeError } from '../errors.ts';
-import { showShape, type DType, type Shape, type TensorSpec } from '../types.ts';
+import type { Backend } from '../backend.ts';
+import { OutOfMemoryError, ShapeError } from '../errors.ts';
+import { bytesOf, showShape, sizeOf, type DType, type Shape, type TensorSpec } from '../types.ts';
 
 /** Throws a `ShapeError` of the form: `op: what (rule; fix)`. */
 export function fail(op: string, message: string): never {
@@ -10,6 +11,66 @@ export function wantDtype(op: string, what: string, spec: TensorSpec, ...allowed
   if (!allowed.includes(spec.dtype)) {
     fail(op, `${what} is ${spec.dtype}, it must be ${allowed.join(' or ')}: convert with cast()`);
   }
+}
+
+/** A value as a person would write it. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  return Array.isArray(value) ? `[${value.map(show).join(', ')}]` : String(value);
+}
+
+/** Checks a count, an extent or a position: a whole number, `least` or more. */
+export function wantWhole(op: string, what: string, value: unknown, least = 0): void {
+  if (!Number.isSafeInteger(value) || (value as number) < least)
+    fail(op, `${what} ${show(value)} must be a whole number, ${least} or more`);
+}
+
+/** Checks a list of extents. */
+export function wantShape(op: string, shape: unknown, what = 'shape'): void {
+  if (!Array.isArray(shape)) fail(op, `${what} ${show(shape)} must be a list of extents, such as [2, 3]`);
+  if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0))
+    fail(op, `${what} ${show(shape)}: every extent must be a whole number, 0 or more`);
+}
+
+/** Checks a word. */
+export function wantOneOf(op: string, what: string, value: unknown, allowed: readonly string[]): void {
+  if (!allowed.includes(value as string))
+    fail(op, `${what} ${show(value)} is not known: it must be ${allowed.map(show).join(' or ')}`);
+}
+
+/** Most elements of one tensor: positions in it are int32 on every backend. */
+const MAX_ELEMENTS = 2 ** 31 - 1;
+
+/**
+ * Is there room for a result? Asked before anything is built for it, so that what can never be is refused at once.
+ * @throws OutOfMemoryError that names the op and the bytes.
+ */
+export function wantRoom(op: string, spec: TensorSpec, backend?: Backend): void {
+  const size = sizeOf(spec.shape);
+  const bytes = bytesOf(spec);
+  const most = backend?.largest ?? Infinity;
+  if (size <= MAX_ELEMENTS && bytes <= most) return;
+  const limit =
+    size > MAX_ELEMENTS ? `${MAX_ELEMENTS} elements` : `${most} bytes on '${backend?.name ?? ''}'`;
+  throw new OutOfMemoryError(
+    `${op}: no room for ${spec.dtype}${showShape(spec.shape)}, ${bytes} bytes: a tensor has at most ${limit}`,
+  );
+}
+
+/**
+ * Longest axis that is made position by position, from lists of where each comes from. Lists take several times the room
+ * of the result; this many positions are more than any picture, volume or recording has on one axis.
+ */
+const MAX_LISTED = 2 ** 26;
+
+/** The same for a result whose axis is made from lists. @throws OutOfMemoryError */
+export function wantListed(op: string, axis: number, spec: TensorSpec, backend?: Backend): void {
+  wantRoom(op, spec, backend);
+  const extent = spec.shape[axis]!;
+  if (extent > MAX_LISTED)
+    throw new OutOfMemoryError(
+      `${op}: no room to make ${spec.dtype}${showShape(spec.shape)}, ${bytesOf(spec)} bytes: axis ${axis} is made position by position, of which there may be ${MAX_LISTED}`,
+    );
 }
 
 /** Resolves a possibly negative axis. */
@@ -36,7 +97,7 @@ export function normalizeAxes(
 
 /** numpy's broadcasting of shapes. */
 export function broadcastShapes(op: string, ...shapes: readonly Shape[]): number[] {
-  const rank = Math.max(...shapes.map((s) => s.length));
+  const rank = shapes.reduce((most, s) => Math.max(most, s.length), 0);
   const out = new Array<number>(rank).fill(1);
   for (const shape of shapes) {
     const offset = rank - shape.length;

@@ -3,7 +3,7 @@ import type { ConvAttrs, OpAttrs } from '../primitives.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf, type Layout, type TensorSpec } from '../types.ts';
 import { ops } from './bound.ts';
-import { fail } from './check.ts';
+import { fail, wantWhole } from './check.ts';
 import {
   activationShape,
   channelAxis,
@@ -27,8 +27,8 @@ function checkWeights(op: string, w: TensorSpec, a: ConvAttrs, inChannels?: numb
     );
   }
   const [out, perGroup] = w.shape as [number, number];
-  if (a.groups < 1 || out % a.groups !== 0)
-    fail(op, `${out} output channels do not divide into ${a.groups} groups`);
+  wantWhole(op, 'groups', a.groups, 1);
+  if (out % a.groups !== 0) fail(op, `${out} output channels do not divide into ${a.groups} groups`);
   if (inChannels !== undefined && perGroup * a.groups !== inChannels) {
     fail(
       op,
@@ -110,7 +110,8 @@ export const convWeightGradOp: Primitive<'convWeightGrad'> = defineOp({
     const [cin, cout] = [x!.shape[c]!, gy!.shape[c]!];
     if (x!.shape[0] !== gy!.shape[0])
       fail('convWeightGrad', `input has ${x!.shape[0]} samples, gy ${gy!.shape[0]}`);
-    if (a.groups < 1 || cin % a.groups || cout % a.groups)
+    wantWhole('convWeightGrad', 'groups', a.groups, 1);
+    if (cin % a.groups || cout % a.groups)
       fail('convWeightGrad', `${cin} and ${cout} channels do not divide into ${a.groups} groups`);
     checkOutput('convWeightGrad', gy!, spatialOf(a.layout, x!.shape), a.kernelSize, a);
     return { dtype: 'float32', shape: [cout, cin / a.groups, ...a.kernelSize] };
@@ -236,7 +237,10 @@ export function resolveConvTranspose(
       );
     }
     const [lo, hi] = padding[i]!;
-    return (n - 1) * stride[i]! - lo - hi + dilation[i]! * (kernel[i]! - 1) + 1 + extra[i]!;
+    const size = (n - 1) * stride[i]! - lo - hi + dilation[i]! * (kernel[i]! - 1) + 1 + extra[i]!;
+    if (size < 1)
+      fail(op, `padding [${lo}, ${hi}] on spatial axis ${i} leaves an output of extent ${size}: pad less`);
+    return size;
   });
   // outputPadding ≥ stride would make conv give one more output: pad less on the far side instead.
   const fitted = padding.map(([lo, hi], i): [number, number] => {

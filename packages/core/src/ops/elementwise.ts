@@ -1,8 +1,8 @@
 import { composite, customVjp, defineOp, type Primitive } from '../op.ts';
 import type { BinaryKind, CompareKind, UnaryKind } from '../primitives.ts';
 import { isTensor, type Tensor, type TensorLike } from '../tensor.ts';
-import { sizeOf, type DType } from '../types.ts';
-import { broadcastShapes, fail, wantDtype } from './check.ts';
+import { DTYPES, sizeOf, type DType } from '../types.ts';
+import { broadcastShapes, fail, wantDtype, wantOneOf } from './check.ts';
 import { lift } from './create.ts';
 import { ops } from './bound.ts';
 
@@ -129,7 +129,10 @@ export const selectOp: Primitive<'select'> = defineOp({
 
 export const castOp: Primitive<'cast'> = defineOp({
   name: 'cast',
-  infer: ([x], { dtype }) => ({ dtype, shape: x!.shape }),
+  infer([x], { dtype }) {
+    wantOneOf('cast', 'dtype', dtype, DTYPES);
+    return { dtype, shape: x!.shape };
+  },
   // float32 → float32 only: the tape follows no integers.
   vjp: ({ inputs, gy }) => [inputs[0]!.dtype === 'float32' && gy.dtype === 'float32' ? gy : null],
   flops: () => 0,

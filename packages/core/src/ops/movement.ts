@@ -1,8 +1,8 @@
 import { defineOp, type Primitive } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import { isTensor, type Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf, type Shape } from '../types.ts';
 import { ops } from './bound.ts';
-import { broadcastShapes, fail, normalizeAxis, wantDtype } from './check.ts';
+import { broadcastShapes, fail, normalizeAxis, wantDtype, wantRoom, wantShape, wantWhole } from './check.ts';
 import { tensor } from './create.ts';
 
 const none = (): number => 0;
@@ -26,7 +26,11 @@ export const transposeOp: Primitive<'transpose'> = defineOp({
   name: 'transpose',
   infer([x], { perm }) {
     const rank = x!.shape.length;
-    if (perm.length !== rank || new Set(perm).size !== rank || perm.some((p) => !(p >= 0 && p < rank))) {
+    if (
+      perm.length !== rank ||
+      new Set(perm).size !== rank ||
+      perm.some((p) => !(Number.isInteger(p) && p >= 0 && p < rank))
+    ) {
       fail(
         'transpose',
         `[${perm.join(', ')}] is not a permutation of the ${rank} axes of ${showShape(x!.shape)}`,
@@ -42,11 +46,23 @@ export const transposeOp: Primitive<'transpose'> = defineOp({
   flops: none,
 });
 
+/** Checks that there is one number for each axis. */
+function wantLists(op: string, shape: Shape, lists: Readonly<Record<string, readonly number[]>>): void {
+  for (const [what, list] of Object.entries(lists))
+    if (list.length !== shape.length)
+      fail(
+        op,
+        `${what} [${list.join(', ')}] has ${list.length} entries for the ${shape.length} axes of ${showShape(shape)}`,
+      );
+}
+
 export const sliceOp: Primitive<'slice'> = defineOp({
   name: 'slice',
   infer([x], { start, size, step }) {
+    wantLists('slice', x!.shape, { start, size, step });
     x!.shape.forEach((extent, i) => {
       const [b, n, s] = [start[i]!, size[i]!, step[i]!];
+      wantWhole('slice', 'step', s, 1);
       if (!(b >= 0 && n >= 0 && s >= 1 && (n === 0 || b + (n - 1) * s < extent))) {
         fail('slice', `start ${b}, size ${n}, step ${s} on axis ${i} leave ${showShape(x!.shape)}`);
       }
@@ -67,10 +83,14 @@ export const sliceOp: Primitive<'slice'> = defineOp({
 export const padOp: Primitive<'pad'> = defineOp({
   name: 'pad',
   infer([x], { before, after, interior }) {
+    wantLists('pad', x!.shape, { before, after, interior });
     const shape = x!.shape.map((n, i) => {
       const [b, a, m] = [before[i]!, after[i]!, interior[i]!];
-      if (!(b >= 0 && a >= 0 && m >= 0))
-        fail('pad', `amounts on axis ${i} must be 0 or more (before ${b}, after ${a}, interior ${m})`);
+      if (![b, a, m].every((v) => Number.isSafeInteger(v) && v >= 0))
+        fail(
+          'pad',
+          `amounts on axis ${i} must be whole numbers, 0 or more (before ${b}, after ${a}, interior ${m})`,
+        );
       return b + n + Math.max(n - 1, 0) * m + a;
     });
     return { dtype: x!.dtype, shape };
@@ -115,6 +135,7 @@ export const concatOp: Primitive<'concat'> = defineOp({
 export const broadcastToOp: Primitive<'broadcastTo'> = defineOp({
   name: 'broadcastTo',
   infer([x], { shape }) {
+    wantShape('broadcastTo', shape);
     if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape)) {
       fail('broadcastTo', `${showShape(x!.shape)} does not broadcast to ${showShape(shape)}`);
     }
@@ -199,6 +220,13 @@ export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
 export function slice(x: Tensor, axis: number, start: number, end?: number, step = 1): Tensor {
   const a = normalizeAxis('slice', axis, x.rank);
   const extent = x.shape[a]!;
+  for (const [what, v] of [
+    ['start', start],
+    ['end', end ?? extent],
+  ] as const)
+    if (Number.isNaN(v) || (Number.isFinite(v) && !Number.isInteger(v)))
+      fail('slice', `${what} ${v} must be a whole number`);
+  wantWhole('slice', 'step', step, 1);
   const clampEnd = (v: number): number => Math.min(Math.max(v < 0 ? v + extent : v, 0), extent);
   const from = clampEnd(start);
   const size = Math.max(Math.ceil((clampEnd(end ?? extent) - from) / step), 0);
@@ -223,6 +251,7 @@ export function index(x: Tensor, ...selectors: Selector[]): Tensor {
     if (s === null) return;
     if (typeof s === 'number') {
       const at = s < 0 ? s + x.shape[axis]! : s;
+      if (!Number.isInteger(s)) fail('index', `${s} must be a whole number`);
       if (at < 0 || at >= x.shape[axis]!)
         fail('index', `${s} is outside axis ${axis} of ${showShape(x.shape)}`);
       dropped.add(axis);
@@ -269,6 +298,7 @@ export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
 /** Cuts an axis into pieces of the given extents. */
 export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   const a = normalizeAxis('split', axis, x.rank);
+  wantShape('split', sizes, 'pieces');
   const total = sizes.reduce((s, n) => s + n, 0);
   if (total !== x.shape[a])
     fail('split', `pieces [${sizes.join(', ')}] add up to ${total}, axis ${a} has ${x.shape[a]}`);
@@ -282,9 +312,11 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 }
 
 /** Picks along an axis; `indices` is an int32 tensor with one axis, or numbers. */
-export function gather(x: Tensor, indices: Tensor | readonly number[], axis = 0): Tensor {
-  const list =
-    'shape' in indices ? indices : tensor(Int32Array.from(indices), [indices.length], { backend: x.backend });
+export function gather(x: Tensor, indices: Tensor | readonly number[] | Int32Array, axis = 0): Tensor {
+  if (Array.isArray(indices)) for (const i of indices) wantWhole('gather', 'index', i);
+  const list = isTensor(indices)
+    ? indices
+    : tensor(Int32Array.from(indices), [indices.length], { backend: x.backend });
   return gatherOp.apply([x, list], { axis: normalizeAxis('gather', axis, x.rank) });
 }
 
@@ -294,7 +326,7 @@ export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
     const n = y.shape[normalizeAxis('flip', axis, y.rank)]!;
     return gather(
       y,
-      Array.from({ length: n }, (_, i) => n - 1 - i),
+      Int32Array.from({ length: n }, (_, i) => n - 1 - i),
       axis,
     );
   }, x);
@@ -302,6 +334,8 @@ export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
 
 /** One-hot rows: int32 `[...shape]` → float32 `[...shape, classes]`; an index outside gives a row of zeros. */
 export function oneHot(indices: Tensor, classes: number): Tensor {
+  wantWhole('oneHot', 'classes', classes);
+  wantRoom('oneHot', { dtype: 'float32', shape: [...indices.shape, classes] }, indices.backend);
   const range = ops.arange(classes, { backend: indices.backend });
   return ops.cast(ops.equal(expandDims(indices, -1), range), 'float32');
 }

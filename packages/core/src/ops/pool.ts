@@ -3,7 +3,11 @@ import type { AvgPoolAttrs, PoolAttrs } from '../primitives.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf, type Layout, type TensorSpec } from '../types.ts';
 import { ops } from './bound.ts';
-import { fail } from './check.ts';
+import { fail, wantListed } from './check.ts';
+import { tensor } from './create.ts';
+import { logicalAnd, logicalNot, logicalOr } from './elementwise.ts';
+import { gather } from './movement.ts';
+import { inPieces } from './pieces.ts';
 import {
   activationShape,
   channelAxis,
@@ -209,30 +213,62 @@ export function globalStatsPool(
   return keepDims ? both : ops.reshape(both, [x.shape[0]!, -1]);
 }
 
-/** Bin i of an adaptive pool covers [⌊i·n/m⌋, ⌈(i+1)·n/m⌉), as PyTorch. */
-function bins(n: number, m: number): [number, number][] {
-  return Array.from({ length: m }, (_, i) => [Math.floor((i * n) / m), Math.ceil(((i + 1) * n) / m)]);
-}
+/** So many bins of an adaptive pool are cut out one by one; more are gathered. */
+const CUT = 4096;
 
+/**
+ * Bin i of an adaptive pool covers [⌊i·n/m⌋, ⌈(i+1)·n/m⌉), as PyTorch. `reduceBin` takes a bin along an axis. `join` takes
+ * elements k of many bins at once, k = 0, 1, …: it must give the same bits, and repeats the last where a bin is shorter.
+ */
 function adaptive(
   op: string,
   x: Tensor,
   output: PerAxis,
   layout: Layout,
   reduceBin: (bin: Tensor, axis: number) => Tensor,
+  join: (elements: readonly Tensor[], lengths: Tensor) => Tensor,
 ): Tensor {
   const rank = x.rank - 2;
   if (rank < 1 || rank > 3) fail(op, `input ${showShape(x.shape)} must have 3, 4 or 5 axes`);
   const size = perAxis(op, 'output size', output, rank, 1);
   const axes = spatialAxes(layout, x.rank);
+  if (axes.some((a) => x.shape[a] === 0)) fail(op, `input ${showShape(x.shape)} has no element to pool`);
+  const shape = [...x.shape];
+  axes.forEach((axis, i) => (shape[axis] = size[i]!));
+  for (const axis of axes) wantListed(op, axis, { dtype: x.dtype, shape }, x.backend);
   // The last axis first: then the first maximum in row-major order wins a tie.
   let y = x;
   for (let i = rank - 1; i >= 0; i--) {
-    const axis = axes[i]!;
-    y = ops.concat(
-      bins(x.shape[axis]!, size[i]!).map(([from, to]) => reduceBin(ops.slice(y, axis, from, to), axis)),
-      axis,
-    );
+    const [axis, n, m] = [axes[i]!, x.shape[axes[i]!]!, size[i]!];
+    const [from, to] = [
+      (bin: number): number => Math.floor((bin * n) / m),
+      (bin: number): number => Math.ceil(((bin + 1) * n) / m),
+    ];
+    const longest = n % m === 0 ? n / m : Math.min(Math.ceil(n / m) + 1, n);
+    const input = y;
+    if (m > CUT && longest <= 8) {
+      const behind = new Array<number>(x.rank - 1 - axis).fill(1);
+      y = inPieces(axis, m, (first, count) => {
+        const lengths = Int32Array.from({ length: count }, (_, j) => to(first + j) - from(first + j));
+        const elements = Array.from({ length: longest }, (_, k) =>
+          gather(
+            input,
+            Int32Array.from({ length: count }, (_e, j) => from(first + j) + Math.min(k, lengths[j]! - 1)),
+            axis,
+          ),
+        );
+        return join(elements, tensor(lengths, [count, ...behind], { backend: x.backend }));
+      });
+    } else {
+      const cut = (first: number, count: number): Tensor =>
+        ops.concat(
+          Array.from({ length: count }, (_, j) =>
+            reduceBin(ops.slice(input, axis, from(first + j), to(first + j)), axis),
+          ),
+          axis,
+        );
+      y = inPieces(axis, m, cut, CUT);
+    }
   }
   return y;
 }
@@ -243,8 +279,21 @@ export function adaptiveAvgPool(
   output: PerAxis,
   options: { readonly layout?: Layout } = {},
 ): Tensor {
-  return adaptive('adaptiveAvgPool', x, output, options.layout ?? 'channels-first', (bin, axis) =>
-    ops.mean(bin, axis, { keepDims: true }),
+  return adaptive(
+    'adaptiveAvgPool',
+    x,
+    output,
+    options.layout ?? 'channels-first',
+    (bin, axis) => ops.mean(bin, axis, { keepDims: true }),
+    // The order of `reduce` for up to eight elements: each is a partial sum of its own.
+    (elements, lengths) => {
+      let sums: Tensor[] = Array.from({ length: 8 }, (_, k) => {
+        const element = elements[k];
+        return element ? ops.select(ops.greater(lengths, k), ops.add(element, 0), 0) : null;
+      }).map((t) => t ?? tensor(0, [], { backend: x.backend }));
+      while (sums.length > 1) sums = sums.flatMap((t, k) => (k % 2 ? [] : [ops.add(t, sums[k + 1]!)]));
+      return ops.div(ops.add(sums[0]!, 0), ops.cast(lengths, 'float32'));
+    },
   );
 }
 
@@ -254,7 +303,18 @@ export function adaptiveMaxPool(
   output: PerAxis,
   options: { readonly layout?: Layout } = {},
 ): Tensor {
-  return adaptive('adaptiveMaxPool', x, output, options.layout ?? 'channels-first', (bin, axis) =>
-    ops.max(bin, axis, { keepDims: true }),
+  return adaptive(
+    'adaptiveMaxPool',
+    x,
+    output,
+    options.layout ?? 'channels-first',
+    (bin, axis) => ops.max(bin, axis, { keepDims: true }),
+    // The first of equals, and the first NaN: a repeated last element never wins.
+    (elements) =>
+      elements.reduce((best, t) => {
+        const isNumber = (v: Tensor): Tensor => ops.equal(v, v);
+        const wins = logicalAnd(isNumber(best), logicalOr(ops.greater(t, best), logicalNot(isNumber(t))));
+        return ops.select(wins, t, best);
+      }),
   );
 }

@@ -1,6 +1,6 @@
 import type { Layout, Shape, TensorSpec } from '../types.ts';
 import { showShape } from '../types.ts';
-import { fail } from './check.ts';
+import { fail, wantOneOf, wantWhole } from './check.ts';
 
 /** One number for every spatial axis, or one each. */
 export type PerAxis = number | readonly number[];
@@ -16,11 +16,15 @@ export const LAYOUT_NAMES: Record<Layout, readonly string[]> = {
   'channels-last': ['NWC', 'NHWC', 'NDHWC'],
 };
 
+const LAYOUTS = Object.keys(LAYOUT_NAMES);
+
 export function channelAxis(layout: Layout, rank: number): number {
+  wantOneOf('layout', 'the word', layout, LAYOUTS);
   return layout === 'channels-first' ? 1 : rank - 1;
 }
 /** Spatial axes of an activation with `rank` axes, batch included. */
 export function spatialAxes(layout: Layout, rank: number): number[] {
+  wantOneOf('layout', 'the word', layout, LAYOUTS);
   return Array.from({ length: rank - 2 }, (_, i) => i + (layout === 'channels-first' ? 2 : 1));
 }
 export function spatialOf(layout: Layout, shape: Shape): number[] {
@@ -32,12 +36,24 @@ export function activationShape(layout: Layout, batch: number, channels: number,
 }
 
 export function perAxis(op: string, what: string, value: PerAxis, rank: number, least: number): number[] {
+  if (typeof value !== 'number' && !Array.isArray(value)) wantWhole(op, what, value, least);
   const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : [...value];
   if (list.length !== rank)
     fail(op, `${what} [${list.join(', ')}] has ${list.length} entries for ${rank} spatial axes`);
-  for (const v of list)
-    if (!Number.isInteger(v) || v < least) fail(op, `${what} ${v} must be a whole number, ${least} or more`);
+  for (const v of list) wantWhole(op, what, v, least);
   return list;
+}
+
+/** Checks what a user may say about padding, without knowing the input. */
+export function wantPadding(op: string, padding: Padding): void {
+  if (padding === 'same' || padding === 'valid') return;
+  const list: readonly unknown[] = Array.isArray(padding) ? padding.flat() : [padding];
+  if (list.every((p) => Number.isSafeInteger(p) && (p as number) >= 0)) return;
+  const said = typeof padding === 'string' ? `'${padding}'` : JSON.stringify(padding);
+  fail(
+    op,
+    `padding ${said} is not known: it must be 'same', 'valid', or whole numbers, 0 or more: one, or one or a pair [before, after] for each spatial axis`,
+  );
 }
 
 /** Resolves any way of saying padding to `[before, after]` per axis. */
@@ -50,6 +66,7 @@ export function resolvePadding(
   dilation: readonly number[],
 ): [number, number][] {
   const rank = kernel.length;
+  wantPadding(op, padding);
   if (padding === 'valid') return kernel.map(() => [0, 0]);
   if (padding === 'same') {
     return kernel.map((k, i) => {
@@ -61,11 +78,9 @@ export function resolvePadding(
   const list = typeof padding === 'number' ? new Array<number>(rank).fill(padding) : padding;
   if (list.length !== rank) fail(op, `padding has ${list.length} entries for ${rank} spatial axes`);
   return list.map((p) => {
-    const [lo, hi] = typeof p === 'number' ? [p, p] : p;
-    if (!Number.isInteger(lo) || !Number.isInteger(hi) || lo < 0 || hi < 0) {
-      fail(op, `padding [${lo}, ${hi}] must be whole numbers, 0 or more`);
-    }
-    return [lo, hi];
+    if (typeof p === 'number') return [p, p];
+    if (p.length !== 2) fail(op, `padding [${p.join(', ')}] of one axis must be a pair, [before, after]`);
+    return [p[0], p[1]];
   });
 }
 
@@ -118,6 +133,7 @@ export function wantActivation(
   layout: Layout,
   spatialRank: number,
 ): void {
+  wantOneOf(op, 'layout', layout, LAYOUTS);
   if (x.dtype !== 'float32') fail(op, `${what} is ${x.dtype}, it must be float32: convert with cast()`);
   if (x.shape.length !== spatialRank + 2) {
     const axes = LAYOUT_NAMES[layout][spatialRank - 1];

@@ -1,5 +1,5 @@
 import { compiledWhereItGains } from '../compile/where-it-gains.ts';
-import type { DataSource } from '../data.ts';
+import { wantLabels, type DataSource } from '../data.ts';
 import { crossEntropy, softmax } from '../functional/index.ts';
 import { accuracy, balancedAccuracy } from '../metrics.ts';
 import { evaluating, type Module, type Stage } from '../nn/module.ts';
@@ -8,6 +8,7 @@ import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { Prefix, runStages, type FeatureCache } from './feature-cache.ts';
+import { wantClasses } from './step.ts';
 
 export interface EvaluateOptions {
   /** Default 64. */
@@ -27,10 +28,11 @@ export interface EvaluateOptions {
 /** Probabilities `[n, classes]` and the summed cross-entropy of the rest of a model on a batch. */
 export type Scorer = (x: Tensor, labels: Tensor) => { readonly p: Tensor; readonly loss: Tensor };
 
-export function scorer(rest: readonly Stage[]): Scorer {
+export function scorer(rest: readonly Stage[], classes: number): Scorer {
   return (x, labels) =>
     noGrad(() => {
       const logits = runStages(rest, x);
+      wantClasses(logits.shape, classes);
       return { p: softmax(logits, 1), loss: crossEntropy(logits, labels, { reduction: 'sum' }) };
     });
 }
@@ -73,6 +75,7 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const batchSize = options.batchSize ?? 64;
+  wantLabels(source.labels, source.classes);
   const backend = model.parameters()[0]!.value.backend;
   const put = (values: Float32Array, shape: Shape): Tensor => tensor(values, shape, { backend });
   return evaluating([model], async () => {
@@ -84,7 +87,10 @@ export async function evaluate(
         : Prefix.none(model, source.sampleShape));
     const compiled = options.score
       ? null
-      : await compiledWhereItGains(scorer(prefix.rest), backend, { compile, captured: 'all' });
+      : await compiledWhereItGains(scorer(prefix.rest, source.classes.length), backend, {
+          compile,
+          captured: 'all',
+        });
     const score = options.score ?? compiled!;
     const n = source.length;
     const predictions = new Int32Array(n);

@@ -1,6 +1,6 @@
 import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
 import type { Backend } from '../backend.ts';
-import type { DataSource } from '../data.ts';
+import { wantLabels, type DataSource } from '../data.ts';
 import { GraftError } from '../errors.ts';
 import type { Module, Parameter } from '../nn/module.ts';
 import { withRandom } from '../nn/random-context.ts';
@@ -84,6 +84,7 @@ class Run {
     const first = model.parameters()[0];
     if (!first) throw new GraftError('this model has no parameters to train');
     if (data.train.length === 0) throw new GraftError('there are no training samples');
+    for (const part of [data.train, data.validation]) if (part) wantLabels(part.labels, part.classes);
     this.#backend = first.value.backend;
     this.#cache = options.cache === undefined ? new FeatureCache() : options.cache;
     this.#batchSize = options.batchSize ?? 32;
@@ -157,7 +158,11 @@ class Run {
         compile,
         undo: () => this.#before?.restore(),
       }),
-      score: await compiledWhereItGains(scorer(this.#prefix.rest), this.#backend, { compile }),
+      score: await compiledWhereItGains(
+        scorer(this.#prefix.rest, this.data.train.classes.length),
+        this.#backend,
+        { compile },
+      ),
     };
   }
   #stepFunction(): (...batch: Tensor[]) => Tensor {

@@ -1,10 +1,11 @@
 import { valueAndGrad } from '../autograd.ts';
-import { GraftError } from '../errors.ts';
+import { GraftError, ShapeError } from '../errors.ts';
 import { crossEntropy } from '../functional/index.ts';
 import { forwardStages, type Parameter, type Stage } from '../nn/module.ts';
 import { argmax, cast, concat, equal, oneHot, reshape, sum } from '../ops/index.ts';
 import { clipGradNorm } from '../optim/index.ts';
 import type { Tensor } from '../tensor.ts';
+import { showShape, type Shape } from '../types.ts';
 import { mixRows } from './mixup.ts';
 import type { FitOptions } from './options.ts';
 
@@ -41,6 +42,7 @@ export function trainingStep(step: TrainingStep): (...batch: Tensor[]) => Tensor
     const { value, grads } = valueAndGrad(
       () => {
         const logits = forwardStages(rest, input);
+        wantClasses(logits.shape, classes);
         return { loss: lossOf(logits, target), logits };
       },
       trainable.map((t) => t.parameter),
@@ -53,6 +55,14 @@ export function trainingStep(step: TrainingStep): (...batch: Tensor[]) => Tensor
     const correct = sum(cast(equal(argmax(value.logits, 1), labels!), 'float32'));
     return concat([value.loss, correct].map((t) => reshape(t, [1])));
   };
+}
+
+/** @throws ShapeError where a model does not give one number per class. */
+export function wantClasses(shape: Shape, classes: number): void {
+  if (shape.length === 2 && shape[1] === classes) return;
+  throw new ShapeError(
+    `the model gives ${shape.length === 2 ? `${shape[1]} numbers` : showShape(shape.slice(1))} per sample, but the data have ${classes} classes: give it a last layer with ${classes} outputs, for instance with transfer()`,
+  );
 }
 
 /** Waits for what a step gave, and frees it. @throws GraftError where the loss is not finite. */

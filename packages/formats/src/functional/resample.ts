@@ -133,7 +133,11 @@ function resampleAxis(x: Tensor, axis: number, plan: ResampleAxis, o: ResampleOp
   if (o.coordinates !== 'tf_crop_and_resize') return y!;
   const inside = where.map((p) => p >= 0 && p <= n - 1);
   if (inside.every(Boolean)) return y!;
-  return select(tensor(Uint8Array.from(inside, Number), along, { backend: x.backend }), y!, o.extrapolation);
+  return select(
+    tensor(Uint8Array.from(inside, Number), along, { dtype: 'bool', backend: x.backend }),
+    y!,
+    o.extrapolation,
+  );
 }
 
 /**

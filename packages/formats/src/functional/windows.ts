@@ -96,7 +96,10 @@ export function windowArgmax(x: Tensor, w: Window, columnMajor: boolean): Tensor
         label[i] = plane * volume + p.reduce((s, v, a) => s + v * strides[a]!, 0);
       }
       const host = (data: Int32Array | Uint8Array): Tensor =>
-        tensor(data, [data.length], { backend: x.backend });
+        tensor(data, [data.length], {
+          dtype: data instanceof Uint8Array ? 'bool' : 'int32',
+          backend: x.backend,
+        });
       const value = select(host(inside), gather(flat, host(source)), -Infinity);
       const wins: Tensor = best ? greater(value, best) : host(inside);
       at = at ? select(wins, host(label), at) : host(label);
