@@ -90,6 +90,8 @@ function bytesOf(element: OnnxElement, values: ArrayLike<number>): Uint8Array {
     case 'uint8':
     case 'bool':
       return Uint8Array.from(values);
+    case 'int8':
+      return new Uint8Array(Int8Array.from(values).buffer);
     default:
       throw new UnsupportedError(`tensors of ${element} cannot be made from numbers`);
   }

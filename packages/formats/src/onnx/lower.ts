@@ -28,6 +28,8 @@ export interface Computed {
   readonly trained: boolean;
   /** Its type in the file, where that is known. */
   readonly element?: OnnxElement | undefined;
+  /** The real numbers that the file's bytes stand for: their scale is 1, their zero point 0. */
+  readonly real?: boolean;
   /** A graph input's values, for operations that must know them: see `OnnxReadOptions.known`. */
   readonly known?: HostArray | undefined;
 }
@@ -66,13 +68,18 @@ export class OnnxLowering {
   /** Stored tensors by the array that they hold, so that what is shared in the file stays shared. */
   readonly #stored = new Map<HostArray, Map<boolean, Computed>>();
   readonly #derived = new Map<HostArray, Map<string, HostArray>>();
+  /** Weights that are whole numbers still: their scale comes behind their layer. */
+  readonly steps: Set<string> = new Set();
+  readonly #leftOut: ReadonlySet<OnnxNode>;
   /** Elements that folding may still make. */
   #budget = FOLDED_ELEMENTS;
   #node: OnnxNode | undefined;
   #base = '';
 
-  constructor(opset: number) {
+  /** @param leftOut Nodes whose quantisation is left out: see `leftOut`. */
+  constructor(opset: number, leftOut: ReadonlySet<OnnxNode> = new Set()) {
     this.opset = opset;
+    this.#leftOut = leftOut;
   }
 
   // Values by ONNX name.
@@ -136,6 +143,11 @@ export class OnnxLowering {
         : [];
     });
     this.#base = nodeName(node, sources);
+  }
+
+  /** Does the current node pass on the real numbers instead of quantising them? */
+  get leavesOut(): boolean {
+    return this.#leftOut.has(this.#node!);
   }
 
   // Inputs of the current node.

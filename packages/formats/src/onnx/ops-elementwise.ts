@@ -69,6 +69,7 @@ function castTo(to: OnnxLowering, element: OnnxElement | undefined): void {
   if (!dtype) throw new Unsupported(`to ${element ?? 'an unknown type'}`);
   // ONNX 1.12 cuts off the lower bits, later versions round.
   if (element === 'bfloat16') throw new Unsupported('to bfloat16');
+  if (element === 'float32' && to.elementOf(0) === 'float32') return to.output(to.input(0));
   const y = to.add('cast', [to.input(0)], { dtype }, element);
   to.output(
     element === 'float16' ? to.add('roundFloat', [y], { bits: 11, largest: 65504 }) : wrapped(to, y, element),

@@ -40,11 +40,11 @@ const maxPool: Translation = (node, to) => {
   to.output(to.add('maxPoolIndices', [to.input(0)], { ...attrs, columnMajor }), 1);
 };
 
-const averagePool: Translation = (node, to) =>
-  to.give('avgPool', [to.input(0)], {
-    ...poolAttrs(node),
-    countIncludePad: attrInt(node, 'count_include_pad', 0) !== 0,
-  });
+export const averageAttrs = (node: OnnxNode): Record<string, Json> => ({
+  ...poolAttrs(node),
+  countIncludePad: attrInt(node, 'count_include_pad', 0) !== 0,
+});
+const averagePool: Translation = (node, to) => to.give('avgPool', [to.input(0)], averageAttrs(node));
 
 /** p was a float in the first version. */
 function powerOf(node: OnnxNode): number {

@@ -10,6 +10,7 @@ import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
 import { graphFromJSON, type GraphWithWeights } from '../graph.ts';
 import { prune, simplifyActivations } from '../simplify.ts';
 import { foreignFile } from '../sniff/sniff.ts';
+import { joinScales, leftOut } from './dequantize.ts';
 import { withExternal, type ReadExternal } from './external.ts';
 import { joinBiases } from './join-biases.ts';
 import { OnnxLowering } from './lower.ts';
@@ -78,7 +79,7 @@ export function graphOfModel(
   if (!outputs.length) throw new FormatError('the model has no outputs');
   const order = neededNodes(graph, outputs);
 
-  const to = new OnnxLowering(opset);
+  const to = new OnnxLowering(opset, leftOut(order, outputs));
   const used = new Set([...order.flatMap((n) => n.inputs), ...outputs]);
   const stored = new Set<string>();
   for (const tensor of graph.initializers) {
@@ -173,8 +174,9 @@ function finished(
   if (!inputs.length) throw new FormatError('the wanted outputs do not depend on any input of the graph');
   const names = outputs.map((o) => outputName(to, o));
   const raw = { inputs: to.inputs, outputs: names, nodes: to.nodes, tensors: to.tensors };
-  const graph = prune(simplifyActivations(joinBiases(graphFromJSON(raw))));
-  const weights = new Map([...to.weights].filter(([name]) => Object.hasOwn(graph.tensors, name)));
+  const scaled = joinScales({ graph: graphFromJSON(raw), weights: to.weights }, to.steps);
+  const graph = prune(simplifyActivations(joinBiases(scaled.graph)));
+  const weights = new Map([...scaled.weights].filter(([name]) => Object.hasOwn(graph.tensors, name)));
   return {
     graph,
     weights,
