@@ -1,4 +1,16 @@
-import { conv, grad, maxPool, relu, scope, setDefaultBackend, tensor } from '@graftjs/core';
+import {
+  conv,
+  freeLost,
+  grad,
+  maxPool,
+  memory,
+  neg,
+  OutOfMemoryError,
+  relu,
+  scope,
+  setDefaultBackend,
+  tensor,
+} from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
 import { noise } from '../test/support.ts';
 import { createCpuBackend } from './index.ts';
@@ -61,5 +73,42 @@ describe('createCpuBackend', () => {
     for (let i = 0; i < 20; i++) step();
     expect(cpu.memory!()).toEqual(first);
     setDefaultBackend(null);
+  });
+});
+
+describe('a loop that never awaits', () => {
+  it('ends with an error that names scope; what it left is freed, and inside scope it runs', async () => {
+    const small = await createCpuBackend({ maxBytes: 100_000 });
+    const loop = (round: () => void): void => {
+      for (let i = 0; i < 1000; i++) round();
+    };
+    const make = (): void => void neg(tensor(new Float32Array(100), [100], { backend: small }));
+    expect(() => loop(make)).toThrow(OutOfMemoryError);
+    expect(() => loop(make)).toThrow(/no room on 'cpu': 250 tensors hold .* await data\(\) .* scope\(\)/);
+    await freeLost(small);
+    expect(memory(small)).toEqual({ tensors: 0, bytes: 0 });
+    expect(() => loop(() => scope(make))).not.toThrow();
+    await small.dispose();
+  });
+  it('of tensors that are freed, nothing is released after the backend was disposed', async () => {
+    const gone = await createCpuBackend();
+    tensor([1], [1], { backend: gone });
+    const held = tensor([1], [1], { backend: gone });
+    await gone.dispose();
+    await freeLost(gone);
+    held.dispose();
+    expect(gone.memory!()).toEqual({ inUse: 8, pooled: 0 });
+  });
+  it('a backend that nobody holds goes with its tensors', async () => {
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    await (async () => {
+      const backend = await createCpuBackend();
+      registry.register(backend, 0);
+      for (let i = 0; i < 10; i++) tensor([i], [1], { backend }).keep();
+    })();
+    const other = await createCpuBackend();
+    for (let i = 0; i < 5 && collected === 0; i++) await freeLost(other);
+    expect(collected).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
-import { sizeOf, type Backend, type Kernels } from '@graftjs/core';
+import { relieve, sizeOf, type Backend, type Kernels } from '@graftjs/core';
 import { convert } from './cast.ts';
 import { convKernels } from './conv.ts';
 import { elementwiseKernels } from './elementwise.ts';
@@ -12,6 +12,8 @@ import { Workspace } from './workspace.ts';
 export interface CpuBackendOptions {
   /** Most bytes of released arrays that wait for reuse. Default 256 MiB; 0 keeps none. */
   readonly poolBytes?: number;
+  /** Most bytes that tensors may hold. Default 4 GiB. */
+  readonly maxBytes?: number;
 }
 
 /** One kernel for every primitive, family by family. */
@@ -34,8 +36,10 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
   const pool = new BufferPool(options.poolBytes ?? 256 * 1024 * 1024);
   const space = new Workspace();
   const kernels = createKernels(pool, space);
-  return {
+  let disposed = false;
+  const backend: Backend<CpuBuffer> = {
     name: 'cpu',
+    ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
     upload(data, { dtype, shape }) {
       const buffer = pool.alloc(dtype, sizeOf(shape));
       convert(data, buffer);
@@ -43,13 +47,17 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
     },
     read: async (buffer) => buffer.slice(),
     readSync: (buffer) => buffer.slice(),
-    release: (buffer) => pool.free(buffer),
-    flush: async () => {},
+    release(buffer) {
+      if (!disposed) pool.free(buffer);
+    },
+    flush: () => relieve(backend),
     async dispose() {
+      disposed = true;
       pool.clear();
       space.clear();
     },
     run: (op, inputs, attrs, outputs) => kernels[op](inputs, attrs, outputs),
     memory: () => ({ inUse: pool.usage.inUse, pooled: pool.usage.pooled + space.bytes }),
   };
+  return backend;
 }

@@ -1,5 +1,6 @@
 import {
   KernelError,
+  relieve,
   sizeOf,
   StateError,
   type Backend,
@@ -76,7 +77,7 @@ class Onnx {
 
   backend(): OnnxBackend {
     const live = this.#live;
-    return {
+    const backend: OnnxBackend = {
       name: 'onnx',
       threads: this.#runtime.threads,
       notes: this.#runtime.notes,
@@ -93,12 +94,14 @@ class Onnx {
         await this.#queue.idle();
         const failure = this.#queue.takeFailure();
         if (failure) throw failure;
+        await relieve(backend);
       },
       dispose: () => this.#dispose(),
       run: (op, inputs, attrs, [output]) => [this.#run(op, inputs, attrs, output!)],
       compile: (graph, captures) => this.#compile(graph, captures),
       memory: () => ({ inUse: this.#inUse, pooled: this.#ops.bytes + this.#pool.bytes }),
     };
+    return backend;
   }
 
   #alive(): void {

@@ -1,4 +1,11 @@
-import { sizeOf, UnsupportedError, type Backend, type Operand, type TensorSpec } from '@graftjs/core';
+import {
+  relieve,
+  sizeOf,
+  UnsupportedError,
+  type Backend,
+  type Operand,
+  type TensorSpec,
+} from '@graftjs/core';
 import { converted } from '@graftjs/core/planning';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { engine, type DataId } from '@tensorflow/tfjs-core';
@@ -51,7 +58,8 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
     dtype: spec.dtype,
   });
 
-  return {
+  let disposed = false;
+  const backend: Backend<DataId> = {
     name: 'tfjs',
     upload: (data, spec) =>
       t.hold(
@@ -60,9 +68,14 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
       ),
     read: async (buffer, spec) => t.read(info({ buffer, spec })),
     readSync: (buffer, spec) => t.read(info({ buffer, spec })),
-    release: (buffer) => t.release(buffer),
-    flush: async () => {},
-    dispose: async () => t.releaseAll(),
+    release(buffer) {
+      if (!disposed) t.release(buffer);
+    },
+    flush: () => relieve(backend),
+    async dispose() {
+      disposed = true;
+      t.releaseAll();
+    },
     run(op, operands, attrs, [output]) {
       const inputs = operands.map(info);
       const dataId = t.collect(
@@ -72,6 +85,7 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
     },
     memory: () => t.usage,
   };
+  return backend;
 }
 
 /** Before tfjs starts its wasm backend: a failed start would leave it unable to try again. */

@@ -1,4 +1,12 @@
-import { GraftError, sizeOf, StateError, type Backend, type FusedKernels, type Kernels } from '@graftjs/core';
+import {
+  GraftError,
+  relieve,
+  sizeOf,
+  StateError,
+  type Backend,
+  type FusedKernels,
+  type Kernels,
+} from '@graftjs/core';
 import { Cache } from './cache.ts';
 import type { Context, Task } from './context.ts';
 import { convKernels, fusedConvKernels } from './conv.ts';
@@ -156,8 +164,9 @@ async function createPlain(
   };
   const context: Context = { wasm, heap, cache, threads: wanted, split };
   const kernels = createKernels(context);
-  return {
+  const backend: WasmBackend = {
     name: 'wasm',
+    maxBytes: pages * PAGE,
     notes,
     get threads() {
       return 1 + (threads?.count ?? 0);
@@ -178,10 +187,11 @@ async function createPlain(
       return heap.view(dtype, ptr, sizeOf(shape)).slice();
     },
     release(buffer) {
+      if (disposed) return;
       cache.forget(buffer);
       heap.free(buffer);
     },
-    flush: async () => {},
+    flush: () => relieve(backend),
     async dispose() {
       disposed = true;
       await threads?.stop();
@@ -198,6 +208,7 @@ async function createPlain(
       return { inUse: inUse - cache.bytes, pooled: pooled + cache.bytes };
     },
   };
+  return backend;
 }
 
 /** How many threads to start; a note where that is fewer than asked for. */

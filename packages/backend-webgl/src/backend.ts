@@ -1,5 +1,6 @@
 import {
   KernelError,
+  relieve,
   sizeOf,
   StateError,
   UnsupportedError,
@@ -112,7 +113,7 @@ class Webgl {
       upload: (data, spec) => this.#upload(data, spec),
       read: (buffer, spec) => this.#read(buffer, spec),
       release: (buffer) => this.#release(buffer),
-      flush: () => this.#flush(),
+      flush: () => this.#flush().then(() => relieve(backend)),
       dispose: () => this.#dispose(),
       run: (op, inputs, attrs, [output]) => [this.#run(op, inputs, attrs, output!)],
       fused: this.#fused(),

@@ -1,5 +1,6 @@
 import { add, gather, KernelError, memory, mul, tensor, type Backend } from '@graftjs/core';
 import { expect } from 'vitest';
+import { unheldTests } from './unheld.ts';
 
 /** What core's `backend.ts` says besides numbers. */
 export const contractTests: Readonly<Record<string, (backend: Backend) => Promise<void>>> = {
@@ -73,6 +74,8 @@ export const contractTests: Readonly<Record<string, (backend: Backend) => Promis
     for (const t of [x, y]) t.dispose();
     await backend.flush();
   },
+
+  ...unheldTests,
 
   'nothing is left in use': async (backend) => {
     expect(memory(backend)).toEqual({ tensors: 0, bytes: 0 });

@@ -38,10 +38,13 @@ export interface Backend<B = unknown> {
   /** The same at once; only backends whose work is done when `run` returns offer it. */
   readSync?(buffer: B, spec: TensorSpec): TypedArray;
 
-  /** Gives a buffer back. */
+  /** Gives a buffer back. After `dispose()` it does nothing: tensors that nobody holds are found later. */
   release(buffer: B): void;
 
-  /** Resolves when all enqueued work is done; rejects with the first failure since the last flush. */
+  /**
+   * Resolves when all enqueued work is done; rejects with the first failure since the last flush. Ends with core's
+   * `relieve(backend)`.
+   */
   flush(): Promise<void>;
 
   /** Frees everything (threads, contexts, memory). Its tensors are unusable afterwards. */
@@ -68,6 +71,9 @@ export interface Backend<B = unknown> {
    * @param captures A buffer for each of the graph's captures. They are the caller's, and stay until `dispose()`.
    */
   compile?(graph: Graph, captures: readonly B[]): Executable<B>;
+
+  /** Most bytes that core lets tensors hold here; default 4 GiB. */
+  readonly maxBytes?: number;
 
   /** Bytes that the backend itself holds, pools and caches included; for reports and leak tests. */
   memory?(): BackendMemory;

@@ -4,10 +4,13 @@ export { version } from './copies.ts';
 export * from './default-backend.ts';
 export * from './errors.ts';
 export * from './math/index.ts';
-export { memory, type MemoryCount } from './memory.ts';
+export { freeLost, relieve } from './lost.ts';
+export type { MemoryCount } from './ledger.ts';
+export { memory, peakMemory } from './memory.ts';
 export {
   composite,
   customVjp,
+  freeEarly,
   noGrad,
   takesWhole,
   withRecorders,

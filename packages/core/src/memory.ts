@@ -1,51 +1,62 @@
 import type { Backend } from './backend.ts';
-import { GraftError } from './errors.ts';
+import { GraftError, OutOfMemoryError } from './errors.ts';
+import { ledgerOf, MOST_TENSORS, unregister, type Ledger, type MemoryCount, type Storage } from './ledger.ts';
+import { guard } from './lost.ts';
 import type { Tensor } from './tensor.ts';
 
-/** A backend buffer shared by the tensors that alias it. */
-export interface Storage {
-  readonly backend: Backend;
-  readonly buffer: unknown;
-  readonly bytes: number;
-  refs: number;
-}
-
-/** Tensors alive on a backend and the bytes behind them (aliases share theirs). */
-export interface MemoryCount {
-  tensors: number;
-  bytes: number;
-}
-
-const counts = new WeakMap<Backend, MemoryCount>();
 const scopes: Tensor[][] = [];
 
-function countOf(backend: Backend): MemoryCount {
-  let count = counts.get(backend);
-  if (!count) counts.set(backend, (count = { tensors: 0, bytes: 0 }));
-  return count;
-}
-
-/** How many tensors are alive on a backend now. Tests assert that a training step does not change it. */
+/**
+ * How many tensors are alive on a backend now. Tests assert that a training step does not change it. Tensors that nobody
+ * holds count until they are freed; see `freeLost`.
+ */
 export function memory(backend: Backend): Readonly<MemoryCount> {
-  return { ...countOf(backend) };
+  const { tensors, bytes } = ledgerOf(backend);
+  return { tensors, bytes };
 }
 
-/** Called by the constructor of `Tensor` alone. */
+/**
+ * Runs `fn`, which may be asynchronous.
+ * @returns what it gives, and the most bytes that tensors held at one time meanwhile, beyond those held before. Room that
+ * kernels use while they run is not among them.
+ */
+export function peakMemory<T>(backend: Backend, fn: () => Promise<T>): Promise<{ value: T; bytes: number }>;
+export function peakMemory<T>(backend: Backend, fn: () => T): { value: T; bytes: number };
+export function peakMemory<T>(
+  backend: Backend,
+  fn: () => T | Promise<T>,
+): { value: T; bytes: number } | Promise<{ value: T; bytes: number }> {
+  const ledger = ledgerOf(backend);
+  const { peak, bytes } = ledger;
+  ledger.peak = bytes;
+  const done = (value: T): { value: T; bytes: number } => {
+    const most = ledger.peak - bytes;
+    ledger.peak = Math.max(ledger.peak, peak);
+    return { value, bytes: most };
+  };
+  const value = fn();
+  return value instanceof Promise ? value.then(done) : done(value);
+}
+
+/** Called by the constructor of `Tensor` alone. @throws OutOfMemoryError; the buffer is released then. */
 export function register(tensor: Tensor, storage: Storage): void {
-  const count = countOf(storage.backend);
-  count.tensors++;
-  if (storage.refs++ === 0) count.bytes += storage.bytes;
-  scopes.at(-1)?.push(tensor);
+  const ledger = ledgerOf(storage.backend);
+  ledger.tensors++;
+  if (storage.refs++ === 0 && (ledger.bytes += storage.bytes) > ledger.peak) ledger.peak = ledger.bytes;
+  if (ledger.bytes > ledger.most || ledger.tensors > MOST_TENSORS) throw refused(storage, ledger);
+  const scope = scopes.at(-1);
+  if (scope) scope.push(tensor);
+  else guard(tensor, ledger);
 }
 
-/** Called by `Tensor.dispose` alone. */
-export function unregister(storage: Storage): void {
-  const count = countOf(storage.backend);
-  count.tensors--;
-  if (--storage.refs === 0) {
-    count.bytes -= storage.bytes;
-    storage.backend.release(storage.buffer);
-  }
+function refused(storage: Storage, ledger: Ledger): OutOfMemoryError {
+  unregister(storage);
+  const { tensors, bytes, most } = ledger;
+  const mib = (n: number): string => `${Math.round(n / 2 ** 20)} MiB`;
+  return new OutOfMemoryError(
+    `no room on '${storage.backend.name}': ${tensors} tensors hold ${mib(bytes)}, of at most ${MOST_TENSORS} and ${mib(most)}. ` +
+      'What nobody holds is freed only while a program waits: await data() now and then, or run each round in scope(), or dispose()',
+  );
 }
 
 /** All tensors in a value: itself, or in arrays, maps and plain objects. */
@@ -92,8 +103,10 @@ function close(made: readonly Tensor[], escaping: ReadonlySet<Tensor>): void {
   scopes.length = scopes.lastIndexOf(made as Tensor[]);
   const outer = scopes.at(-1);
   for (const t of made) {
-    if (t.kept || t.disposed) continue;
-    if (escaping.has(t) || t.retained > 0) outer?.push(t);
-    else t.dispose();
+    if (t.disposed) continue;
+    const stays = t.kept || escaping.has(t) || t.retained > 0;
+    if (!stays) t.dispose();
+    else if (outer && !t.kept) outer.push(t);
+    else guard(t, ledgerOf(t.backend));
   }
 }

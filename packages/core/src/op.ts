@@ -225,6 +225,16 @@ export function composite<T>(fn: () => T, call?: CompositeCall): T {
   return result;
 }
 
+/**
+ * Frees what a composite has made on its way before its end, once the next value is there: of a long chain only one link
+ * has to be in memory. Left alone are tensors that are not the composite's to free: those made up to `since` (see
+ * `Tensor.lastId`), kept ones, those that a tape needs, and all of them while a recorder listens that may look again.
+ */
+export function freeEarly(t: Tensor, since: number): void {
+  if (t.id <= since || t.kept || t.retained > 0) return;
+  if (recorders.every((r) => r.follows)) t.dispose();
+}
+
 /** Is there a recorder that takes composites whole? */
 export function takesWhole(): boolean {
   return recorders.some((r) => r.composite);

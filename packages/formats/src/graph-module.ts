@@ -1,6 +1,7 @@
 import {
   batchNorm,
   composite,
+  freeEarly,
   getDefaultBackend,
   GraftError,
   isTensor,
@@ -14,11 +15,11 @@ import {
   StateBuffer,
   storedAffine,
   takesWhole,
+  Tensor,
   tensor,
   type Backend,
   type Layout,
   type Member,
-  type Tensor,
 } from '@graftjs/core';
 import { FormatError } from './errors.ts';
 import { graphOps } from './graph-ops.ts';
@@ -46,6 +47,8 @@ export class GraphModule extends Module {
   /** The one node that reads another: see `onlyReaders`. */
   readonly #reader: ReadonlyMap<string, GraphNode>;
   readonly #norms: readonly GraphNode[];
+  /** For the graph's own outputs. */
+  readonly #lastUses: LastUses;
 
   /**
    * Without `weights` all are zero, to be filled by `loadStateDict`.
@@ -55,6 +58,7 @@ export class GraphModule extends Module {
     super();
     this.graph = graph;
     this.#reader = onlyReaders(graph);
+    this.#lastUses = lastUsesOf(graph, graph.outputs);
     const backend = options.backend ?? getDefaultBackend();
     for (const [name, { shape, trainable }] of Object.entries(graph.tensors)) {
       const data = weights ? weights.get(name)?.data : new Float32Array(sizeOf(shape));
@@ -97,19 +101,20 @@ export class GraphModule extends Module {
     return this.run(new Map([[inputs[0]!, x]])).get(outputs[0]!)!;
   }
 
-  /** Outputs by name, or any nodes' values, from inputs by name. */
+  /** Outputs by name, or any nodes' values, from inputs by name. Other values are freed after their last use. */
   run(
     inputs: ReadonlyMap<string, Tensor>,
     wanted: readonly string[] = this.graph.outputs,
   ): Map<string, Tensor> {
     return composite(() => {
-      const values = new Map<string, GraphValue>();
+      const values = new Values();
       for (const name of this.graph.inputs) {
         const x = inputs.get(name);
         if (!x) throw new GraftError(`no value for the graph's input '${name}'`);
         this.#wantSample(x);
         values.set(name, x);
       }
+      const lastUses = wanted === this.graph.outputs ? this.#lastUses : lastUsesOf(this.graph, wanted);
       const valueOf = (input: GraphInput): GraphValue => {
         if (typeof input === 'number') return input;
         if (typeof input !== 'string') return hostArray(input.dtype, input.shape, input.values);
@@ -122,6 +127,7 @@ export class GraphModule extends Module {
         const value = this.#execute(joined.node, [...node.inputs.map(valueOf), ...joined.more]);
         values.set(joined.name, value);
         for (const n of joined.taken) done.add(n);
+        for (const n of [node, ...joined.taken]) for (const name of lastUses.get(n) ?? []) values.drop(name);
       }
       const beside = [...inputs.values()][0];
       return new Map(
@@ -185,7 +191,7 @@ export class GraphModule extends Module {
     try {
       if (this.training && this.#norms.includes(node) && this.#moves(node))
         return this.#batchNorm(node, inputs);
-      return evaluate(node, inputs);
+      return composite(() => evaluate(node, inputs));
     } catch (cause) {
       const where = `node '${node.name}' (${node.op})`;
       if (cause instanceof GraftError) throw prefixMessage(cause, where);
@@ -229,6 +235,49 @@ export class GraphModule extends Module {
     running.variance.set(out.variance);
     return out.y;
   }
+}
+
+/** What a run of a graph has computed and still needs, by name. */
+class Values {
+  readonly #since = Tensor.lastId;
+  readonly #values = new Map<string, GraphValue>();
+  /** Names under which a tensor is known: some operations hand their input on. */
+  readonly #names = new Map<GraphValue, number>();
+
+  get(name: string): GraphValue | undefined {
+    return this.#values.get(name);
+  }
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+  set(name: string, value: GraphValue): void {
+    this.#values.set(name, value);
+    this.#names.set(value, (this.#names.get(value) ?? 0) + 1);
+  }
+  /** Nobody asks for it any more. Inputs are the caller's, and what a tape needs stays. */
+  drop(name: string): void {
+    const value = this.#values.get(name);
+    if (value === undefined) return;
+    this.#values.delete(name);
+    const left = this.#names.get(value)! - 1;
+    this.#names.set(value, left);
+    if (left === 0 && isTensor(value)) freeEarly(value, this.#since);
+  }
+}
+
+/** The values that nobody reads after a node. */
+type LastUses = ReadonlyMap<GraphNode, readonly string[]>;
+
+function lastUsesOf({ nodes }: GraphDef, wanted: readonly string[]): LastUses {
+  const last = new Map<string, GraphNode>();
+  for (const node of nodes) {
+    last.set(node.name, node);
+    for (const input of node.inputs) if (typeof input === 'string') last.set(input, node);
+  }
+  for (const name of wanted) last.delete(name);
+  const uses = new Map<GraphNode, string[]>();
+  for (const [name, node] of last) uses.set(node, [...(uses.get(node) ?? []), name]);
+  return uses;
 }
 
 /** Numbers take the type of the arrays beside them. */

@@ -77,7 +77,7 @@ export class ConvNormActivation extends Module {
     for (const [i, m] of this.#parts.entries()) yield [String(i), m];
   }
   forward(x: Tensor): Tensor {
-    return composite(() => runChain(this.#parts, x));
+    return runChain(this.#parts, x);
   }
   describe(): string {
     const { inChannels, outChannels, kernel = 3, stride = 1 } = this.config;
@@ -175,8 +175,7 @@ export class BasicBlock extends Module {
   }
   forward(x: Tensor): Tensor {
     return composite(() => {
-      const y = runChain([this.conv1, this.bn1, this.#activation], x);
-      const z = runChain([this.conv2, this.bn2], y);
+      const z = runChain([this.conv1, this.bn1, this.#activation, this.conv2, this.bn2], x);
       return relu(add(z, this.downsample ? this.downsample.forward(x) : x));
     });
   }

@@ -1,7 +1,7 @@
 import type { Backend, Executable } from '../backend.ts';
 import { GraftError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
-import type { Storage } from '../memory.ts';
+import type { Storage } from '../ledger.ts';
 import { activeRecorders } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';

@@ -3,6 +3,7 @@ import { GraftError, StateError, UnsupportedError } from '../errors.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { withRunner, type OpDefinition, type Runner } from '../op.ts';
 import type { OpAttrs, OpName } from '../primitives.ts';
+import { neverGuard } from '../lost.ts';
 import { tensorsIn } from '../memory.ts';
 import { isTensor, scope, Tensor } from '../tensor.ts';
 import { withTracing, type Cell, type Tracing } from '../tracing.ts';
@@ -75,6 +76,10 @@ class Trace implements Tracing, Runner {
       throw new GraftError('symbols are recorded, not computed');
     },
   };
+
+  constructor() {
+    neverGuard(this.backend);
+  }
 
   #noValues(): UnsupportedError {
     return new UnsupportedError(

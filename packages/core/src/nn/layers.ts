@@ -2,11 +2,11 @@ import { dropout } from '../functional/dropout.ts';
 import { linear } from '../functional/linear.ts';
 import { resize, scalesOf } from '../functional/resize.ts';
 import { GraftError } from '../errors.ts';
-import { composite } from '../op.ts';
+import { composite, freeEarly } from '../op.ts';
 import { add, flatten, globalAvgPool, mul } from '../ops/index.ts';
 import { wantOneOf } from '../ops/check.ts';
 import { spatialOf, type PerAxis } from '../ops/spatial.ts';
-import type { Tensor } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
 import { ReLU, Sigmoid } from './activation.ts';
 import { Conv2d } from './conv.ts';
@@ -153,8 +153,14 @@ export class Residual extends Module {
     this.activation = options.activation ?? null;
   }
   forward(x: Tensor): Tensor {
-    const y = add(this.body.forward(x), this.shortcut ? this.shortcut.forward(x) : x);
-    return this.activation ? this.activation.forward(y) : y;
+    return composite(() => {
+      const since = Tensor.lastId;
+      const body = this.body.forward(x);
+      const shortcut = this.shortcut ? this.shortcut.forward(x) : x;
+      const sum = add(body, shortcut);
+      for (const t of [body, shortcut]) freeEarly(t, since);
+      return this.activation ? this.activation.forward(sum) : sum;
+    });
   }
   describe(): string {
     return 'Residual';

@@ -2,7 +2,8 @@ import type { Backend } from '../backend.ts';
 import { mark, refuseForeign } from '../copies.ts';
 import { GraftError, StateError, unknownName } from '../errors.ts';
 import { inspectedAs, moduleText, slotText } from '../inspect.ts';
-import { commonBackend, takesWhole } from '../op.ts';
+import { Property } from '../lost.ts';
+import { commonBackend, composite, freeEarly, takesWhole } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';
 import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
@@ -12,6 +13,7 @@ import { nameLayer, traceErrors } from './layer-path.ts';
 abstract class Slot implements Cell {
   /** Null until the function that made it under `compile` has run. */
   #value: Tensor | null = null;
+  #property: Property | null = null;
   constructor(value: Tensor) {
     this.#put(value);
   }
@@ -38,6 +40,9 @@ abstract class Slot implements Cell {
     if (trace) return trace.write(this, next, this.#value);
     this.#value?.dispose();
     this.#value = next.keep();
+    // It is registered once, not for every value.
+    if (this.#property?.backend === next.backend) this.#property.exchange([next]);
+    else this.#property = new Property(this, [next]);
   }
   dispose(): void {
     const trace = tracing();
@@ -312,20 +317,28 @@ function join(prefix: string, key: string): string {
   return prefix ? `${prefix}.${key}` : key;
 }
 
-/** Runs modules one after the other, several in one pass where one of them knows how. */
+/**
+ * Runs modules one after the other, several in one pass where one of them knows how. Each result is freed when the next is
+ * there, unless a tape needs it; `x` is the caller's.
+ */
 export function runChain(modules: readonly Module[], x: Tensor): Tensor {
-  let y = x;
   const apart = takesWhole();
-  for (let i = 0; i < modules.length; i++) {
-    const m = modules[i]!;
-    if (!m.forwardInto || apart) y = m.forward(y);
-    else {
-      const result = into(m, y, modules.slice(i + 1));
-      y = result.y;
-      i += result.taken;
+  return composite(() => {
+    const since = Tensor.lastId;
+    let y = x;
+    for (let i = 0; i < modules.length; i++) {
+      const before = y;
+      const m = modules[i]!;
+      if (!m.forwardInto || apart) y = m.forward(y);
+      else {
+        const result = into(m, y, modules.slice(i + 1));
+        y = result.y;
+        i += result.taken;
+      }
+      if (y !== before) freeEarly(before, since);
     }
-  }
-  return y;
+    return y;
+  });
 }
 
 /** `forwardInto` with errors named as those of `forward`. */

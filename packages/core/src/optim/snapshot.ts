@@ -12,6 +12,7 @@ export interface Snapshot {
 /** What cells hold now. Tensors are immutable, so it shares their buffers. */
 export function snapshotOf(cells: Iterable<Cell>): Snapshot {
   const held = [...cells].map((cell): [Cell, Tensor] => [cell, shareOf(cell.value).keep()]);
+  for (const [, t] of held) t.owned = true;
   return {
     restore: () => {
       for (const [cell, t] of held) if (cell.value.storage !== t.storage) cell.set(shareOf(t));

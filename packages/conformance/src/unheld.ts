@@ -1,0 +1,147 @@
+import {
+  adam,
+  BatchNorm2d,
+  Conv2d,
+  crossEntropy,
+  Flatten,
+  freeLost,
+  Linear,
+  MaxPool2d,
+  memory,
+  neg,
+  noGrad,
+  ReLU,
+  Sequential,
+  softmax,
+  tensor,
+  valueAndGrad,
+  type Backend,
+  type Module,
+} from '@graftjs/core';
+import { expect } from 'vitest';
+
+/** Six layers on pictures of 32 × 32. */
+export function sixLayers(backend: Backend): Sequential {
+  return new Sequential([
+    new Conv2d(3, 8, 3, { padding: 1, backend }),
+    new BatchNorm2d(8, { backend }),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Flatten(),
+    new Linear(8 * 256, 4, { backend }),
+  ]);
+}
+
+const picture = new Float32Array(3 * 32 * 32).fill(0.25);
+
+/** A prediction as somebody writes it who has never heard of `scope`. */
+export async function predictOnce(model: Module, backend: Backend): Promise<void> {
+  const p = softmax(model.forward(tensor(picture, [1, 3, 32, 32], { backend })), 1);
+  await p.data();
+}
+
+/** So written, a training step. */
+export function handWritten(model: Module, backend: Backend): () => Promise<void> {
+  const optimizer = adam({ lr: 1e-3 });
+  const parameters = [...model.namedParameters()].map(([name, parameter]) => ({ name, parameter }));
+  return async () => {
+    const x = tensor(picture, [1, 3, 32, 32], { backend });
+    const target = tensor(Int32Array.of(1), [1], { backend });
+    const { value, grads } = valueAndGrad(
+      () => crossEntropy(model.forward(x), target),
+      parameters.map((p) => p.parameter),
+    );
+    optimizer.step(parameters.map((p, i) => ({ ...p, grad: grads[i]! })));
+    await value.item();
+  };
+}
+
+/** Runs `round` so often; the most tensors and bytes between two rounds. */
+export async function most(
+  backend: Backend,
+  rounds: number,
+  round: () => Promise<void>,
+): Promise<{ tensors: number; bytes: number }> {
+  const peak = { tensors: 0, bytes: 0 };
+  for (let i = 0; i < rounds; i++) {
+    await round();
+    const { tensors, bytes } = memory(backend);
+    peak.tensors = Math.max(peak.tensors, tensors);
+    peak.bytes = Math.max(peak.bytes, bytes);
+  }
+  return peak;
+}
+
+const MIB = 2 ** 20;
+
+/** Tensors that nobody holds. Each test frees what it made, in its own way. */
+export const unheldTests: Readonly<Record<string, (backend: Backend) => Promise<void>>> = {
+  'a tensor that nobody holds is freed, one that is held is not': async (backend) => {
+    await freeLost(backend);
+    const before = memory(backend);
+    const held = tensor([1, 2, 3], [3], { backend });
+    for (let i = 0; i < 10; i++) tensor(new Float32Array(1000), [1000], { backend });
+    expect(memory(backend).tensors).toBe(before.tensors + 11);
+    await freeLost(backend);
+    expect(memory(backend)).toEqual({ tensors: before.tensors + 1, bytes: before.bytes + 12 });
+    expect([...(await held.data())]).toEqual([1, 2, 3]);
+    held.dispose();
+    expect(memory(backend)).toEqual(before);
+  },
+
+  'a model that nobody holds is freed, the parameter that somebody took is not': async (backend) => {
+    await freeLost(backend);
+    const before = memory(backend);
+    const weight = ((): ReturnType<Linear['weight']['value']['keep']> =>
+      new Linear(100, 100, { backend }).weight.value)();
+    await freeLost(backend);
+    expect(memory(backend)).toEqual({ tensors: before.tensors + 1, bytes: before.bytes + 40_000 });
+    expect(await weight.data()).toHaveLength(10_000);
+    weight.dispose();
+  },
+
+  'layers free what they made on the way': async (backend) => {
+    const model = sixLayers(backend).eval();
+    const x = tensor(picture, [1, 3, 32, 32], { backend });
+    await freeLost(backend);
+    const before = memory(backend);
+    for (const run of [() => noGrad(() => model.forward(x)), () => model.forward(x)]) {
+      const y = run();
+      expect(memory(backend)).toEqual({ tensors: before.tensors + 1, bytes: before.bytes + 16 });
+      await y.data();
+      y.dispose();
+    }
+    expect(memory(backend)).toEqual(before);
+    for (const t of [x, model]) t.dispose();
+  },
+
+  'a loop that only awaits its answers stays within 32 MiB': async (backend) => {
+    await freeLost(backend);
+    const before = memory(backend);
+    // 2 MiB a time: 100 MiB if nothing were freed.
+    const peak = await most(backend, 50, async () => {
+      await neg(tensor(new Float32Array(2 ** 18), [2 ** 18], { backend })).data();
+    });
+    expect(peak.bytes - before.bytes).toBeLessThan(35 * MIB);
+    await freeLost(backend);
+    expect(memory(backend)).toEqual(before);
+  },
+
+  'hand-written training steps leave nothing behind, nor do the model and its optimizer': async (backend) => {
+    await freeLost(backend);
+    const before = memory(backend);
+    // In a function of its own, so that nothing is held here.
+    await (async () => {
+      const model = sixLayers(backend);
+      const step = handWritten(model, backend);
+      await step();
+      await freeLost(backend);
+      const trained = memory(backend);
+      for (let i = 0; i < 10; i++) await step();
+      await freeLost(backend);
+      expect(memory(backend)).toEqual(trained);
+    })();
+    await freeLost(backend);
+    expect(memory(backend)).toEqual(before);
+  },
+};
