@@ -1,6 +1,7 @@
 import type { Backend, Executable, Operand } from '../backend.ts';
 import { GraftError, KernelError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
+import { sizeOf } from '../types.ts';
 
 /**
  * Runs a graph op by op, on any backend. Which buffer is read for the last time where is planned once; there it goes
@@ -71,4 +72,21 @@ function lastUsesOf({ nodes, outputs }: Graph): number[][] {
   const uses = nodes.map((): number[] => []);
   for (const [value, i] of last) uses[i]!.push(value);
   return uses;
+}
+
+/** Most bytes of inputs and computed values at one time, if each goes after its last use. */
+export function peakBytes(graph: Graph): number {
+  const bytesOf = (value: number): number => {
+    const { shape, dtype } = graph.specs[value]!;
+    return sizeOf(shape) * (dtype === 'bool' ? 1 : 4);
+  };
+  const lastUses = lastUsesOf(graph);
+  let now = graph.inputs.reduce((sum, v) => sum + bytesOf(v), 0);
+  let most = now;
+  graph.nodes.forEach(({ output }, i) => {
+    now += bytesOf(output);
+    most = Math.max(most, now);
+    for (const v of lastUses[i]!) now -= bytesOf(v);
+  });
+  return most;
 }

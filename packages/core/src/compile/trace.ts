@@ -246,13 +246,3 @@ export function trace<A extends readonly Tensor[], R>(
     throw e;
   }
 }
-
-/** The specs of what `fn` gives, in the order of `tensorsIn`, without computing anything. */
-export function inferOutputs<A extends readonly Tensor[]>(
-  fn: (...inputs: A) => unknown,
-  inputs: readonly TensorSpec[],
-): readonly TensorSpec[] {
-  const traced = trace(fn, inputs);
-  traced.dispose();
-  return traced.results.map((v) => traced.graph.specs[v]!);
-}

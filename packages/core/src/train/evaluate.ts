@@ -8,10 +8,11 @@ import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { Prefix, runStages, type FeatureCache } from './feature-cache.ts';
+import { partsOf, samplesAtOnce, sizeUp } from './room.ts';
 import { wantClasses } from './step.ts';
 
 export interface EvaluateOptions {
-  /** Default 64. */
+  /** Most samples that are run at once; fewer where their values would take more than 128 MiB. Default 64. */
   readonly batchSize?: number;
   /** Outputs of the locked prefix are taken from here, and left here. */
   readonly cache?: FeatureCache | null;
@@ -25,7 +26,7 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignalLike;
 }
 
-/** Probabilities `[n, classes]` and the summed cross-entropy of the rest of a model on a batch. */
+/** Probabilities `[n, classes]` and cross-entropies `[n]` of the rest of a model on a batch. */
 export type Scorer = (x: Tensor, labels: Tensor) => { readonly p: Tensor; readonly loss: Tensor };
 
 export function scorer(rest: readonly Stage[], classes: number): Scorer {
@@ -33,7 +34,7 @@ export function scorer(rest: readonly Stage[], classes: number): Scorer {
     noGrad(() => {
       const logits = runStages(rest, x);
       wantClasses(logits.shape, classes);
-      return { p: softmax(logits, 1), loss: crossEntropy(logits, labels, { reduction: 'sum' }) };
+      return { p: softmax(logits, 1), loss: crossEntropy(logits, labels, { reduction: 'none' }) };
     });
 }
 
@@ -97,10 +98,15 @@ export async function evaluate(
     let probabilities = new Float32Array(0);
     let loss = 0;
     try {
-      for (let from = 0; from < n; from += batchSize) {
+      // The caller's own step takes more room than this.
+      const atOnce =
+        options.prefix || n <= 1
+          ? batchSize
+          : samplesAtOnce(batchSize, await sizeUp((x) => runStages(prefix.rest, x), prefix.shape, backend));
+      for (const [from, to] of partsOf(n, atOnce)) {
         if (options.signal?.aborted) break;
-        const indices = Array.from({ length: Math.min(batchSize, n - from) }, (_, i) => from + i);
-        const x = await prefix.inputs(source, indices, 0, options.cache ?? null, put);
+        const indices = Array.from({ length: to - from }, (_, i) => from + i);
+        const x = await prefix.inputs(source, indices, 0, options.cache ?? null, put, batchSize);
         const labels = Int32Array.from(indices, (i) => source.labels[i]!);
         const out = ((): ReturnType<Scorer> => {
           try {
@@ -109,12 +115,13 @@ export async function evaluate(
             x.dispose();
           }
         })();
-        const values = Promise.all([out.p.data(), out.loss.item()]);
-        const [p, batchLoss] = (await values.finally(() => {
+        const values = Promise.all([out.p.data(), out.loss.data()]);
+        const [p, losses] = (await values.finally(() => {
           out.p.dispose();
           out.loss.dispose();
-        })) as [Float32Array, number];
-        loss += batchLoss;
+        })) as [Float32Array, Float32Array];
+        // One by one, so that the sum does not depend on the batches.
+        for (const l of losses) loss += l;
         const classes = p.length / indices.length;
         if (!probabilities.length) probabilities = new Float32Array(n * classes);
         probabilities.set(p, from * classes);

@@ -8,13 +8,14 @@ import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf } from '../types.ts';
 import { breathe } from './evaluate.ts';
 import { runStages } from './feature-cache.ts';
+import { partsOf, samplesAtOnce, sizeUp } from './room.ts';
 
 export interface ExtractOptions {
   /** The last stage that is run. Default: all. */
   readonly to?: string;
   /** Reduces the features of a batch further, such as a global pool. */
   readonly then?: (features: Tensor) => Tensor;
-  /** Default 32. */
+  /** Most samples that are run at once; see `EvaluateOptions`. Default 32. */
   readonly batchSize?: number;
   /** Which view of the samples. Default 0, the plain one. */
   readonly view?: number;
@@ -47,8 +48,9 @@ export async function extractFeatures(
     { compile: options.compile, captured: 'all' },
   );
   await evaluating(modules, async () => {
-    for (let from = 0; from < source.length; from += batchSize) {
-      const indices = Array.from({ length: Math.min(batchSize, source.length - from) }, (_, i) => from + i);
+    const sample = await sizeUp((x) => runStages(stages, x), source.sampleShape, backend);
+    for (const [from, to] of partsOf(source.length, samplesAtOnce(batchSize, sample))) {
+      const indices = Array.from({ length: to - from }, (_, i) => from + i);
       const samples = await source.load(indices, options.view ?? 0);
       const y = scope(() => run(tensor(samples, [indices.length, ...source.sampleShape], { backend })));
       sampleShape = y.shape.slice(1);

@@ -2,9 +2,9 @@ import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-ga
 import type { DataSource } from '../data.ts';
 import { forwardStages, stagesOf, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
-import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
+import { partsOf, samplesAtOnce, sizeUp, type SampleSize } from './room.ts';
 
 /** Where blocks of features go that do not fit in memory: a folder, IndexedDB, … Keys are file-name safe. */
 export interface FeatureStore {
@@ -143,8 +143,8 @@ export class Prefix {
   private constructor(
     readonly stages: readonly Stage[],
     readonly rest: readonly Stage[],
-    /** Shape of one sample where the cut is. */
-    readonly shape: Shape,
+    /** Of one sample on its way to the cut. */
+    private readonly sample: SampleSize,
     readonly key: string,
     private readonly run: MaybeCompiled<(x: Tensor) => Tensor>,
   ) {}
@@ -154,7 +154,7 @@ export class Prefix {
     return new Prefix(
       [],
       stagesOf(model),
-      sampleShape,
+      { shape: sampleShape, bytes: 0 },
       '',
       Object.assign((x: Tensor) => x, { dispose() {} }),
     );
@@ -193,10 +193,14 @@ export class Prefix {
       compile: options.compile,
       captured: 'all',
     });
-    const probe = tensor(new Float32Array(sizeOf(sampleShape)), [1, ...sampleShape], { backend });
-    const shape = await outputShape(stages, probe).finally(() => probe.dispose());
+    const sample = await sizeUp((x) => runStages(stages, x), sampleShape, backend);
     const key = `${stages.at(-1)!.name}-${hash.hex}`;
-    return new Prefix(stages, all.slice(n), shape.slice(1), key, run);
+    return new Prefix(stages, all.slice(n), sample, key, run);
+  }
+
+  /** Shape of one sample where the cut is. */
+  get shape(): Shape {
+    return this.sample.shape;
   }
 
   /** Frees what was compiled. */
@@ -212,6 +216,7 @@ export class Prefix {
   /**
    * Inputs of `rest` for some samples: through the cache where it accepts them, else computed now. Without locked stages
    * these are the samples themselves.
+   * @param batchSize Most samples that run through the prefix at once; fewer where they would take too much room.
    */
   async inputs(
     source: DataSource,
@@ -219,16 +224,21 @@ export class Prefix {
     view: number,
     cache: FeatureCache | null,
     put: (values: Float32Array, shape: Shape) => Tensor,
+    batchSize: number,
   ): Promise<Tensor> {
     if (!this.stages.length) {
       return put(await source.load(indices, view), [indices.length, ...source.sampleShape]);
     }
-    const compute: Compute = async (wanted) => {
-      const values = await source.load(wanted, view);
-      const features = scope(() => this.run(put(values, [wanted.length, ...source.sampleShape])));
-      return (await features.data().finally(() => features.dispose())) as Float32Array;
-    };
     const rowSize = sizeOf(this.shape);
+    const compute: Compute = async (wanted) => {
+      const rows = new Float32Array(wanted.length * rowSize);
+      for (const [from, to] of partsOf(wanted.length, samplesAtOnce(batchSize, this.sample))) {
+        const values = await source.load(wanted.slice(from, to), view);
+        const features = scope(() => this.run(put(values, [to - from, ...source.sampleShape])));
+        rows.set(await features.data().finally(() => features.dispose()), from * rowSize);
+      }
+      return rows;
+    };
     const rows = cache?.accepts(rowSize * 4 * source.length)
       ? await cache.rows(
           `${new Fingerprint().text(source.key).hex}-${this.key}-${view}`,
@@ -240,14 +250,6 @@ export class Prefix {
       : await compute(indices);
     return put(rows, [indices.length, ...this.shape]);
   }
-}
-
-/** Shape of what stages give for `x`: from a recording where the backend is slow op by op, otherwise from a run. */
-async function outputShape(stages: readonly Stage[], x: Tensor): Promise<Shape> {
-  const run = (t: Tensor): Tensor => runStages(stages, t);
-  if (!x.backend.compile) return scope(() => run(x).shape);
-  const { inferOutputs } = await import('../compile/trace.ts');
-  return inferOutputs(run, [x])[0]!.shape;
 }
 
 /** Runs stages without a tape. */

@@ -213,7 +213,7 @@ class Run {
       const indices = [...order.subarray(from, last ? train.length : from + this.#batchSize)];
       const step = at.epoch * this.#stepsPerEpoch + at.step;
       const random = new Random(seed, `step/${step}`);
-      const x = await this.#prefix.inputs(train, indices, view, cache, this.#put);
+      const x = await this.#prefix.inputs(train, indices, view, cache, this.#put, this.#batchSize);
       const [lossValue, correct] = await this.#attempt(() => this.#step(x, indices, step, random), step);
       at.correct += correct;
       at.lossSum += lossValue * indices.length;
@@ -245,7 +245,7 @@ class Run {
         { length: Math.min(this.#batchSize, source.length - from) },
         (_, i) => from + i,
       );
-      (await this.#prefix.inputs(source, indices, view, cache, this.#put)).dispose();
+      (await this.#prefix.inputs(source, indices, view, cache, this.#put, this.#batchSize)).dispose();
       this.#tell('features', from + indices.length, source.length);
       await breathe();
     }
