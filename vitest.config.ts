@@ -56,6 +56,27 @@ function browserProject(
   ];
 }
 
+/** Long tests in Node. */
+function slowProject(
+  name: string,
+  files: string,
+  exclude: string[],
+  groupOrder: number,
+): TestProjectInlineConfiguration {
+  return {
+    ...shared,
+    test: {
+      name,
+      pool: 'forks',
+      include: [`{packages,apps,apps/samples}/*/{src,test}/**/${files}`, `benchmarks/**/${files}`],
+      exclude: ['**/node_modules/**', ...exclude],
+      sequence: { groupOrder },
+      testTimeout: 300_000,
+      hookTimeout: 300_000,
+    },
+  };
+}
+
 export default defineConfig({
   test: {
     // All processors: vitest would leave one idle.
@@ -76,19 +97,9 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
-      {
-        ...shared,
-        test: {
-          name: 'slow',
-          pool: 'forks',
-          include: [
-            '{packages,apps,apps/samples}/*/{src,test}/**/*.slow.test.ts',
-            'benchmarks/**/*.slow.test.ts',
-          ],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
-      },
+      slowProject('slow', '*.slow.test.ts', ['**/*.alone.slow.test.ts'], 0),
+      // Last and alone: these look at the clock, which says nothing while others want the processors.
+      slowProject('alone', '*.alone.slow.test.ts', [], 2),
       {
         ...shared,
         test: {

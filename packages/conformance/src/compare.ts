@@ -1,5 +1,10 @@
 import { showShape, type TensorSpec, type TypedArray } from '@graftjs/core';
-import type { Bounded } from './bounds/index.ts';
+
+/** What numbers should be, and by how much they may differ from it: see `Bounded`. */
+export interface Expected {
+  readonly value: ArrayLike<number>;
+  readonly error: Float64Array | null;
+}
 
 /** How a backend's numbers compare with what they should be. */
 export interface Comparison {
@@ -40,7 +45,7 @@ function shareOf(y: number, v: number, bound: number, options: CompareOptions): 
 /** Every element within its bound. */
 export function withinBound(
   got: TypedArray,
-  want: Bounded,
+  want: Expected,
   spec: TensorSpec,
   options: CompareOptions,
 ): Comparison {
@@ -69,7 +74,7 @@ export function withinBound(
 }
 
 /** Every element the same. NaN is NaN, whatever its bits. */
-export function sameBits(got: TypedArray, want: TypedArray, spec: TensorSpec): Comparison {
+export function sameBits(got: ArrayLike<number>, want: ArrayLike<number>, spec: TensorSpec): Comparison {
   if (got.length !== want.length)
     return { share: Infinity, problem: `${got.length} elements, not ${want.length}` };
   let different = 0;

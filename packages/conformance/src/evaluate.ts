@@ -2,7 +2,6 @@ import {
   compile,
   concat,
   getDefaultBackend,
-  Random,
   reshape,
   scope,
   setDefaultBackend,
@@ -11,7 +10,7 @@ import {
   type Backend,
   type Tensor,
 } from '@graftjs/core';
-import { dataOf, outputs, sourcesOf, upload, type Case } from './cases/case.ts';
+import { dataOf, drawn, once, outputs, sourcesOf, upload, type Case } from './cases/case.ts';
 import { real, type DataKind } from './cases/data.ts';
 
 /** What one run of a case gives, by name: 'output 0', 'gradient of input 1'. The caller disposes the tensors. */
@@ -26,8 +25,11 @@ export function joined(c: Case, inputs: readonly Tensor[]): Tensor {
   );
 }
 
+/** What of a case is run. */
+export type What = 'outputs' | 'gradients';
+
 /** Runs a case on a backend: its outputs, or its gradients with random output gradients. */
-export function evaluate(c: Case, backend: Backend, kind: DataKind, what: 'outputs' | 'gradients'): Results {
+export function evaluate(c: Case, backend: Backend, kind: DataKind, what: What): Results {
   return withDefaultBackend(backend, () =>
     scope(() => {
       const inputs = upload(c, dataOf(c, kind), backend);
@@ -37,12 +39,7 @@ export function evaluate(c: Case, backend: Backend, kind: DataKind, what: 'outpu
 }
 
 /** The same with the run of the case, gradients included, compiled first. */
-export function evaluateCompiled(
-  c: Case,
-  backend: Backend,
-  kind: DataKind,
-  what: 'outputs' | 'gradients',
-): Results {
+export function evaluateCompiled(c: Case, backend: Backend, kind: DataKind, what: What): Results {
   const gradients = what === 'gradients';
   return withDefaultBackend(backend, () =>
     scope(() => {
@@ -81,8 +78,8 @@ function forward(c: Case, inputs: readonly Tensor[]): Results {
 function backward(c: Case, inputs: readonly Tensor[], kind: DataKind): Results {
   const sources = sourcesOf(c);
   const at = (moved: readonly Tensor[]): Tensor[] => inputs.map((x, i) => moved[sources.indexOf(i)] ?? x);
-  const { size } = scope(() => joined(c, inputs));
-  const gy = real(new Random(1, `${c.name} ${kind} gy`), size, kind);
+  const size = once(c, 'size', () => scope(() => joined(c, inputs)).size);
+  const gy = drawn(c, `${kind} gy`, real, size, kind);
   const { grads } = vjp(
     (...moved) => joined(c, at(moved)),
     sources.map((i) => inputs[i]),

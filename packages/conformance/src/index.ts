@@ -1,4 +1,4 @@
-export { bitwise } from './bitwise.ts';
+export { bitwise, RecordedBits } from './bitwise.ts';
 export * from './bounds/index.ts';
 export { cases, type Case, type Family } from './cases/index.ts';
 export {

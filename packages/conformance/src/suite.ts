@@ -1,7 +1,7 @@
-import type { FusedName } from '@graftjs/core';
+import { setDefaultBackend, type FusedName } from '@graftjs/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contractTests } from './behaviour.ts';
-import { bitwise } from './bitwise.ts';
+import { bitwise, RecordedBits } from './bitwise.ts';
 import { cases, FAMILIES } from './cases/index.ts';
 import { check, describeFailure, modesOf, openSubject, type Outcome, type Subject } from './check.ts';
 import { fusedBy } from './fused.ts';
@@ -22,8 +22,12 @@ export function runConformance(target: Target): void {
     let subject: Subject;
     beforeAll(async () => {
       subject = await openSubject(target);
+      setDefaultBackend(subject.backend); // what each run of a case finds and restores
     });
-    afterAll(() => subject?.backend.dispose());
+    afterAll(async () => {
+      setDefaultBackend(null);
+      await subject?.backend.dispose();
+    });
 
     const all = [...cases, ...torchCases].filter((c) => modesOf(c, target).length > 0);
     for (const family of FAMILIES) {
@@ -54,10 +58,14 @@ export function runConformance(target: Target): void {
 
     const variants = Object.entries(target.variants ?? {});
     describe.runIf(variants.length > 0)('the same bits in other settings', () => {
+      let recorded: RecordedBits;
+      beforeAll(() => {
+        recorded = new RecordedBits(subject.backend);
+      });
       for (const [name, create] of variants) {
         test(name, async () => {
           const variant = await create();
-          expect(failures(await bitwise(subject.backend, variant, all))).toEqual([]);
+          expect(failures(await bitwise(recorded, variant, all))).toEqual([]);
           await variant.dispose();
         });
       }

@@ -46,6 +46,9 @@ const coarse: Arithmetic = {
   add: truncating(exact.add),
   mul: truncating(exact.mul),
   div: truncating(exact.div),
+  addProducts(to, a, b, { a: i, b: j, y }) {
+    y.forEach((o, k) => (to[o] = coarse.add(to[o]!, coarse.mul(a[i[k]!]!, b[j[k]!]!))));
+  },
   unary: mapped(exact.unary),
   binary: mapped(exact.binary),
 };

@@ -61,15 +61,17 @@ export function bilinearError<N extends BilinearOp>(model: ErrorModel, name: N):
     const parts = productsOf[name](shapes, attrs, out.shape);
     const terms = new Terms(value.length);
     const longest = new Uint32Array(value.length);
+    const [{ value: x, error: ex }, { value: w, error: ew }] = [a.buffer, b.buffer];
     for (const part of parts) {
       const before = terms.count.slice();
-      part.y.forEach((o, k) => {
-        const [i, j] = [part.a[k], part.b[k]];
-        const [p, q] = [Math.abs(a.buffer.value[i]), Math.abs(b.buffer.value[j])];
-        const [ep, eq] = [errorAt(a, i), errorAt(b, j)];
-        terms.add(o, p * q, ep * q + p * eq + ep * eq);
-      });
-      longest.forEach((k, o) => (longest[o] = Math.max(k, terms.count[o] - before[o])));
+      const { a: as, b: bs, y } = part;
+      for (let k = 0; k < y.length; k++) {
+        const [i, j] = [as[k], bs[k]];
+        const [p, q] = [Math.abs(x[i]), Math.abs(w[j])];
+        const [ep, eq] = [ex === null ? 0 : ex[i], ew === null ? 0 : ew[j]];
+        terms.add(y[k], p * q, ep * q + p * eq + ep * eq);
+      }
+      for (let o = 0; o < longest.length; o++) longest[o] = Math.max(longest[o], terms.count[o] - before[o]);
     }
     const chain = (o: number): number =>
       model.order === 'any' ? terms.count[o] : Math.min(terms.count[o], longest[o] + parts.length - 1);

@@ -1,5 +1,5 @@
 import { Random, tensor, type Backend, type Layout, type Tensor } from '@graftjs/core';
-import type { DataKind, InputSpec } from './data.ts';
+import type { DataKind, Fill, InputSpec } from './data.ts';
 
 /** One computation that every backend must get right. One list of them drives all modes. */
 export interface Case {
@@ -39,17 +39,31 @@ export const FAMILIES = [
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
+let [current, made]: [Case | null, Map<string, unknown>] = [null, new Map()];
+
+/** Makes something of a case once as long as this is the case at hand: its modes want it many times over. */
+export function once<T>(c: Case, what: string, make: () => T): T {
+  if (c !== current) [current, made] = [c, new Map()];
+  if (!made.has(what)) made.set(what, make());
+  return made.get(what) as T;
+}
+
+/** Numbers from the case's stream of that name. Nobody may write to them. */
+export function drawn(c: Case, stream: string, fill: Fill, size: number, kind: DataKind): Float64Array {
+  return once(c, stream, () => Float64Array.from(fill(new Random(1, `${c.name} ${stream}`), size, kind)));
+}
+
 /** A case's inputs as plain numbers; the same every time. */
-export function dataOf(c: Case, kind: DataKind): number[][] {
+export function dataOf(c: Case, kind: DataKind): Float64Array[] {
   return c.inputs.map(({ fill, shape }, i) => {
     const size = shape.reduce((n, d) => n * d, 1);
-    return fill(new Random(1, `${c.name} ${kind} ${i}`), size, kind);
+    return drawn(c, `${kind} ${i}`, fill, size, kind);
   });
 }
 
 /** Puts a case's inputs on a backend. */
-export function upload(c: Case, data: readonly ArrayLike<number>[], backend: Backend): Tensor[] {
-  return c.inputs.map(({ dtype, shape }, i) => tensor(Float64Array.from(data[i]), shape, { dtype, backend }));
+export function upload(c: Case, data: readonly Float64Array[], backend: Backend): Tensor[] {
+  return c.inputs.map(({ dtype, shape }, i) => tensor(data[i], shape, { dtype, backend }));
 }
 
 /** A case's outputs as a list. */

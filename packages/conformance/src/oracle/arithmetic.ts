@@ -1,5 +1,9 @@
 import { float32 as math, type BinaryKind, type UnaryKind } from '@graftjs/core';
+import type { Products } from './products.ts';
 import { erf, pow, roundHalfEven } from './special.ts';
+
+/** Sums that are added to. */
+type Sums = { [output: number]: number };
 
 /** The arithmetic that the reference kernels are evaluated in. */
 export interface Arithmetic {
@@ -9,6 +13,8 @@ export interface Arithmetic {
   readonly add: (a: number, b: number) => number;
   readonly mul: (a: number, b: number) => number;
   readonly div: (a: number, b: number) => number;
+  /** Adds products one after the other, each with `mul` and `add`: written out, because the suite waits for little else. */
+  readonly addProducts: (to: Sums, a: ArrayLike<number>, b: ArrayLike<number>, list: Products) => void;
   readonly unary: Readonly<Record<UnaryKind, (x: number) => number>>;
   readonly binary: Readonly<Record<BinaryKind, (a: number, b: number) => number>>;
 }
@@ -20,6 +26,9 @@ export const exact: Arithmetic = {
   add: (a, b) => a + b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
+  addProducts(to, a, b, { a: i, b: j, y }) {
+    for (let k = 0; k < y.length; k++) to[y[k]] += a[i[k]] * b[j[k]];
+  },
   unary: {
     neg: (x) => -x,
     abs: Math.abs,
@@ -63,6 +72,9 @@ export const rounded: Arithmetic = {
   add: (a, b) => f(a + b),
   mul: (a, b) => f(a * b),
   div: (a, b) => f(a / b),
+  addProducts(to, a, b, { a: i, b: j, y }) {
+    for (let k = 0; k < y.length; k++) to[y[k]] = f(to[y[k]] + f(a[i[k]] * b[j[k]]));
+  },
   unary: {
     neg: (x) => -x,
     abs: Math.abs,

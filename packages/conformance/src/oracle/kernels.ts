@@ -56,6 +56,18 @@ export function blockedSum(x: ArrayLike<number>, group: readonly number[], add: 
   return total;
 }
 
+/** Buffers one behind the other. */
+function joined(inputs: readonly Operand<Values>[]): ArrayLike<number> {
+  if (inputs.length === 1) return inputs[0].buffer;
+  const all = new Float64Array(inputs.reduce((n, { buffer }) => n + buffer.length, 0));
+  let at = 0;
+  for (const { buffer } of inputs) {
+    all.set(buffer, at);
+    at += buffer.length;
+  }
+  return all;
+}
+
 /** Both operands of an elementwise op, repeated to the output's shape. */
 function pairs(
   inputs: readonly Operand<Values>[],
@@ -68,7 +80,8 @@ function pairs(
 }
 
 /** Every primitive, from its definition in core's `primitives.ts`, in the given arithmetic. Slow and plain on purpose. */
-export function referenceKernels({ number, add, mul, div, unary, binary }: Arithmetic): Kernels<Values> {
+export function referenceKernels(arithmetic: Arithmetic): Kernels<Values> {
+  const { number, add, div, unary, binary, addProducts } = arithmetic;
   const bilinear =
     <N extends BilinearOp>(name: N): Kernel<N, Values> =>
     (inputs, attrs, [out]) => {
@@ -77,9 +90,9 @@ export function referenceKernels({ number, add, mul, div, unary, binary }: Arith
       const y = allocate(out);
       for (const part of productsOf[name](shapes, attrs, out.shape)) {
         const sum = allocate(out);
-        part.y.forEach((o, k) => (sum[o] = add(sum[o], mul(a[part.a[k]], b[part.b[k]]))));
+        addProducts(sum, a, b, part);
         // In each output of conv only one part has terms, and adding +0 to it, or it to +0, is exact.
-        y.forEach((total, o) => (y[o] = add(total, sum[o])));
+        for (let o = 0; o < y.length; o++) y[o] = add(y[o], sum[o]);
       }
       return [y];
     };
@@ -88,7 +101,7 @@ export function referenceKernels({ number, add, mul, div, unary, binary }: Arith
     <N extends MovementOp>(name: N): Kernel<N, Values> =>
     (inputs, attrs, [out]) => {
       const data = name === 'gather' ? inputs.slice(0, 1) : inputs;
-      const x = data.flatMap((t) => Array.from(t.buffer));
+      const x = joined(data);
       const shapes = inputs.map((t) => t.spec.shape);
       const indices = name === 'gather' ? Array.from(inputs[1].buffer) : [];
       const map = movementMap(name, shapes, attrs, out.shape, indices);

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   adamW,
   BatchNorm2d,
@@ -19,6 +18,7 @@ import {
 } from '@graftjs/core';
 import { expect, test } from 'vitest';
 import { FASHION_MNIST, fashionMnist } from '../../src/index.ts';
+import { allTargets } from '../support/targets.ts';
 
 const load = (name: 'train' | 't10k', count: number): Promise<ArraySource> =>
   fashionMnist((file) => readFile(`${FASHION_MNIST}/${file}`), name, count);
@@ -26,7 +26,8 @@ const load = (name: 'train' | 't10k', count: number): Promise<ArraySource> =>
 test.skipIf(!existsSync(FASHION_MNIST) && !process.env.CI)(
   'Fashion-MNIST from scratch: two epochs on 8,000 pictures give over 85 % on the 10,000 test pictures (needs dataset-fashion-mnist)',
   async () => {
-    setDefaultBackend(await createCpuBackend());
+    const wasm = (await allTargets()).find(({ name }) => name === 'wasm')!; // the bits of cpu, sooner
+    setDefaultBackend(await wasm.create());
     manualSeed(1);
     const model = new Sequential({
       conv1: new Conv2d(1, 16, 3, { padding: 1, bias: false }),
