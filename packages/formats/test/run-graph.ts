@@ -2,7 +2,7 @@ import { tensor, type Tensor } from '@graftjs/core';
 import { expect } from 'vitest';
 import { GraphModule } from '../src/graph-module.ts';
 import { graphFromJSON, graphToJSON } from '../src/graph.ts';
-import { readTfjsGraphModel } from '../src/tfjs.ts';
+import { readTfjsGraphModel } from '../src/tfjs/read.ts';
 import type { TfGraph, Values } from './tf-graph.ts';
 
 /** Imports the graph, takes it through JSON, and runs it. */

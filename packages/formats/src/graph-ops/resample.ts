@@ -51,10 +51,10 @@ export const resampling: Readonly<Record<string, GraphOp>> = {
       extrapolation: number(a, 'extrapolation', 0),
     });
   },
-  /** As TensorFlow's two kernels: `size` of the two spatial axes, `method` nearest or bilinear, in one of three coordinates. */
+  /** As TensorFlow's two kernels: `size` of the two spatial axes, an attribute or the second input, `method` nearest or bilinear, in one of three coordinates. */
   resize(x, a) {
     const input = tensorAt(x, 0);
-    const size = numbers(a, 'size');
+    const size = x.length > 1 ? numbersAt(x, 1) : numbers(a, 'size');
     const first = layoutOf(a) === 'channels-last' ? 1 : 2;
     const axes = input.shape.map((_, i) => {
       const extent = size[i - first];

@@ -104,9 +104,12 @@ export class OnnxLowering {
     this.#absent.set(name, where);
   }
   bindTensor(tensor: OnnxTensor): void {
-    const constant = this.tensorConstant(tensor, tensor.name);
+    this.bindConstant(tensor.name, this.tensorConstant(tensor, tensor.name));
+  }
+  /** Something stored: as much again, and more, may be computed from it. */
+  bindConstant(name: string, constant: Constant): void {
     this.#budget += FOLDS_PER_ELEMENT * constant.array.values.length;
-    this.bind(tensor.name, constant);
+    this.bind(name, constant);
   }
   /** A stored tensor as a constant, in the type that Graft computes it in. */
   tensorConstant(tensor: OnnxTensor, source: string | null = null): Constant {
@@ -131,7 +134,6 @@ export class OnnxLowering {
 
   /** From now on, names derive from this node. `weights`: the inputs that it trains or stores. */
   begin(node: OnnxNode): void {
-    this.#node = node;
     const sources = node.inputs.flatMap((i) => {
       const v = i && this.#values.get(i);
       return v &&
@@ -142,7 +144,12 @@ export class OnnxLowering {
         ? [v.source ?? i]
         : [];
     });
-    this.#base = nodeName(node, sources);
+    this.beginAs(node, nodeName(node, sources));
+  }
+  /** The same, under this name. */
+  beginAs(node: OnnxNode, name: string): void {
+    this.#node = node;
+    this.#base = name;
   }
 
   /** Does the current node pass on the real numbers instead of quantising them? */

@@ -1,4 +1,3 @@
-import { GraftError } from '@graftjs/core';
 import {
   decodeModel,
   type OnnxElement,
@@ -15,6 +14,7 @@ import { withExternal, type ReadExternal } from './external.ts';
 import { joinBiases } from './join-biases.ts';
 import { OnnxLowering } from './lower.ts';
 import { dtypeOf, Unsupported } from './node.ts';
+import { attempt, note } from '../missing-ops.ts';
 import { neededNodes } from './order.ts';
 import { translations } from './translations.ts';
 
@@ -108,36 +108,6 @@ export function graphOfModel(
   for (const node of order) translate(node, to, missing);
   if (missing.size) throw new UnsupportedOpsError([...missing.values()]);
   return finished(model, inputs, outputs, to);
-}
-
-/** Runs `translate`; what it cannot express is noted, and `otherwise` done, so that the search goes on. */
-function attempt(
-  missing: Map<string, MissingOp>,
-  op: string,
-  example: string,
-  run: () => void,
-  otherwise: () => void,
-): void {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Unsupported) {
-      // What depends on something missing is not news.
-      if (!error.message.startsWith('input of')) note(missing, op, example, error.message);
-      otherwise();
-    } else if (error instanceof GraftError) {
-      throw Object.assign(new FormatError(`node '${example}' (${op}): ${error.message}`), { cause: error });
-    } else throw error;
-  }
-}
-
-function note(missing: Map<string, MissingOp>, op: string, example: string, reason?: string): void {
-  const key = reason ? `${op} ${reason}` : op;
-  const before = missing.get(key);
-  missing.set(
-    key,
-    before ? { ...before, count: before.count + 1 } : { op, count: 1, example, ...(reason && { reason }) },
-  );
 }
 
 function translate(node: OnnxNode, to: OnnxLowering, missing: Map<string, MissingOp>): void {

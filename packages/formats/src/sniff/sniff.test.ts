@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
 import { importOnnx, readOnnx } from '../onnx/index.ts';
 import { readSafetensors, writeSafetensors } from '../safetensors.ts';
-import { readTfjsGraphModel } from '../tfjs.ts';
+import { readTfjsGraphModel } from '../tfjs/read.ts';
 import { foreignFile, sniffFile, sniffFolder } from './sniff.ts';
 
 const latin = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));

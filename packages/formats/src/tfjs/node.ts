@@ -1,4 +1,4 @@
-import { FormatError } from './errors.ts';
+import { FormatError } from '../errors.ts';
 
 /**
  * Nodes of a TensorFlow GraphDef in proto3 JSON, as TensorFlow.js writes it: 64-bit integers are strings, bytes base64,
@@ -15,8 +15,12 @@ export interface TfNode {
 const isRecord = (v: unknown): v is Record<string, unknown> =>
   typeof v === 'object' && v !== null && !Array.isArray(v);
 
-/** All nodes of a topology, by name. @throws FormatError */
-export function readTfNodes(topology: unknown): Map<string, TfNode> {
+/** All nodes of a topology, by name, and those that others wait for. @throws FormatError */
+export function readTfNodes(topology: unknown): {
+  nodes: Map<string, TfNode>;
+  controls: Set<string>;
+} {
+  const controls = new Set<string>();
   const list = isRecord(topology) ? topology['node'] : undefined;
   if (!Array.isArray(list))
     throw new FormatError('the model JSON has no modelTopology.node: is it a graph model?');
@@ -31,6 +35,7 @@ export function readTfNodes(topology: unknown): Map<string, TfNode> {
       throw new FormatError(`node '${raw['name']}' is malformed`);
     }
     if (nodes.has(raw['name'])) throw new FormatError(`two nodes are called '${raw['name']}'`);
+    for (const i of inputs) if (i.startsWith('^')) controls.add(i.slice(1));
     nodes.set(raw['name'], {
       name: raw['name'],
       op: raw['op'],
@@ -38,7 +43,7 @@ export function readTfNodes(topology: unknown): Map<string, TfNode> {
       attrs,
     });
   }
-  return nodes;
+  return { nodes, controls };
 }
 
 /** Reading attributes, each with what it is when absent. */
@@ -77,4 +82,16 @@ export function attrInts(node: TfNode, key: string): number[] {
 }
 export function attrStrings(node: TfNode, key: string): string[] {
   return list(node, key, 's').map(bytesToText);
+}
+/** A type, by name or by number. */
+export function attrType(node: TfNode, key: string): unknown {
+  return field(node, key, 'type');
+}
+/** Extents of an attribute that is a shape; −1 for unknown ones. Null where nothing is said. */
+export function attrShape(node: TfNode, key: string): number[] | null {
+  const shape = field(node, key, 'shape');
+  if (!isRecord(shape) || shape['unknownRank'] === true) return null;
+  const dims = shape['dim'] ?? [];
+  if (!Array.isArray(dims) || dims.length > 32) return null;
+  return dims.map((d) => (isRecord(d) ? Number(d['size'] ?? 0) : -1));
 }

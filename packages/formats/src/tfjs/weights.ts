@@ -1,5 +1,5 @@
 import { decodeFloat16, sizeOf } from '@graftjs/core';
-import { FormatError } from './errors.ts';
+import { FormatError } from '../errors.ts';
 
 /** One stored constant of a TensorFlow.js model. */
 export interface TfjsWeight {

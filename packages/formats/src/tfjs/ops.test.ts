@@ -1,7 +1,7 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { expectValues, run } from '../test/run-graph.ts';
+import { expectValues, run } from '../../test/run-graph.ts';
 import {
   b,
   convReference,
@@ -14,7 +14,7 @@ import {
   strings,
   TfGraph,
   type Values,
-} from '../test/tf-graph.ts';
+} from '../../test/tf-graph.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

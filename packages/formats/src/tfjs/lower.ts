@@ -1,0 +1,103 @@
+import type { OnnxElement, OnnxNode } from '@graftjs/onnx-graph';
+import { FormatError } from '../errors.ts';
+import type { HostArray } from '../host-array.ts';
+import { OnnxLowering, type Value } from '../onnx/lower.ts';
+import { Unsupported } from '../onnx/node.ts';
+import type { TfNode } from './node.ts';
+import type { TfjsWeight } from './weights.ts';
+
+export { Unsupported };
+
+/** Says one TensorFlow node in the graph's operations. */
+export type Translation = (node: TfNode, to: Lowering) => void;
+
+/** Slashes become dots. */
+export const dotted = (name: string): string => name.replaceAll('/', '.');
+
+/**
+ * Collects the graph while TensorFlow nodes are translated into it, as `OnnxLowering` does for ONNX's: what follows from
+ * constants alone is carried out at once, what follows from shapes stays on the host. The first operation of a node bears
+ * its name as a dotted path, others that and their own ('a.b.relu').
+ */
+export class Lowering extends OnnxLowering {
+  constructor() {
+    super(0);
+  }
+
+  /** From now on, inputs and outputs are this node's. */
+  beginTf({ name, op, inputs }: TfNode, outputs: readonly string[]): void {
+    const node: OnnxNode = { name, opType: op, domain: '', inputs, outputs, attributes: {} };
+    this.beginAs(node, dotted(name));
+  }
+  override bindInput(name: string, element: OnnxElement | null): void {
+    super.bindInput(dotted(name), element);
+    this.bind(name, super.value(dotted(name)));
+  }
+
+  bindWeight(name: string, { dtype, shape, data }: TfjsWeight): void {
+    this.bindConstant(name, {
+      kind: 'constant',
+      array: { dtype, shape, values: data },
+      source: null,
+      element: dtype,
+    });
+  }
+
+  override value(name: string): Value | 'missing' {
+    if (!this.has(name)) throw new Unsupported(`'${name}', a further output of its node`);
+    return super.value(name);
+  }
+
+  /** A constant of float32. */
+  float(i: number): HostArray {
+    const array = this.constant(i);
+    if (!(array.values instanceof Float32Array))
+      throw new Unsupported(`input ${i} is ${array.dtype}, not float32`);
+    return array;
+  }
+  /** Integers of a constant input. */
+  list(i: number): number[] {
+    return Array.from(this.constant(i).values);
+  }
+  one(i: number): number {
+    const v = this.scalar(i);
+    if (v === undefined) throw new FormatError(`input ${i} is left out`);
+    return v;
+  }
+  /** A shape: an attribute where it is a constant, else a value that follows from shapes. */
+  shapeOr(i: number): { shape: number[] } | Value {
+    const v = this.extents(i);
+    return v.kind === 'constant' ? { shape: Array.from(v.array.values) } : v;
+  }
+  /** An input, a constant of one element as a number. */
+  operand(i: number): Value {
+    const v = this.input(i);
+    return v.kind === 'constant' && v.array.values.length === 1
+      ? { ...v, array: { ...v.array, shape: [] } }
+      : v;
+  }
+}
+
+/** TensorFlow's types, by name or by number, as ONNX calls them. (tensorflow/core/framework/types.proto) */
+const TYPES: Readonly<Record<string, OnnxElement>> = {
+  DT_FLOAT: 'float32',
+  DT_DOUBLE: 'float32',
+  DT_HALF: 'float32',
+  DT_BFLOAT16: 'float32',
+  DT_INT32: 'int32',
+  DT_INT64: 'int32',
+  DT_INT16: 'int16',
+  DT_INT8: 'int8',
+  DT_UINT8: 'uint8',
+  DT_UINT16: 'uint16',
+  DT_BOOL: 'bool',
+};
+const BY_NUMBER: Readonly<Record<number, string>> = {
+  ...{ 1: 'DT_FLOAT', 2: 'DT_DOUBLE', 3: 'DT_INT32', 4: 'DT_UINT8', 5: 'DT_INT16', 6: 'DT_INT8' },
+  ...{ 9: 'DT_INT64', 10: 'DT_BOOL', 14: 'DT_BFLOAT16', 17: 'DT_UINT16', 19: 'DT_HALF' },
+};
+/** The type that an attribute names; undefined for what Graft does not compute in. */
+export function typeOf(value: unknown): OnnxElement | undefined {
+  const name = typeof value === 'number' ? BY_NUMBER[value] : value;
+  return typeof name === 'string' && Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;
+}
