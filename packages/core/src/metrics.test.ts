@@ -4,6 +4,7 @@ import {
   balancedAccuracy,
   classScores,
   confusionMatrix,
+  majorityClass,
   predictedClasses,
   topKAccuracy,
 } from './metrics.ts';
@@ -16,6 +17,11 @@ describe('metrics', () => {
     expect(accuracy(labels, predictions)).toBeCloseTo(4 / 6, 15);
     expect(accuracy([], [])).toBe(0);
     expect(() => accuracy([1], [])).toThrow('1 labels for 0 predictions');
+  });
+
+  test('the largest class is the first of equal ones', () => {
+    expect(majorityClass([2, 1, 2, 1, 0], 3)).toEqual({ index: 1, share: 0.4 });
+    expect(majorityClass([], 3)).toEqual({ index: 0, share: 0 });
   });
 
   test('the confusion matrix has labels in rows, predictions in columns', () => {

@@ -39,6 +39,14 @@ export function accuracy(labels: Labels, predictions: Labels): number {
   return labels.length ? right / labels.length : 0;
 }
 
+/** The class that most samples have (the first of equal ones), and their share: the accuracy of always answering it. */
+export function majorityClass(labels: Labels, classes: number): { index: number; share: number } {
+  const counts = new Array<number>(classes).fill(0);
+  for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
+  const most = counts.reduce((a, n) => Math.max(a, n), 0);
+  return { index: counts.indexOf(most), share: labels.length ? most / labels.length : 0 };
+}
+
 /**
  * Share of samples whose class is among the k highest scores; of equal scores the lower class comes first.
  * @param scores `[samples, classes]`, row-major.

@@ -246,6 +246,20 @@ const lossCases: Case[] = [
   ),
   composite(
     'crossEntropy',
+    "with each position's own weight",
+    [logits, labels, f32([5], positive)],
+    (x, t, weight) => crossEntropy(x, t, { weight, labelSmoothing: 0.1, weighting: 'sample' }),
+    { gradients: [0] },
+  ),
+  composite(
+    'crossEntropy',
+    'with soft targets and weights of their own',
+    [f32([3, 4], range(-3, 3)), f32([3, 4], range(0, 0.5)), f32([4], positive)],
+    (x, t, weight) => crossEntropy(x, t, { weight, labelSmoothing: 0.1, weighting: 'sample' }),
+    { gradients: [0] },
+  ),
+  composite(
+    'crossEntropy',
     'of maps',
     [f32([2, 4, 3, 2], range(-3, 3)), i32([2, 3, 2], indices(4))],
     (x, t) => crossEntropy(x, t),

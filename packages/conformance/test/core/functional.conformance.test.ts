@@ -104,6 +104,7 @@ const hot = tensor(
   { backend },
 );
 const labels = tensor(Int32Array.of(2, 5, 0, 4, 1), [5], { backend });
+const classWeight = tensor([0.5, 8, 30, 0.25, 1, 100], [6], { backend });
 
 /** Each composite with a gradient of its own, beside its definition in plain ops. */
 const pairs: [string, Tensor[], Fn, Fn][] = [
@@ -135,6 +136,28 @@ const pairs: [string, Tensor[], Fn, Fn][] = [
     [flat, normal([5, 6], 'target')],
     (t, p) => crossEntropy(t, p, { labelSmoothing: 0.1 }),
     (t, p) => div(neg(sum(mul(add(mul(p, 0.9), 0.1 / 6), naiveLogSoftmax(t)))), 5),
+  ],
+  [
+    "crossEntropy, smoothed, by each sample's weight",
+    [flat],
+    (t) => crossEntropy(t, labels, { weight: classWeight, labelSmoothing: 0.1, weighting: 'sample' }),
+    (t) => {
+      const own = sum(mul(hot, classWeight), 1);
+      const each = neg(sum(mul(add(mul(hot, 0.9), 0.1 / 6), naiveLogSoftmax(t)), 1));
+      return div(sum(mul(own, each)), sum(own));
+    },
+  ],
+  [
+    "crossEntropy with soft targets, smoothed, by each sample's weight",
+    [flat, normal([5, 6], 'target')],
+    (t, p) => crossEntropy(t, p, { weight: classWeight, labelSmoothing: 0.1, weighting: 'sample' }),
+    (t, p) => {
+      // The mean over the labels k that p gives, of w[k] times the smoothed loss of k.
+      const logp = naiveLogSoftmax(t);
+      const even = sum(logp, 1, { keepDims: true });
+      const smoothed = add(mul(logp, 0.9), mul(even, 0.1 / 6));
+      return div(neg(sum(mul(mul(p, classWeight), smoothed))), 5);
+    },
   ],
   [
     'smoothL1',

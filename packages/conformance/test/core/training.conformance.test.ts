@@ -3,13 +3,16 @@ import {
   adagrad,
   adam,
   adamW,
+  ArraySource,
   BatchNorm2d,
   Conv2d,
+  crossEntropy,
   Dropout,
   FeatureCache,
   fit,
   GraftError,
   interpret,
+  Linear,
   manualSeed,
   mean,
   memory,
@@ -19,6 +22,7 @@ import {
   Sequential,
   setDefaultBackend,
   sgd,
+  tensor,
   transfer,
   evaluate,
   type Backend,
@@ -310,5 +314,46 @@ describe('fit', () => {
     expect(model.module('drop').frozen).toBe(true); // locked: it does not drop
     model.unlock('drop');
     expect(model.module('drop').frozen).toBe(false);
+  });
+});
+
+describe('classes of very different size', () => {
+  /** One number a sample: −1 for the large class, +1 for the rare one. */
+  const numbers = (large: number, rare: number): ArraySource => {
+    const labels = Int32Array.from({ length: large + rare }, (_, i) => (i < large ? 0 : 1));
+    const values = Float32Array.from(labels, (l) => 2 * l - 1);
+    return new ArraySource(values, labels, [1], ['large', 'rare']);
+  };
+  const run = async (
+    source: ArraySource,
+    more: Partial<FitOptions>,
+  ): Promise<[number, readonly string[]]> => {
+    manualSeed(1);
+    const model = new Sequential([new Linear(1, 2)]);
+    const options = { epochs: 20, optimizer: adam({ lr: 0.2 }), labelSmoothing: 0.1, ...more };
+    const { warnings } = await fit(model, { train: source }, options);
+    return [(await evaluate(model, source)).accuracy, warnings];
+  };
+
+  test.each([
+    [100, 4],
+    [30, 1],
+    [100, 1],
+  ])('are told apart at %i : %i, with weights, smoothing and mixup', async (large, rare) => {
+    const source = numbers(large, rare);
+    for (const more of [{}, { mixup: 0.2 }, { labelSmoothing: 0 }, { classWeights: [1, large / rare] }]) {
+      expect(await run(source, { classWeights: 'balanced', ...more })).toEqual([1, []]);
+    }
+  });
+
+  test('a result below the share of the largest class is said', async () => {
+    const source = numbers(100, 4);
+    const [accuracy, warnings] = await run(source, {
+      loss: (logits) => crossEntropy(logits, tensor(new Int32Array(logits.shape[0]!).fill(1))), // all are rare
+    });
+    expect(accuracy).toBeCloseTo(4 / 104, 10);
+    expect(warnings).toEqual([
+      "training: an accuracy of 3.8 % is less than the 96.2 % of always answering 'large'",
+    ]);
   });
 });

@@ -31,6 +31,11 @@ export interface CrossEntropyOptions extends LossOptions {
   readonly weight?: Tensor | null;
   /** Part of the target that is spread evenly over all classes, 0 to 1. (Szegedy et al., 2016, arXiv:1512.00567) Default 0. */
   readonly labelSmoothing?: number;
+  /**
+   * What class weights multiply where targets are smoothed: each class's term (`'class'`, PyTorch's way and the default), or
+   * the whole loss of a position by the weight of its own class (`'sample'`). They are the same without smoothing.
+   */
+  readonly weighting?: 'class' | 'sample';
   /** Positions with this label count for nothing. Default −100. */
   readonly ignoreIndex?: number;
 }
@@ -42,6 +47,12 @@ export interface CrossEntropyOptions extends LossOptions {
  *
  * With targets that are probabilities t: −Σ_k w[k] · ((1 − s) · t[k] + s / c) · log p[k], and `'mean'` divides by the number
  * of positions, whatever the weights. Gradients flow to such targets, too.
+ *
+ * Weights inside the smoothing's sum pull towards the classes that weigh most: where w[k] / w[y] > 1 + (1 − s) · c / s
+ * (19 with two classes and s = 0.1), the loss of a y is least at the answer k. `weighting: 'sample'` departs from PyTorch
+ * there: the position's loss is w[y] times its smoothed cross-entropy, −w[y] · Σ_k ((1 − s) · [k = y] + s / c) · log p[k],
+ * least at y whatever the weights. With probabilities t it is the mean of that over labels drawn from t:
+ * −Σ_k ((1 − s) · w[k] · t[k] + (s / c) · Σ_j w[j] · t[j]) · log p[k]. `'mean'` divides as above.
  * @param logits `[n, c]` or `[n, c, ...spatial]`.
  * @param target int32 `[n]` or `[n, ...spatial]`, or float32 of the logits' shape.
  * @returns A scalar, or with `'none'` one loss per position.
@@ -59,7 +70,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
 export function nll(
   logp: Tensor,
   target: Tensor,
-  options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
+  options: Omit<CrossEntropyOptions, 'labelSmoothing' | 'weighting'> = {},
 ): Tensor {
   return fromTargets('nll', logp, target, options, (t) => sub(0, sum(masked(t, logp), 1)));
 }
@@ -120,6 +131,7 @@ function fromTargets(
 ): Tensor {
   const { weight = null, labelSmoothing: smoothing = 0, ignoreIndex = -100, reduction = 'mean' } = options;
   wantReduction(op, reduction);
+  const bySample = weight !== null && options.weighting === 'sample';
   if (x.rank < 2) fail(op, `input has shape ${showShape(x.shape)}, it must be [n, c] or [n, c, ...spatial]`);
   if (!(smoothing >= 0 && smoothing <= 1)) fail(op, `labelSmoothing ${smoothing} is not between 0 and 1`);
   const c = x.shape[1]!;
@@ -138,8 +150,16 @@ function fromTargets(
     const classes = (p: Tensor): Tensor => reshape(p, [c, ...positions.slice(1).map(() => 1)]);
     const weights = weight && classes(weight);
     if (soft) {
-      const mixed = smoothing ? add(mul(target, 1 - smoothing), smoothing / c) : target;
-      const t = weights ? mul(mixed, weights) : mixed;
+      const mixed = (p: Tensor, spread: Tensor | number): Tensor =>
+        smoothing ? add(mul(p, 1 - smoothing), spread) : p;
+      let t: Tensor;
+      if (weights && bySample) {
+        const weighted = mul(target, weights);
+        t = mixed(weighted, mul(sum(weighted, 1, { keepDims: true }), smoothing / c));
+      } else {
+        t = mixed(target, smoothing / c);
+        if (weights) t = mul(t, weights);
+      }
       return finish(losses(t), reduction, (s) => div(s, sizeOf(positions)));
     }
     const counts = notEqual(target, ignoreIndex);
@@ -152,8 +172,8 @@ function fromTargets(
     if (weight || smoothing) {
       t = select(hot, expandDims(mul(own, 1 - smoothing), 1), 0);
       if (smoothing) {
-        const everywhere = mul(expandDims(cast(counts, 'float32'), 1), smoothing / c);
-        t = add(t, weights ? mul(everywhere, weights) : everywhere);
+        const everywhere = mul(expandDims(bySample ? own : cast(counts, 'float32'), 1), smoothing / c);
+        t = add(t, weights && !bySample ? mul(everywhere, weights) : everywhere);
       }
     } else {
       t = cast(logicalAnd(hot, expandDims(counts, 1)), 'float32');

@@ -1,7 +1,7 @@
 import { compiledWhereItGains } from '../compile/where-it-gains.ts';
 import { wantLabels, type DataSource } from '../data.ts';
 import { crossEntropy, softmax } from '../functional/index.ts';
-import { accuracy, balancedAccuracy } from '../metrics.ts';
+import { accuracy, balancedAccuracy, majorityClass } from '../metrics.ts';
 import { evaluating, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
@@ -146,4 +146,18 @@ export async function evaluate(
       probabilities,
     };
   });
+}
+
+/**
+ * A sentence where an accuracy is below the largest class's share, and so below that of a model that has learnt nothing;
+ * null where it is not, or where there is one class only.
+ */
+export function majorityWarning(
+  { labels, classes }: Pick<DataSource, 'labels' | 'classes'>,
+  measured: number,
+): string | null {
+  const { index, share } = majorityClass(labels, classes.length);
+  if (!(measured < share) || share === 1) return null;
+  const percent = (v: number): string => `${(100 * v).toFixed(1)} %`;
+  return `an accuracy of ${percent(measured)} is less than the ${percent(share)} of always answering '${classes[index]}'`;
 }

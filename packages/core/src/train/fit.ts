@@ -11,7 +11,7 @@ import { scope, Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
 import { assertSameRun, restoreTensors, saveTensors, type Checkpoint } from './checkpoint.ts';
 import { classWeightsOf } from './class-weights.ts';
-import { breathe, evaluate, scorer, type Scorer } from './evaluate.ts';
+import { breathe, evaluate, majorityWarning, scorer, type Scorer } from './evaluate.ts';
 import { FeatureCache, Prefix } from './feature-cache.ts';
 import { mixupPairs } from './mixup.ts';
 import type { EpochRecord, FitData, FitOptions, History, Monitor } from './options.ts';
@@ -131,7 +131,18 @@ class Run {
     model.eval();
     const keep = (options.keepBest ?? this.data.validation !== undefined) && stopped !== 'aborted';
     if (keep && this.#at.best) model.loadStateDict(this.#best, { strict: false });
-    return { epochs: this.#at.records, bestEpoch: keep ? (this.#at.best?.epoch ?? null) : null, stopped };
+    const bestEpoch = keep ? (this.#at.best?.epoch ?? null) : null;
+    return { epochs: this.#at.records, bestEpoch, stopped, warnings: this.#warnings(bestEpoch) };
+  }
+
+  /** Mixed samples have no accuracy to speak of. */
+  #warnings(bestEpoch: number | null): string[] {
+    const { data, options } = this;
+    const record = this.#at.records[bestEpoch ?? this.#at.records.length - 1];
+    const measured = record?.validationAccuracy ?? (options.mixup ? undefined : record?.accuracy);
+    if (measured === undefined) return [];
+    const warning = majorityWarning(data.validation ?? data.train, measured);
+    return warning ? [`${data.validation ? 'validation' : 'training'}: ${warning}`] : [];
   }
 
   /** Locks and unlocks as they are at the start of the epoch at hand, and finds the locked prefix. */

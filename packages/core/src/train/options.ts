@@ -14,8 +14,11 @@ export interface FitData {
 /** One line of the history. Losses are means over samples, accuracies fractions. */
 export interface EpochRecord {
   readonly epoch: number;
+  /** What was trained: with label smoothing, class weights, dropout and mixup, where there are any. */
   readonly loss: number;
+  /** While training, with dropout. */
   readonly accuracy: number;
+  /** Cross-entropy without smoothing or weights, so it may lie below `loss`. */
   readonly validationLoss?: number;
   readonly validationAccuracy?: number;
   readonly validationBalancedAccuracy?: number;
@@ -27,6 +30,8 @@ export interface History {
   /** The epoch whose weights the model has now, if `keepBest`. */
   readonly bestEpoch: number | null;
   readonly stopped: 'finished' | 'early' | 'aborted';
+  /** What a user should know: an accuracy below that of always answering the largest class. */
+  readonly warnings: readonly string[];
 }
 
 export interface Progress {
@@ -55,8 +60,12 @@ export interface FitOptions extends Callbacks {
   readonly batchSize?: number;
   /** `(logits, target) → scalar`; default cross-entropy with the two options below. */
   readonly loss?: (logits: Tensor, target: Tensor) => Tensor;
+  /** Part of the target that is spread over all classes: see `crossEntropy`. Default 0. */
   readonly labelSmoothing?: number;
-  /** `'balanced'`: inversely to how often a class occurs. */
+  /**
+   * `'balanced'`: inversely to how often a class occurs. A sample's whole loss, smoothed or not, is multiplied by the weight
+   * of its class (`weighting: 'sample'` of `crossEntropy`).
+   */
   readonly classWeights?: 'balanced' | readonly number[];
   /** Shuffles, dropout and mixup depend on this alone. Default 0. */
   readonly seed?: number;

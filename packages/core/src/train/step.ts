@@ -33,7 +33,8 @@ export function trainingStep(step: TrainingStep): (...batch: Tensor[]) => Tensor
     options.loss?.(logits, target) ??
     crossEntropy(logits, target, {
       labelSmoothing: options.labelSmoothing ?? 0,
-      ...(weights ? { weight: weights } : {}),
+      // A rare class must not take the large one's smoothing: see `crossEntropy`.
+      ...(weights ? { weight: weights, weighting: 'sample' as const } : {}),
     });
   return (x, labels, partner, share) => {
     const mixed = (t: Tensor): Tensor => (partner && share ? mixRows(t, partner, share) : t);
