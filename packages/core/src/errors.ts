@@ -56,6 +56,11 @@ export class FormatError extends GraftError {
   }
 }
 
+/** A checkpoint that a run cannot go on from: it is damaged, of another format, or another run's. */
+export class CheckpointError extends GraftError {
+  override name = 'CheckpointError';
+}
+
 /** The same error, of the same class, with words before its message, in the stack that Node prints too. */
 export function prefixMessage<E extends Error>(error: E, prefix: string): E {
   return withMessage(error, `${prefix}: ${error.message}`);

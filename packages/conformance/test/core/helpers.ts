@@ -1,4 +1,26 @@
-import { ArraySource, Random, sizeOf, type Module, type Shape } from '@graftjs/core';
+import {
+  ArraySource,
+  Random,
+  sizeOf,
+  type Checkpoint,
+  type CheckpointStore,
+  type Module,
+  type Shape,
+} from '@graftjs/core';
+
+/** Keeps a checkpoint in memory, as bytes would be kept. */
+export class MemoryStore implements CheckpointStore {
+  last: Checkpoint | null = null;
+  saves = 0;
+  save(c: Checkpoint): Promise<void> {
+    this.last = structuredClone(c);
+    this.saves++;
+    return Promise.resolve();
+  }
+  load(): Promise<Checkpoint | null> {
+    return Promise.resolve(this.last);
+  }
+}
 
 /** Noise with stripes: the class tells which way they run, and in which of two channels. */
 export function stripes(count: number, sampleShape: Shape, seed: number, classes = 4): ArraySource {

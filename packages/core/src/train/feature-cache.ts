@@ -4,6 +4,7 @@ import { forwardStages, stagesOf, type Module, type Stage } from '../nn/module.t
 import { noGrad } from '../op.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
+import { Fingerprint, fingerprintOf } from './fingerprint.ts';
 import { partsOf, samplesAtOnce, sizeUp, type SampleSize } from './room.ts';
 
 /** Where blocks of features go that do not fit in memory: a folder, IndexedDB, … Keys are file-name safe. */
@@ -116,24 +117,6 @@ export class FeatureCache {
   }
 }
 
-/** Two 32-bit FNV-1a-like hashes over the words of the values, as 16 hex digits. */
-class Fingerprint {
-  #a = 0x811c9dc5;
-  #b = 0x2f0b4c47;
-  add(word: number): void {
-    this.#a = Math.imul(this.#a ^ word, 0x01000193);
-    this.#b = Math.imul(this.#b ^ (word >>> 7) ^ (word << 11), 0x85ebca6b);
-    this.#b ^= this.#b >>> 15;
-  }
-  text(s: string): this {
-    for (let i = 0; i < s.length; i++) this.add(s.charCodeAt(i));
-    return this;
-  }
-  get hex(): string {
-    return [this.#a, this.#b].map((v) => (v >>> 0).toString(16).padStart(8, '0')).join('');
-  }
-}
-
 /**
  * The chain cut in two: a locked prefix whose outputs never change during training, and the rest. The cut lies as
  * late as it can, after the pooling where everything before the classifier is locked: 1,280 numbers a picture there
@@ -175,17 +158,7 @@ export class Prefix {
     for (const { name, module } of stages) {
       hash.text(name).text(module.constructor.name);
       for (const [key, t] of module.stateDict()) {
-        const values = await t.data();
-        hash.text(`${key}${t.shape.join()}`);
-        const words = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-        for (let i = 0; i < words.length; i += 4) {
-          hash.add(
-            words[i]! |
-              ((words[i + 1] ?? 0) << 8) |
-              ((words[i + 2] ?? 0) << 16) |
-              ((words[i + 3] ?? 0) << 24),
-          );
-        }
+        hash.text(`${key}${t.shape.join()}${await fingerprintOf(t)}`);
       }
     }
     const { backend } = stages.flatMap((s) => s.module.parameters())[0]!.value;
@@ -226,9 +199,20 @@ export class Prefix {
     put: (values: Float32Array, shape: Shape) => Tensor,
     batchSize: number,
   ): Promise<Tensor> {
-    if (!this.stages.length) {
-      return put(await source.load(indices, view), [indices.length, ...source.sampleShape]);
-    }
+    const rows = await this.rows(source, indices, view, cache, put, batchSize);
+    return put(rows, [indices.length, ...this.shape]);
+  }
+
+  /** The same on the host, sample after sample. */
+  async rows(
+    source: DataSource,
+    indices: readonly number[],
+    view: number,
+    cache: FeatureCache | null,
+    put: (values: Float32Array, shape: Shape) => Tensor,
+    batchSize: number,
+  ): Promise<Float32Array> {
+    if (!this.stages.length) return source.load(indices, view);
     const rowSize = sizeOf(this.shape);
     const compute: Compute = async (wanted) => {
       const rows = new Float32Array(wanted.length * rowSize);
@@ -239,16 +223,14 @@ export class Prefix {
       }
       return rows;
     };
-    const rows = cache?.accepts(rowSize * 4 * source.length)
-      ? await cache.rows(
-          `${new Fingerprint().text(source.key).hex}-${this.key}-${view}`,
-          indices,
-          source.length,
-          rowSize,
-          compute,
-        )
-      : await compute(indices);
-    return put(rows, [indices.length, ...this.shape]);
+    if (!cache || !this.kept(source, cache)) return compute(indices);
+    const key = `${new Fingerprint().text(source.key).hex}-${this.key}-${view}`;
+    return cache.rows(key, indices, source.length, rowSize, compute);
+  }
+
+  /** Are there features of these samples that are computed once and kept? */
+  kept(source: DataSource, cache: FeatureCache | null): boolean {
+    return this.stages.length > 0 && (cache?.accepts(sizeOf(this.shape) * 4 * source.length) ?? false);
   }
 }
 

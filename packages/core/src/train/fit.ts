@@ -1,38 +1,30 @@
 import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
 import type { Backend } from '../backend.ts';
 import { wantLabels, type DataSource } from '../data.ts';
-import { GraftError } from '../errors.ts';
+import { CheckpointError, GraftError } from '../errors.ts';
 import type { Module, Parameter } from '../nn/module.ts';
 import { withRandom } from '../nn/random-context.ts';
 import { tensor } from '../ops/index.ts';
 import { joined, snapshotOf, type Snapshot } from '../optim/snapshot.ts';
 import { Random } from '../rng/index.ts';
 import { scope, Tensor } from '../tensor.ts';
-import { sizeOf, type Shape } from '../types.ts';
-import { assertSameRun, restoreTensors, saveTensors, type Checkpoint } from './checkpoint.ts';
+import type { Shape } from '../types.ts';
+import { assertSameRun, captureRun, Initial, readState, restoreRun, type Position } from './checkpoint.ts';
 import { classWeightsOf } from './class-weights.ts';
 import { breathe, evaluate, majorityWarning, scorer, type Scorer } from './evaluate.ts';
 import { FeatureCache, Prefix } from './feature-cache.ts';
 import { mixupPairs } from './mixup.ts';
 import type { EpochRecord, FitData, FitOptions, History, Monitor } from './options.ts';
+import { Statistics } from './statistics.ts';
 import { readTotals, trainingStep } from './step.ts';
-
-/** Position and scores: what a checkpoint holds beside the tensors. */
-interface Position {
-  epoch: number;
-  /** Steps done in the epoch. */
-  step: number;
-  /** Sums over the epoch so far. */
-  lossSum: number;
-  correct: number;
-  seen: number;
-  records: EpochRecord[];
-  best: { epoch: number; score: number } | null;
-  worse: number;
-}
 
 const higherIsBetter = (m: Monitor): boolean =>
   m === 'validationAccuracy' || m === 'validationBalancedAccuracy';
+
+/** from, …, to − 1. */
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(to - from, 0) }, (_, i) => from + i);
+}
 
 /** A single sample left over joins the batch before it: batch norm cannot train on one. */
 function stepsIn(samples: number, batchSize: number): number {
@@ -74,6 +66,8 @@ class Run {
   /** How things were before it. */
   #before: Snapshot | null = null;
   #best = new Map<string, Tensor>();
+  readonly #initial: Initial;
+  readonly #statistics = new Statistics();
   #at: Position = { epoch: 0, step: 0, lossSum: 0, correct: 0, seen: 0, records: [], best: null, worse: 0 };
 
   constructor(
@@ -95,6 +89,7 @@ class Run {
       options.monitor ?? options.earlyStopping?.monitor ?? (data.validation ? 'validationLoss' : 'loss');
     this.#weights = classWeightsOf(data.train, options.classWeights, this.#backend);
     this.#prefix = Prefix.none(model, data.train.sampleShape);
+    this.#initial = new Initial(model);
   }
 
   close(): void {
@@ -121,7 +116,7 @@ class Run {
         stopped = 'aborted';
         break;
       }
-      const record = await this.#finishEpoch();
+      const record = (await this.#settle()) ? await this.#finishEpoch() : await this.#stopBetween();
       if (!record) {
         stopped = 'aborted';
         break;
@@ -155,9 +150,7 @@ class Run {
     if (this.#at.epoch === 0 || this.#prefixChanged()) {
       const { compile } = this.options;
       this.#prefix.dispose();
-      this.#prefix = this.#cache
-        ? await Prefix.of(this.model, this.data.train.sampleShape, { compile })
-        : this.#prefix;
+      this.#prefix = await Prefix.of(this.model, this.data.train.sampleShape, { compile });
     }
     const key = [...this.#trainable(), ...this.#prefix.rest].map(({ name }) => name).join('\n');
     if (key === this.#compiled?.key) return;
@@ -207,6 +200,18 @@ class Run {
     return views === 'fresh' ? epoch + 1 : views === 0 ? 0 : 1 + (epoch % views);
   }
 
+  /** New views every epoch are not worth keeping. */
+  get #epochCache(): FeatureCache | null {
+    return this.options.views === 'fresh' ? null : this.#cache;
+  }
+
+  /** The positions of a step's samples in the epoch's order. */
+  #batch(step: number): number[] {
+    const from = step * this.#batchSize;
+    const isLast = step === this.#stepsPerEpoch - 1;
+    return range(from, isLast ? this.data.train.length : from + this.#batchSize);
+  }
+
   /** The batches of the epoch at hand, from `#at.step` on. False when aborted. */
   async #epoch(): Promise<boolean> {
     const { options, data } = this;
@@ -215,13 +220,11 @@ class Run {
     const seed = options.seed ?? 0;
     const order = new Random(seed, `shuffle/${at.epoch}`).permutation(train.length);
     const view = this.#view(at.epoch);
-    const cache = options.views === 'fresh' ? null : this.#cache;
+    const cache = this.#epochCache;
     await this.#warm(train, view, cache);
     while (at.step < this.#stepsPerEpoch) {
       if (options.signal?.aborted) return false;
-      const from = at.step * this.#batchSize;
-      const last = at.step === this.#stepsPerEpoch - 1;
-      const indices = [...order.subarray(from, last ? train.length : from + this.#batchSize)];
+      const indices = this.#batch(at.step).map((i) => order[i]!);
       const step = at.epoch * this.#stepsPerEpoch + at.step;
       const random = new Random(seed, `step/${step}`);
       const x = await this.#prefix.inputs(train, indices, view, cache, this.#put, this.#batchSize);
@@ -233,7 +236,8 @@ class Run {
       options.onStep?.(step, lossValue);
       this.#tell('train', at.seen, train.length, at.lossSum / at.seen, at.correct / at.seen);
       const every = options.checkpointSteps;
-      if (every && (step + 1) % every === 0 && at.step < this.#stepsPerEpoch) await this.#save();
+      const isDue = every && (step + 1) % every === 0 && at.step < this.#stepsPerEpoch;
+      if (isDue && !options.signal?.aborted) await this.#save();
       await breathe();
     }
     return true;
@@ -244,18 +248,10 @@ class Run {
 
   /** Fills the cache in the samples' order before they are wanted in a shuffled one. */
   async #warm(source: DataSource, view: number, cache: FeatureCache | null): Promise<void> {
-    if (
-      !cache ||
-      !this.#prefix.stages.length ||
-      !cache.accepts(sizeOf(this.#prefix.shape) * 4 * source.length)
-    )
-      return;
+    if (!this.#prefix.kept(source, cache)) return;
     for (let from = 0; from < source.length; from += this.#batchSize) {
       if (this.options.signal?.aborted) return;
-      const indices = Array.from(
-        { length: Math.min(this.#batchSize, source.length - from) },
-        (_, i) => from + i,
-      );
+      const indices = range(from, Math.min(from + this.#batchSize, source.length));
       (await this.#prefix.inputs(source, indices, view, cache, this.#put, this.#batchSize)).dispose();
       this.#tell('features', from + indices.length, source.length);
       await breathe();
@@ -302,6 +298,30 @@ class Run {
     }
   }
 
+  /** Stops after the steps of an epoch and before its end: a resumed run settles and evaluates again. */
+  async #stopBetween(): Promise<null> {
+    await this.#save();
+    return null;
+  }
+
+  /** The statistics that batch norms are evaluated with. False when aborted meanwhile. */
+  #settle(): Promise<boolean> {
+    const { options, data } = this;
+    const { epoch } = this.#at;
+    return this.#statistics.settle({
+      prefix: this.#prefix,
+      source: data.train,
+      cache: this.#epochCache,
+      // A pass over new views in every epoch would double its price.
+      views: options.views === 'fresh' ? [this.#view(0)] : range(0, epoch + 1).map((e) => this.#view(e)),
+      steps: (epoch + 1) * this.#stepsPerEpoch,
+      batches: range(0, this.#stepsPerEpoch).map((step) => this.#batch(step)),
+      put: this.#put,
+      batchSize: this.#batchSize,
+      stop: () => options.signal?.aborted ?? false,
+    });
+  }
+
   /** Evaluates, keeps the best, writes the record and the checkpoint. Null when aborted meanwhile. */
   async #finishEpoch(): Promise<EpochRecord | null> {
     const { options, data, model } = this;
@@ -316,10 +336,7 @@ class Run {
           onProgress: (done, total) => this.#tell('validation', done, total),
         })
       : null;
-    if (options.signal?.aborted && data.validation) {
-      await this.#save(); // at the end of the epoch's steps: a resumed run evaluates again
-      return null;
-    }
+    if (options.signal?.aborted && data.validation) return this.#stopBetween();
     const lastStep = at.epoch * this.#stepsPerEpoch + this.#stepsPerEpoch - 1;
     const record: EpochRecord = {
       epoch: at.epoch,
@@ -395,43 +412,31 @@ class Run {
       optimizer: options.optimizer.describe(),
       data: data.train.key,
       samples: data.train.length,
+      validation: data.validation?.key ?? null,
     };
   }
 
+  /** Where the store wants one, or the run is being stopped. */
   async #save(): Promise<void> {
-    const { checkpoint, optimizer } = this.options;
-    if (!checkpoint) return;
-    const tensors = await saveTensors([
-      ...[...this.model.stateDict()].map(([n, t]) => [`model/${n}`, t] as const),
-      ...[...optimizer.state()].map(([n, t]) => [`optimizer/${n}`, t] as const),
-      ...[...this.#best].map(([n, t]) => [`best/${n}`, t] as const),
-    ]);
-    const meta = {
-      version: 1,
-      settings: this.#settings(),
-      optimizerSteps: optimizer.stepCount,
-      at: this.#at,
-    };
-    await checkpoint.save({ meta: JSON.stringify(meta), tensors });
+    const { model } = this;
+    const { checkpoint, optimizer, signal } = this.options;
+    if (!checkpoint || !(signal?.aborted || (checkpoint.due?.() ?? true))) return;
+    const [settings, at] = [this.#settings(), this.#at];
+    await checkpoint.save(
+      await captureRun({ model, optimizer, best: this.#best, initial: this.#initial, settings, at }),
+    );
   }
 
   async #restore(): Promise<void> {
-    const saved: Checkpoint | null = (await this.options.checkpoint?.load()) ?? null;
+    const { checkpoint, optimizer, epochs } = this.options;
+    const saved = (await checkpoint?.load()) ?? null;
     if (!saved) return;
-    const meta = JSON.parse(saved.meta) as {
-      settings: Record<string, unknown>;
-      optimizerSteps: number;
-      at: Position;
-    };
-    assertSameRun(meta.settings, JSON.parse(JSON.stringify(this.#settings())) as Record<string, unknown>);
-    // Both share the buffers with what they are given.
-    const weights = restoreTensors(saved, 'model/', this.#backend);
-    const state = restoreTensors(saved, 'optimizer/', this.#backend);
-    this.model.loadStateDict(weights);
-    await this.options.optimizer.loadState(state, meta.optimizerSteps);
-    for (const t of [...weights.values(), ...state.values()]) t.dispose();
-    this.#best = restoreTensors(saved, 'best/', this.#backend);
-    for (const t of this.#best.values()) t.keep();
-    this.#at = meta.at;
+    const state = readState(saved.meta);
+    const { at } = state;
+    assertSameRun(state.settings, this.#settings());
+    if (at.epoch > epochs || at.step > this.#stepsPerEpoch || (at.best?.epoch ?? 0) > at.epoch)
+      throw new CheckpointError('it is damaged: its position lies behind the end of the run');
+    this.#best = await restoreRun(saved, state, this.model, optimizer);
+    this.#at = at;
   }
 }

@@ -1,4 +1,4 @@
-export * from './checkpoint.ts';
+export type { Checkpoint, CheckpointStore, SavedTensor } from './checkpoint.ts';
 export * from './evaluate.ts';
 export * from './extract.ts';
 export * from './feature-cache.ts';

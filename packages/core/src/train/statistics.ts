@@ -1,0 +1,202 @@
+import type { DataSource } from '../data.ts';
+import { batchNorm } from '../functional/batch-norm.ts';
+import { evaluating, forwardStages, type Stage } from '../nn/module.ts';
+import { BatchNorm } from '../nn/norm.ts';
+import { noGrad } from '../op.ts';
+import { tensor } from '../ops/index.ts';
+import { channelAxis } from '../ops/spatial.ts';
+import { scope, type Tensor } from '../tensor.ts';
+import { sizeOf, type Shape } from '../types.ts';
+import { breathe } from './evaluate.ts';
+import type { FeatureCache, Prefix } from './feature-cache.ts';
+
+/**
+ * Mean and variance of each channel in float64, over values that come block by block: each block in two passes, blocks
+ * joined in the order in which they come. (Chan, Golub, LeVeque, 1983)
+ */
+export class Moments {
+  count = 0;
+  readonly mean: Float64Array;
+  /** Sum of squared deviations from the mean. */
+  readonly squares: Float64Array;
+
+  constructor(readonly channels: number) {
+    this.mean = new Float64Array(channels);
+    this.squares = new Float64Array(channels);
+  }
+
+  /** @param shape of one sample, whose axis `axis` is the channels'. */
+  add(values: ArrayLike<number>, shape: Shape, axis: number): void {
+    const { channels } = this;
+    const inner = sizeOf(shape.slice(axis + 1));
+    const outer = values.length / (channels * inner);
+    const count = outer * inner;
+    if (count === 0) return;
+    const mean = new Float64Array(channels);
+    const squares = new Float64Array(channels);
+    const each = (visit: (c: number, value: number) => void): void => {
+      for (let o = 0, at = 0; o < outer; o++)
+        for (let c = 0; c < channels; c++) for (let i = 0; i < inner; i++, at++) visit(c, values[at]!);
+    };
+    each((c, v) => (mean[c]! += v));
+    for (let c = 0; c < channels; c++) mean[c]! /= count;
+    each((c, v) => (squares[c]! += (v - mean[c]!) ** 2));
+    this.join({ count, mean, squares });
+  }
+
+  join(more: { count: number; mean: ArrayLike<number>; squares: ArrayLike<number> }): void {
+    const total = this.count + more.count;
+    for (let c = 0; c < this.channels; c++) {
+      const d = more.mean[c]! - this.mean[c]!;
+      this.mean[c]! += (d * more.count) / total;
+      this.squares[c]! += more.squares[c]! + (d * d * this.count * more.count) / total;
+    }
+    this.count = total;
+  }
+}
+
+/** Batch norms that move their statistics while they train, in the order of the network. */
+function movingNorms(stages: readonly Stage[]): BatchNorm[] {
+  return stages
+    .flatMap((s) => [...s.module.namedModules()].map(([, m]) => m))
+    .filter(
+      (m): m is BatchNorm =>
+        m instanceof BatchNorm && m.usesBatch && m.forward === BatchNorm.prototype.forward,
+    );
+}
+
+/** Gives a batch norm the mean, and the variance that a batch of all samples would have. */
+function setStatistics(norm: BatchNorm, { count, mean, squares }: Moments): void {
+  if (count === 0) return;
+  const { backend } = norm.runningMean.value;
+  const put = (values: Float64Array): Tensor =>
+    tensor(Float32Array.from(values), [norm.channels], { backend }).keep();
+  norm.runningMean.set(put(mean));
+  norm.runningVar.set(put(squares.map((s) => s / count)));
+}
+
+/**
+ * Batch norms whose starting values still weigh so much in their running statistics, which keep (1 − momentum)ᵗ of them
+ * after t steps, that a network of a few steps would be evaluated on numbers that no data gave it.
+ */
+function stillStarting(norms: readonly BatchNorm[], steps: number): BatchNorm[] {
+  return norms.filter((m) => (1 - m.momentum) ** steps > 0.01);
+}
+
+/**
+ * Runs a batch with these norms on its own statistics, and everything else as in evaluation, to add what they see to
+ * their moments. No state changes. (Wu, Johnson, "Rethinking 'Batch' in BatchNorm", 2021, arXiv:2105.07576: PreciseBN)
+ */
+async function observe(
+  stages: readonly Stage[],
+  moments: ReadonlyMap<BatchNorm, Moments>,
+  x: Tensor,
+): Promise<void> {
+  const seen: { norm: BatchNorm; n: number; mean: Tensor; variance: Tensor }[] = [];
+  for (const norm of moments.keys()) {
+    const { eps, layout } = norm;
+    const running = { mean: norm.runningMean.value, variance: norm.runningVar.value };
+    const forward = (input: Tensor): Tensor => {
+      const affine = { weight: norm.weight?.value ?? null, bias: norm.bias?.value ?? null, eps, layout };
+      const out = batchNorm(input, running, { ...affine, training: true, momentum: 1 });
+      const n = input.size / norm.channels;
+      seen.push({ norm, n, mean: out.mean.keep(), variance: out.variance.keep() });
+      return out.y;
+    };
+    Object.defineProperty(norm, 'forward', { value: forward, configurable: true });
+  }
+  try {
+    const modules = stages.map((s) => s.module);
+    evaluating(modules, () => scope(() => noGrad(() => void forwardStages(stages, x))));
+    for (const { norm, n, mean, variance } of seen) {
+      // The running variance is the unbiased one.
+      const squares = Float64Array.from(await variance.data(), (v) => v * (n - 1));
+      moments.get(norm)!.join({ count: n, mean: await mean.data(), squares });
+    }
+  } finally {
+    for (const norm of moments.keys()) Reflect.deleteProperty(norm, 'forward');
+    for (const { mean, variance } of seen) {
+      mean.dispose();
+      variance.dispose();
+    }
+  }
+}
+
+/** What is known of a run at the end of an epoch's steps. */
+export interface Settling {
+  readonly prefix: Prefix;
+  readonly source: DataSource;
+  readonly cache: FeatureCache | null;
+  /** That the features are taken from: those of each epoch so far. */
+  readonly views: readonly number[];
+  /** Done so far. */
+  readonly steps: number;
+  /** Numbers of samples, as the steps of an epoch would take them without a shuffle. */
+  readonly batches: readonly (readonly number[])[];
+  readonly put: (values: Float32Array, shape: Shape) => Tensor;
+  /** Samples that may be in memory together. */
+  readonly batchSize: number;
+  readonly stop: () => boolean;
+}
+
+/** Samples whose features are looked at together, which decides the order of the sums. */
+const BLOCK = 64;
+
+/**
+ * Gives batch norms the statistics of all training samples before they are used in evaluation. Right behind the cut these
+ * are the locked features' own, over the views seen so far, exact in float64. Further on, as long as few steps have moved
+ * the running ones, they come from a pass over the samples of the last view.
+ *
+ * Running averages of batches alone would do after some dozens of steps; a head on few pictures makes fewer.
+ */
+export class Statistics {
+  /** Of the features behind a cut, by cut and view. */
+  readonly #moments = new Map<string, Moments>();
+
+  /** False when stopped meanwhile; nothing is changed then but what had been settled. */
+  async settle(s: Settling): Promise<boolean> {
+    const { rest } = s.prefix;
+    const norms = movingNorms(rest);
+    const first = norms[0];
+    if (first && first === rest[0]!.module && s.prefix.stages.length > 0) {
+      norms.shift();
+      const moments = await this.#ofFeatures(first, s);
+      if (!moments) return false;
+      setStatistics(first, moments);
+    }
+    const starting = stillStarting(norms, s.steps);
+    if (!starting.length) return true;
+    const moments = new Map(starting.map((m) => [m, new Moments(m.channels)]));
+    for (const batch of s.batches) {
+      if (s.stop()) return false;
+      const x = await s.prefix.inputs(s.source, batch, s.views.at(-1)!, s.cache, s.put, s.batchSize);
+      await observe(rest, moments, x).finally(() => x.dispose());
+      await breathe();
+    }
+    for (const [norm, found] of moments) setStatistics(norm, found);
+    return true;
+  }
+
+  async #ofFeatures(norm: BatchNorm, s: Settling): Promise<Moments | null> {
+    const { prefix, source } = s;
+    const all = new Moments(norm.channels);
+    for (const view of new Set(s.views)) {
+      const name = `${prefix.key} ${view}`;
+      let moments = this.#moments.get(name);
+      if (!moments) {
+        moments = new Moments(norm.channels);
+        for (let from = 0; from < source.length; from += BLOCK) {
+          if (s.stop()) return null;
+          const count = Math.min(BLOCK, source.length - from);
+          const indices = Array.from({ length: count }, (_, i) => from + i);
+          const rows = await prefix.rows(source, indices, view, s.cache, s.put, s.batchSize);
+          moments.add(rows, prefix.shape, channelAxis(norm.layout, prefix.shape.length + 1) - 1);
+          await breathe();
+        }
+        this.#moments.set(name, moments);
+      }
+      all.join(moments);
+    }
+    return all;
+  }
+}
