@@ -295,8 +295,10 @@ export function evaluate(node: GraphNode, inputs: readonly GraphValue[]): GraphV
     return op(inputs, node.attrs);
   }
   const arrays = inputs.filter(isHostArray);
+  // Numbers alone are the floats of a file whose importer folds nothing: whole ones, too, are divided as floats.
+  const alone = arrays.length ? arrays : [hostArray('float32', [], [0])];
   return hostOp(
-    inputs.map((v) => onHost(v as HostArray | number, arrays)),
+    inputs.map((v) => onHost(v as HostArray | number, alone)),
     node.attrs,
   );
 }

@@ -165,7 +165,7 @@ function scatterRows(x: Tensor, at: readonly number[], updates: Tensor, reductio
     if (reduction === 'add') return add(y, spread);
     const hit = new Uint8Array(size);
     for (const i of to) hit[i] = 1;
-    const there = tensor(hit, [size, 1], { backend: x.backend });
+    const there = tensor(hit, [size, 1], { dtype: 'bool', backend: x.backend });
     return select(there, reduction === 'none' ? spread : combine[reduction](y, spread), y);
   }, x);
 }

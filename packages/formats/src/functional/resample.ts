@@ -44,22 +44,26 @@ export interface ResampleAxis {
   readonly roi?: readonly [start: number, end: number];
 }
 
-/** Positions in the input of one axis' output elements, in input elements. ONNX operators, Resize-19. */
+/**
+ * Positions in the input of one axis' output elements, in input elements. ONNX operators, Resize-19. By a scale, in float32
+ * as onnxruntime: what a stored scale such as 0.6 is off by, the rounding of the quotient takes away again.
+ */
 function positions(n: number, { size, scale, roi = [0, 1] }: ResampleAxis, mode: CoordinateMode): number[] {
+  const f = scale === undefined ? (v: number): number => v : Math.fround;
   // Without a scale, of whole numbers: ⌊i · n / size⌋ must not miss the element that it hits.
-  const back = (v: number): number => (scale === undefined ? (v * n) / size : v / scale);
+  const back = (v: number): number => (scale === undefined ? (v * n) / size : f(f(v) / f(scale)));
   // ONNX's reference divides by the length before it was rounded to `size`.
-  const length = scale === undefined ? size : scale * n;
+  const length = scale === undefined ? size : f(f(scale) * n);
   const at = (i: number): number => {
     switch (mode) {
       case 'half_pixel':
-        return back(i + 0.5) - 0.5;
+        return f(back(i + 0.5) - 0.5);
       case 'half_pixel_symmetric':
-        return (n / 2) * (1 - size / length) + back(i + 0.5) - 0.5;
+        return f(f((n / 2) * (1 - size / length)) + f(back(i + 0.5) - 0.5));
       case 'pytorch_half_pixel':
-        return size > 1 ? back(i + 0.5) - 0.5 : 0;
+        return size > 1 ? f(back(i + 0.5) - 0.5) : 0;
       case 'align_corners':
-        return length === 1 ? 0 : (i * (n - 1)) / (length - 1);
+        return length === 1 ? 0 : f((i * (n - 1)) / f(length - 1));
       case 'asymmetric':
         return back(i);
       case 'tf_half_pixel_for_nn':

@@ -1,7 +1,9 @@
 import {
   isTensor,
   ShapeError,
+  tensor,
   type ConvOptions,
+  type DType,
   type Layout,
   type Tensor,
   type TensorLike,
@@ -13,11 +15,20 @@ import { toTensor, type GraphValue } from '../host-array.ts';
 export type GraphOp = (inputs: Inputs, attrs: Attrs) => GraphValue;
 export type Inputs = readonly GraphValue[];
 
-/** Input `i` as a tensor; what was computed on the host is put beside the other inputs. */
-export function tensorAt(inputs: Inputs, i: number): Tensor {
+/**
+ * Input `i` as a tensor; what was computed on the host is put beside the other inputs. A number, which has no type of its
+ * own, becomes a scalar of `dtype`, by default that of a tensor beside it, or float32.
+ */
+export function tensorAt(inputs: Inputs, i: number, dtype?: DType): Tensor {
   const x = inputs[i];
-  if (x === undefined || typeof x === 'number') throw new ShapeError(`input ${i} must be a tensor`);
-  return isTensor(x) ? x : toTensor(x, inputs.find(isTensor));
+  if (x === undefined) throw new ShapeError(`input ${i} must be a tensor`);
+  if (isTensor(x)) return x;
+  const beside = inputs.find(isTensor);
+  if (typeof x !== 'number') return toTensor(x, beside);
+  return tensor(x, [], {
+    dtype: dtype ?? beside?.dtype ?? 'float32',
+    ...(beside && { backend: beside.backend }),
+  });
 }
 /** The same, but a number stays one. */
 export function operandAt(inputs: Inputs, i: number): TensorLike {

@@ -1,13 +1,13 @@
 import * as core from '@graftjs/core';
 import { isTensor, ShapeError, type DType, type Tensor, type TensorLike } from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
-import { boundedShape } from '../host-array.ts';
+import { boundedShape, type GraphValue } from '../host-array.ts';
 import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
 
 /** Two small operands may broadcast to something huge. */
 function bounded(...operands: readonly TensorLike[]): void {
   const shapes = operands.filter(isTensor).map((x) => x.shape);
-  const rank = Math.max(...shapes.map((s) => s.length));
+  const rank = Math.max(0, ...shapes.map((s) => s.length));
   boundedShape(
     Array.from({ length: rank }, (_, i) => Math.max(...shapes.map((s) => s[i - rank + s.length] ?? 1))),
   );
@@ -15,7 +15,9 @@ function bounded(...operands: readonly TensorLike[]): void {
 const binary =
   (f: (a: TensorLike, b: TensorLike) => Tensor): GraphOp =>
   (x) => {
-    const [a, b] = [operandAt(x, 0), operandAt(x, 1)];
+    // Of two numbers the first becomes a tensor: most often they do not come here, but stay on the host.
+    const numbers = x.slice(0, 2).every((v) => typeof v === 'number');
+    const [a, b] = [numbers ? tensorAt(x, 0) : operandAt(x, 0), operandAt(x, 1)];
     bounded(a, b);
     return f(a, b);
   };
@@ -26,11 +28,11 @@ const folded =
     x
       .map((_, i) => i)
       .slice(1)
-      .reduce((y, i) => binary(f)([y, x[i]!], {}) as Tensor, tensorAt(x, 0));
+      .reduce<GraphValue>((y, i) => binary(f)([y, x[i]!], {}), x[0] ?? tensorAt(x, 0));
 
 function select(x: Inputs, a: Attrs): Tensor {
   const [yes, no] = [operandAt(x, 1), operandAt(x, 2)];
-  const condition = tensorAt(x, 0);
+  const condition = tensorAt(x, 0, 'bool');
   bounded(condition, yes, no);
   const typed = isTensor(yes) || isTensor(no) || typeof a['dtype'] !== 'string';
   if (typed) return core.select(condition, yes, no);

@@ -120,16 +120,22 @@ export const layers: Readonly<Record<string, GraphOp>> = {
     boundedShape([sizeOf(input.shape.slice(0, -1)), w.shape[0] ?? 1]);
     return core.linear(input, w, optionalTensor(x, 2));
   },
+  /** numpy's rule: a vector is a row on the left and a column on the right, and that axis is not in the result. */
   matmul(x, a) {
-    const [left, right] = [tensorAt(x, 0), tensorAt(x, 1)];
+    const given = [tensorAt(x, 0), tensorAt(x, 1)] as const;
+    const vector = given.map((t) => t.rank === 1);
+    const left = vector[0] ? core.expandDims(given[0], 0) : given[0];
+    const right = vector[1] ? core.expandDims(given[1], 1) : given[1];
     boundedShape([
       sizeOf(left.shape.slice(0, -1)) * (a['transposeA'] === true ? (left.shape.at(-1) ?? 1) : 1),
       right.shape.at(a['transposeB'] === true ? -2 : -1) ?? 1,
     ]);
-    return core.matmul(left, right, {
-      transposeA: a['transposeA'] === true,
-      transposeB: a['transposeB'] === true,
+    let y = core.matmul(left, right, {
+      transposeA: a['transposeA'] === true && !vector[0],
+      transposeB: a['transposeB'] === true && !vector[1],
     });
+    if (vector[1]) y = core.squeeze(y, -1);
+    return vector[0] ? core.squeeze(y, vector[1] ? -1 : -2) : y;
   },
   /**
    * x, scale, shift, stored mean, stored variance, each `[channels]`: here on the stored statistics. With an attribute

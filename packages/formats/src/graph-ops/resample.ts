@@ -30,7 +30,9 @@ function axesOf(x: Tensor, inputs: Inputs, a: Attrs): ResampleAxis[] {
   return x.shape.map((n, i) => {
     const part = roi && ([roi[i]!, roi[x.rank + i]!] as const);
     const scale = scales?.[i];
-    const size = sizes?.[i] ?? Math.floor(n * (part ? part[1] - part[0] : 1) * scale!);
+    // In float32, as runtimes: 0.7 is stored as a little less, and 100 of it are 70 all the same.
+    const read = Math.fround(n * Math.fround(part ? part[1] - part[0] : 1));
+    const size = sizes?.[i] ?? Math.floor(Math.fround(read * Math.fround(scale!)));
     return { size, ...(scale !== undefined && { scale }), ...(part && { roi: part }) };
   });
 }
@@ -40,6 +42,8 @@ export const resampling: Readonly<Record<string, GraphOp>> = {
   resample(x, a) {
     const input = tensorAt(x, 0);
     const axes = axesOf(input, x, a);
+    // As onnxruntime: where no extent changes, nothing does, whatever the scales.
+    if (axes.every((p, i) => p.size === input.shape[i] && p.scale !== undefined && !p.roi)) return input;
     boundedShape(axes.map((p) => p.size));
     boundedLists(axes.map((p) => p.size).filter((d, i) => d !== input.shape[i]));
     return resample(input, axes, {
