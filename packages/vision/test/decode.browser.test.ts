@@ -1,7 +1,15 @@
 import { createPicture, ImageError, type Picture } from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/browser';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { commands } from 'vitest/browser';
 import { noise, pixel } from '../src/testing.ts';
+import { FORMS, variants } from './variants.ts';
+
+declare module 'vitest/browser' {
+  interface BrowserCommands {
+    runInNode: (script: string, ...args: string[]) => Promise<string>;
+  }
+}
 
 // What of a page is used here; Node's types do not declare it.
 interface Page {
@@ -78,6 +86,35 @@ describe('decodeImage, in a page', () => {
       pixel(decoded, x, 0).forEach((v, c) => expect(Math.abs(v - want[c]!)).toBeLessThan(1.5));
     });
     expect(pixel(decoded, 0, 0)[0]).toBeGreaterThan(208); // the stored 200 is another colour in sRGB
+  });
+
+  describe('beside Node', () => {
+    let inNode: Record<string, (string | number[])[]>;
+    beforeAll(async () => {
+      inNode = JSON.parse(await commands.runInNode('packages/vision/test/decode-run.ts')) as typeof inNode;
+    });
+    test.each(FORMS)('reads %s, whatever lies behind its end, and refuses it cut off', async (name) => {
+      const whole = new Uint8Array(await (await fixture(name)).arrayBuffer());
+      for (const [i, bytes] of variants(whole).entries()) {
+        const node = inNode[name]![i]!;
+        const page = await decodeImage(new File([bytes], name)).catch((error: Error) => error.message);
+        if (typeof node === 'string' || typeof page === 'string') {
+          const verdict = (said: unknown): unknown =>
+            typeof said === 'string' ? /is \w+ \w+ or damaged|is damaged/.exec(said)?.[0] : 'read';
+          expect(verdict(page), `variant ${i}: ${String(page)}`).toBe(verdict(node));
+          continue;
+        }
+        // The inverse DCT and the conversion of colours are each decoder's own; what is lossless is the same to the bit.
+        const most = Math.max(...node.map((v, k) => Math.abs(v - page.data[k]!)));
+        expect(most, `variant ${i}`).toBeLessThanOrEqual(
+          name === 'cmyk.jpg' ? 80 : /jpg|avif|lossy/.test(name) ? 12 : 0,
+        );
+      }
+      expect(inNode[name]!.slice(0, 4).every((v) => typeof v !== 'string')).toBe(true);
+      // Half of the first is its picture and more; a lossy WebP has nothing that a filled-up rest would contradict.
+      const tell = !['with-more-behind.jpg', 'lossy.webp'].includes(name);
+      expect(inNode[name]!.slice(4).every((v) => typeof v === 'string')).toBe(tell);
+    });
   });
 
   test.each<[string, string[] | 'cut' | 'broken', RegExp]>([

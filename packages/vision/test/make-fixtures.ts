@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { crc32, deflateSync } from 'node:zlib';
-import sharp, { type SharpOptions } from 'sharp';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
 
 const target = (name: string): URL => new URL(`./fixtures/${name}`, import.meta.url);
 
@@ -45,3 +45,59 @@ writeFileSync(
   target('on-its-side.jpg'),
   await stored.jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).withMetadata({ orientation: 6 }).toBuffer(),
 );
+
+// One picture in the forms that cameras, scanners and editors write.
+const [width, height] = [24, 16];
+const gradient = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+  const [x, y, c] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width), i % 3];
+  return [x * 10, y * 15, 255 - x * 5 - y * 5][c]!;
+});
+const picture = (): Sharp => sharp(gradient, { raw: { width, height, channels: 3 } });
+const fine = { quality: 95, chromaSubsampling: '4:4:4' };
+const jpeg = await picture().jpeg(fine).toBuffer();
+const forms: Record<string, Uint8Array> = {
+  'plain.jpg': jpeg,
+  'progressive.jpg': await picture()
+    .jpeg({ ...fine, progressive: true })
+    .toBuffer(),
+  'cmyk.jpg': await picture().toColourspace('cmyk').jpeg(fine).toBuffer(),
+  'grey.jpg': await picture().greyscale().jpeg(fine).toBuffer(),
+  // Phones put a second picture or a film behind the end of the first.
+  'with-more-behind.jpg': Buffer.concat([
+    jpeg,
+    Buffer.from('\0\0ftypmp42'),
+    jpeg.subarray(0, 300),
+    Buffer.alloc(500),
+  ]),
+  'plain.png': await picture().png().toBuffer(),
+  'interlaced.png': await picture().png({ progressive: true }).toBuffer(),
+  'sixteen-bits.png': await picture().toColourspace('rgb16').png().toBuffer(),
+  'palette.png': await picture().png({ palette: true, colours: 64 }).toBuffer(),
+  'plain.webp': await picture().webp({ lossless: true }).toBuffer(),
+  'lossy.webp': await picture().webp({ quality: 95 }).toBuffer(),
+  'plain.gif': await picture().gif().toBuffer(),
+  'plain.avif': await picture().avif({ quality: 95 }).toBuffer(),
+};
+// A moving PNG: acTL says of how many frames, fcTL where the first one goes, fdAT holds another.
+const control = Buffer.alloc(8);
+control.writeUInt32BE(2, 0);
+const frame = (sequence: number): Buffer => {
+  const out = Buffer.alloc(26);
+  [sequence, width, height, 0, 0].forEach((v, i) => out.writeUInt32BE(v, i * 4));
+  out.writeUInt16BE(1, 20);
+  out.writeUInt16BE(10, 22);
+  return out;
+};
+const still = Buffer.from(forms['plain.png']!);
+const end = still.length - 12; // IEND
+const other = Buffer.concat([Buffer.from([0, 0, 0, 2]), deflateSync(Buffer.alloc((width * 3 + 1) * height))]);
+forms['moving.png'] = Buffer.concat([
+  still.subarray(0, afterHeader),
+  chunk('acTL', control),
+  chunk('fcTL', frame(0)),
+  still.subarray(afterHeader, end),
+  chunk('fcTL', frame(1)),
+  chunk('fdAT', other),
+  still.subarray(end),
+]);
+for (const [name, bytes] of Object.entries(forms)) writeFileSync(target(name), bytes);

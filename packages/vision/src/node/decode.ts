@@ -50,17 +50,17 @@ export function fileProblem(error: unknown): string {
   return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }
 
+const ADVICE = 'make or download it again, or delete it';
+
 /**
- * What is wrong with a picture that cannot be decoded, from its own bytes as far as they tell. What libvips says stands in
+ * What is wrong with a picture that cannot be decoded. What libvips says stands in
  * a buffer that all its threads share: decoding side by side, it may be empty or speak of another picture.
  */
-function decodeProblem(error: unknown, bytes: Uint8Array, format: ImageFormat): string {
-  const advice = 'make or download it again, or delete it';
-  if (!isComplete(bytes, format)) return `is cut off or damaged (${format}: its end is missing); ${advice}`;
+function decodeProblem(error: unknown, format: ImageFormat): string {
   const lines = (error instanceof Error ? error.message : String(error)).split('\n');
   const decoder = { JPEG: /jpe?g/i, PNG: /png/i, WebP: /webp/i, AVIF: /heif/i, GIF: /gif/i }[format];
   const detail = lines.find((line) => decoder.test(line))?.trim();
-  return `is damaged and cannot be decoded (${format}${detail === undefined ? '' : `: ${detail}`}); ${advice}`;
+  return `is damaged and cannot be decoded (${format}${detail === undefined ? '' : `: ${detail}`}); ${ADVICE}`;
 }
 
 /**
@@ -82,13 +82,16 @@ export async function decodeImage(
   if ('other' in kind) {
     throw new ImageError(name, `is ${kind.other}; needed is a ${FORMAT_LIST} picture`);
   }
+  // Decoders make do with the beginning of a picture and whatever follows it; training on that would not be noticed.
+  if (!isComplete(bytes, kind.format))
+    throw new ImageError(name, `is cut off or damaged (${kind.format}: its end is missing); ${ADVICE}`);
   try {
     const meta = await sharp(bytes, { limitInputPixels: false }).metadata();
     checkSize(name, meta, options.maxPixels ?? MAX_PIXELS);
     return await pixels(bytes, meta, options.size);
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    throw new ImageError(name, decodeProblem(error, bytes, kind.format), { cause: error });
+    throw new ImageError(name, decodeProblem(error, kind.format), { cause: error });
   }
 }
 
