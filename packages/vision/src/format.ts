@@ -43,17 +43,21 @@ export function sniffFormat(bytes: Uint8Array): { format: ImageFormat } | { othe
   return { other: /[\0-\x08\x0e-\x1a]/.test(start) ? 'of an unknown format' : 'a text file' };
 }
 
+const endsWith = (bytes: Uint8Array, end: readonly number[]): boolean =>
+  end.every((b, i) => bytes[bytes.length - end.length + i] === b);
+
 /**
  * Whether a picture is there up to its end, whatever lies behind that: phones put a film or a second picture there, and
- * downloads an odd byte. A file that was cut off has no such end.
+ * downloads an odd byte. A file that was cut off has no such end. Where the end is in its place and the way there is
+ * damaged, the decoder says more.
  */
 export function isComplete(bytes: Uint8Array, format: ImageFormat): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (format) {
     case 'JPEG':
-      return jpegEnds(bytes);
+      return endsWith(bytes, [0xff, 0xd9]) || jpegEnds(bytes);
     case 'PNG':
-      return pngEnds(view);
+      return endsWith(bytes, [0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82]) || pngEnds(view);
     case 'GIF':
       return gifEnds(bytes);
     case 'WebP':

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,6 +10,7 @@ import { ImageError } from '../errors.ts';
 import { createPicture, type Picture } from '../picture.ts';
 import { resize } from '../resize.ts';
 import { noise, pixel } from '../testing.ts';
+import { FORMS, variants } from '../../test/variants.ts';
 import { decodeImage } from './decode.ts';
 import { encodePng, thumbnail, thumbnailUri } from './encode.ts';
 
@@ -169,6 +170,20 @@ describe('decodeImage', () => {
           /^cut\.x: is cut off or damaged \(\w+: its end is missing\); make or download it again, or delete it$/,
         );
       }
+    }
+  });
+
+  it('reads a picture whatever lies behind its end, and finds it cut off all the same', async () => {
+    for (const name of FORMS) {
+      const whole = await readFile(new URL(`../../test/fixtures/${name}`, import.meta.url));
+      const [plain, ...others] = variants(whole);
+      const picture = await decodeImage(plain!);
+      for (const bytes of others.slice(0, 3)) expect(await decodeImage(bytes), name).toEqual(picture);
+      // Half of the first is its picture and more; a lossy WebP has nothing that a filled-up rest would contradict.
+      if (name === 'with-more-behind.jpg') continue;
+      const cut = others.slice(3, name === 'lossy.webp' ? 5 : undefined);
+      for (const bytes of cut)
+        expect(await failure(bytes), name).toMatch(/is cut off or damaged|is damaged and cannot/);
     }
   });
 
