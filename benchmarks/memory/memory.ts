@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Random } from '@graftjs/core';
+import { encodePng } from '@graftjs/vision/node';
 import { defineCommand, runMain } from 'citty';
 
 const CLASSIFIERS = [
@@ -20,7 +21,7 @@ const CLASSIFIERS = [
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const MB = 1e6;
 
-/** Noise with a tint that tells the class, as binary PPM of 224 × 224. */
+/** Noise with a tint that tells the class, 224 × 224 pixels. */
 async function makePictures(folder: string, count: number): Promise<void> {
   const tints = [
     [40, 0, 0],
@@ -31,25 +32,10 @@ async function makePictures(folder: string, count: number): Promise<void> {
     const tint = tints[i % tints.length]!;
     const noise = new Random(i, 'picture').normalArray(224 * 224 * 3);
     const pixels = Uint8Array.from(noise, (v, k) => Math.min(255, Math.max(0, 110 + 30 * v + tint[k % 3]!)));
-    const name = join(folder, `tint${i % tints.length}`, `${i}.bmp`);
+    const name = join(folder, `tint${i % tints.length}`, `${i}.png`);
     await mkdir(join(name, '..'), { recursive: true });
-    await writeFile(name, bitmap(pixels));
+    await writeFile(name, await encodePng({ width: 224, height: 224, data: pixels }));
   }
-}
-
-/** A Windows bitmap, 24 bits a pixel; rows of 224 need no padding. */
-function bitmap(rgb: Uint8Array): Buffer {
-  const out = Buffer.alloc(54 + rgb.length);
-  out.write('BM', 'latin1');
-  out.writeUInt32LE(out.length, 2);
-  out.writeUInt32LE(54, 10);
-  out.writeUInt32LE(40, 14);
-  out.writeInt32LE(224, 18);
-  out.writeInt32LE(-224, 22);
-  out.writeUInt16LE(1, 26);
-  out.writeUInt16LE(24, 28);
-  for (let i = 0; i < rgb.length; i += 3) out.set([rgb[i + 2]!, rgb[i + 1]!, rgb[i]!], 54 + i);
-  return out;
 }
 
 interface Run {

@@ -3,8 +3,10 @@ import {
   evaluate,
   FeatureCache,
   fit,
+  freeLost,
   GraftError,
   stageRange,
+  stagesOf,
   transfer,
   type BaseModel,
   type EpochRecord,
@@ -98,6 +100,10 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       dropout: o.dropout,
       seed: o.seed,
     });
+    // The base's classifier goes, and the bytes of its file, before features take room.
+    const kept = new Set(stagesOf(model).map((s) => s.module));
+    for (const { module } of stagesOf(base.model)) if (!kept.has(module)) module.dispose();
+    await freeLost(opened.backend);
     const store = o.cache === null ? null : new FolderFeatureStore(o.cache, opened.featureMark);
     const cache = new FeatureCache({ ...(store ? { store } : {}), onWarning: (text) => progress.say(text) });
     const history = await fit(

@@ -15,7 +15,7 @@ import type { Tensor } from './tensor.ts';
 
 /** Growth since the last collection from which on `relieve` acts; of much that is alive, a quarter. */
 const BYTES = 32 * 2 ** 20;
-const TENSORS = 2048;
+const TENSORS = 4096;
 /** The young are registered when they are so many, even if the event loop does not turn. */
 const YOUNG = 8192;
 /** Attempts to make the collector run. */

@@ -248,7 +248,7 @@ export function isTensor(value: unknown): value is Tensor {
  *
  * It makes loops faster and keeps their memory smallest; a loop without it is right, too, if it waits for its results:
  * tensors that nobody holds are freed while `await t.data()` (`item`, `array`, `print`) or `await backend.flush()` waits,
- * once 32 MiB or 2,048 tensors have come together. A loop that never awaits gives the event loop no turn, and nothing is
+ * once 32 MiB or 4,096 tensors have come together. A loop that never awaits gives the event loop no turn, and nothing is
  * freed in it: with more than the backend may hold it ends with an OutOfMemoryError. It needs `scope`.
  *
  * @example

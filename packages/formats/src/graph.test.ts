@@ -1,13 +1,17 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
+  grad,
   memory,
+  mul,
   NameError,
+  peakMemory,
   Sequential,
   setDefaultBackend,
   ShapeError,
   stagesOf,
   tensor,
   type Backend,
+  type Tensor,
 } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FormatError } from './errors.ts';
@@ -258,5 +262,56 @@ describe('simplifyActivations', () => {
       },
     ];
     for (const graph of cases) expect(simplifyActivations(graph).nodes).toEqual(graph.nodes);
+  });
+});
+
+describe('the memory of a graph', () => {
+  const KIB = 1024;
+  /** x → 20 layers of relu; then the sum of the last, of the third (which waits for it) and of a copy of the third. */
+  const deep: GraphDef = {
+    inputs: ['x'],
+    outputs: ['y'],
+    tensors: {},
+    nodes: [
+      ...Array.from({ length: 20 }, (_, i) =>
+        node(`r${i}`, i === 10 ? 'identity' : 'neg', i ? `r${i - 1}` : 'x'),
+      ),
+      node('same', 'identity', 'r2'),
+      node('unused', 'exp', 'r2'),
+      node('sum', 'add', 'r19', 'r2'),
+      node('y', 'add', 'sum', 'same'),
+    ],
+  };
+  const input = (): Tensor => tensor(new Float32Array(256).fill(2), [256]);
+
+  it('is that of the widest cut, not of all values', () => {
+    const module = new GraphModule(deep);
+    const x = input();
+    const before = memory(cpu);
+    const { value, bytes } = peakMemory(cpu, () => module.forward(x));
+    expect([...value.dataSync()].every((v) => v === -2 + -2 * 2)).toBe(true);
+    // r2, a layer and the next.
+    expect(bytes).toBe(3 * KIB);
+    value.dispose();
+    expect(memory(cpu)).toEqual(before);
+    // Any value may be asked for, and inputs stay the caller's.
+    const some = module.run(new Map([['x', x]]), ['r2', 'x']);
+    expect(some.get('r2')!.dataSync()[0]).toBe(-2);
+    expect(some.get('x')).toBe(x);
+    some.get('r2')!.dispose();
+    x.dispose();
+  });
+  it('under a tape has what the tape needs', () => {
+    const module = new GraphModule(deep);
+    const x = input();
+    const { value, bytes } = peakMemory(cpu, () => grad((t) => module.forward(t).sum())(x)[0]!);
+    expect([...value.dataSync()].every((v) => v === -1 - 1 - 1)).toBe(true);
+    expect(bytes).toBeGreaterThan(20 * KIB);
+    // Locked: nothing of it is on the tape.
+    const w = tensor([3], [1]);
+    const head = peakMemory(cpu, () => grad((v) => mul(module.forward(x), v).sum())(w)[0]!);
+    expect(head.value.dataSync()[0]).toBe(-6 * 256);
+    expect(head.bytes).toBeLessThan(8 * KIB);
+    for (const t of [x, w, value, head.value]) t.dispose();
   });
 });

@@ -5,6 +5,8 @@ import {
   adamW,
   ArraySource,
   BatchNorm2d,
+  broadcastTo,
+  composite,
   Conv2d,
   crossEntropy,
   Dropout,
@@ -16,8 +18,12 @@ import {
   manualSeed,
   mean,
   memory,
+  Module,
   mul,
+  Parameter,
+  peakMemory,
   ReLU,
+  reshape,
   rmsprop,
   Sequential,
   setDefaultBackend,
@@ -146,6 +152,51 @@ describe('the feature cache', () => {
       await run(new FeatureCache({ memoryLimit: 100, store: full, onWarning: (m) => warnings.push(m) })),
     ).toEqual(plain);
     expect(warnings).toHaveLength(1);
+  });
+});
+
+/** Each sample, two numbers, takes 4 MiB on the way. */
+class Wide extends Module {
+  readonly weight = new Parameter(tensor([1.5], [1]));
+  forward(x: Tensor): Tensor {
+    const many = reshape(mul(x, this.weight.value), [x.shape[0]!, 2, 1]);
+    return composite(() => mean(broadcastTo(many, [x.shape[0]!, 2, 2 ** 19]), 2));
+  }
+}
+
+describe('samples that run at once', () => {
+  const MIB = 2 ** 20;
+
+  test('are as many as there is room for, while features are computed and while a model is measured', async () => {
+    const values = Float32Array.from({ length: 128 }, (_, i) => Math.sin(i));
+    const labels = Int32Array.from({ length: 64 }, (_, i) => i % 2);
+    const source = new ArraySource(values, labels, [2], ['a', 'b']);
+    const model = transfer(new Sequential({ wide: new Wide(), rest: new Linear(2, 2) }), {
+      classes: 2,
+      sampleShape: [2],
+    });
+    const work = [
+      () => fit(model, { train: source }, { ...options(), epochs: 1, batchSize: 64 }),
+      () => evaluate(model, source, { batchSize: 64 }),
+      () => extractFeatures(model, source, { batchSize: 64 }),
+    ];
+    for (const run of work) {
+      // All at once they would take 256 MiB.
+      const { bytes } = await peakMemory<unknown>(backend, run);
+      expect(bytes).toBeGreaterThan(60 * MIB);
+      expect(bytes).toBeLessThan(130 * MIB);
+    }
+    model.dispose();
+  });
+
+  test('do not change a bit, however many they are', async () => {
+    const model = base();
+    const few = await extractFeatures(model, train, { batchSize: 3 });
+    const many = await extractFeatures(model, train, { batchSize: 50 });
+    expect(many.values).toEqual(few.values);
+    const whole = grafted();
+    const { loss, probabilities } = await evaluate(whole, train, { batchSize: 7 });
+    expect(await evaluate(whole, train, { batchSize: 50 })).toMatchObject({ loss, probabilities });
   });
 });
 

@@ -2,6 +2,7 @@ import type { Backend, Executable } from '../backend.ts';
 import { GraftError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
 import type { Storage } from '../ledger.ts';
+import { whenLost } from '../lost.ts';
 import { activeRecorders } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';
@@ -84,7 +85,8 @@ class Program<R> {
   readonly #backend: Backend;
   readonly #graph: Graph;
   readonly #found: ReadonlyMap<number, number>;
-  readonly #executable: Executable;
+  /** In an object that outlives the program: a program that nobody holds frees it, too. */
+  readonly #held: { executable: Executable | null };
   /** Cells built into the graph, and what they held then. */
   readonly #built: ReadonlyMap<Cell, Tensor>;
   #fresh = true;
@@ -119,8 +121,10 @@ class Program<R> {
     );
     const buffers = tensors.map((t) => t.storage.buffer);
     try {
-      this.#executable =
+      const executable =
         this.#backend.compile?.(this.#graph, buffers) ?? interpret(this.#graph, this.#backend, buffers);
+      this.#held = { executable };
+      whenLost(this, this.#backend, disposal(this.#held));
     } catch (e) {
       this.#release();
       throw e;
@@ -174,7 +178,7 @@ class Program<R> {
     }
     let made: unknown[];
     try {
-      made = this.#executable.run(graph.inputs.map((v) => storages.get(v)!.buffer));
+      made = this.#held.executable!.run(graph.inputs.map((v) => storages.get(v)!.buffer));
     } finally {
       // Released after the run that reads them; a result that is one of them holds it through its tensor.
       for (const [value, s] of fresh) if (!this.#isResult(value)) backend.release(s.buffer);
@@ -210,7 +214,7 @@ class Program<R> {
   }
 
   dispose(): void {
-    this.#executable.dispose();
+    disposal(this.#held)();
     this.#release();
   }
 
@@ -219,4 +223,11 @@ class Program<R> {
     for (const t of this.#built.values()) t.dispose();
     this.#traced.dispose();
   }
+}
+
+function disposal(held: { executable: Executable | null }): () => void {
+  return () => {
+    held.executable?.dispose();
+    held.executable = null;
+  };
 }
