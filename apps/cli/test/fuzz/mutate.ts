@@ -110,7 +110,7 @@ export const mutateBytes: Mutation = (bytes, random) => {
 /** JSON: numbers become huge, negative, broken, texts; words and brackets are exchanged. */
 export function mutateJson(text: string, random: Random): string {
   let out = text;
-  for (let k = 1 + below(random, 3); k > 0; k--) {
+  for (let k = pick(random, [1, 1, 1, 2, 3]); k > 0; k--) {
     const places = [...out.matchAll(/-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|"(?:[^"\\]|\\.)*"/g)];
     if (!places.length) return out;
     const numbers = places.filter((p) => /^[-\d]/.test(p[0]));
@@ -124,7 +124,7 @@ export function mutateJson(text: string, random: Random): string {
 
 /** safetensors: mostly its header, and what is JSON in it as text, with a length that is right; else its bytes. */
 export const mutateSafetensors: Mutation = (bytes, random) => {
-  if (random.uniform() < 0.35) return mutateBytes(bytes, random);
+  if (random.uniform() < 0.25) return mutateBytes(bytes, random);
   const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   let header = new TextDecoder().decode(bytes.subarray(8, 8 + size));
   const texts = [...header.matchAll(/"(?:[^"\\]|\\.)*\\"(?:[^"\\]|\\.)*"/g)]; // JSON in JSON
@@ -179,12 +179,13 @@ function changedTensor(t: OnnxTensor, random: Random): OnnxTensor {
 
 /** ONNX: mostly options, extents and edges of a graph that is otherwise whole; else its bytes. */
 export const mutateOnnx: Mutation = (bytes, random) => {
-  if (random.uniform() < 0.3) return mutateBytes(bytes, random);
+  if (random.uniform() < 0.15) return mutateBytes(bytes, random);
   const model = decodeModel(bytes);
   const { graph } = model;
   const [nodes, initializers] = [[...graph.nodes], [...graph.initializers]];
   let { inputs } = graph;
-  for (let k = 1 + below(random, 3); k > 0; k--) {
+  // Few changes: what is to be run must first be read.
+  for (let k = pick(random, [1, 1, 1, 2, 3]); k > 0; k--) {
     const how = random.uniform();
     const i = below(random, nodes.length);
     const node = nodes[i]!;

@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { encodeModel } from '@graftjs/onnx-graph';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
 import { importOnnx, readOnnx } from '../onnx/index.ts';
 import { readSafetensors, writeSafetensors } from '../safetensors.ts';
 import { readTfjsGraphModel } from '../tfjs/read.ts';
+import { ROWS } from './kinds.ts';
 import { foreignFile, sniffFile, sniffFolder } from './sniff.ts';
 
 const latin = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -115,6 +117,14 @@ describe('sniffFile', () => {
     expect(sniffFile(bytes)?.id).toBe('pytorch'); // by its first entry
     for (let i = 0; i < bytes.length; i++) sniffFile(bytes.map((b, j) => (j === i ? 0xff : b)));
   });
+});
+
+it('the README lists every kind, with what is said of it', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8').replace(/ +/g, ' ');
+  for (const { what, advice } of ROWS) {
+    expect(readme).toContain(`| ${what} |`);
+    expect(readme).toContain(`| ${advice} |`);
+  }
 });
 
 describe('readers', () => {
