@@ -75,21 +75,15 @@ const comparisons = {
   greaterEqual: 'GreaterEqual',
 } as const satisfies Record<CompareKind, string>;
 
-const unclipped = { clipValueMin: -Infinity, clipValueMax: Infinity };
-
 /**
  * tfjs's kernels give the first operand where the second is NaN, or where both are zeros; here NaN is looked for, and the
- * sign of zero is that of a sum: −0 only if both are. With a scalar that is neither, it is XNNPACK's clamp, which is right.
+ * sign of zero is that of a sum: −0 only if both are. With a scalar that is neither, tfjs's are right.
  */
 function extreme(t: Tfjs, kind: 'max' | 'min', a: Info, b: Info): Info {
   if (sizeOf(b.shape) === 1) {
     const c = t.read(b)[0]!;
-    if (c !== 0 && c === c)
-      return t.run(
-        'ClipByValue',
-        { x: a },
-        { ...unclipped, [kind === 'max' ? 'clipValueMin' : 'clipValueMax']: c },
-      );
+    // XNNPACK's clamp would be quicker, but gives a limit for NaN.
+    if (c !== 0 && c === c) return binary(t, extremes[kind], a, b);
     if (Object.is(c, 0) && kind === 'max') return unary(t, 'Relu', a);
   }
   const wins = binary(t, kind === 'max' ? 'Greater' : 'Less', a, b);

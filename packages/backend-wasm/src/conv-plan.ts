@@ -103,10 +103,18 @@ export interface PositionPlan extends SourcePlan {
 const AXES = [0, 1, 2] as const;
 
 function sourceOf(of: Activation, grids: readonly Grid[], planes = false): Source {
-  const low = AXES.map((a) => Math.min(0, ...grids.flatMap(({ taps }) => taps.map((t) => t[a]))));
-  const high = AXES.map((a) =>
-    Math.max(0, ...grids.flatMap((g) => g.taps.map((t) => (g.count[a] - 1) * g.step[a] + t[a] + 1))),
-  );
+  const [low, high] = [
+    [0, 0, 0],
+    [0, 0, 0],
+  ];
+  for (const { taps, count, step } of grids)
+    for (const a of AXES) {
+      const reach = (count[a] - 1) * step[a] + 1;
+      for (const t of taps) {
+        low[a] = Math.min(low[a]!, t[a]);
+        high[a] = Math.max(high[a]!, t[a] + reach);
+      }
+    }
   const padded = AXES.some((a) => low[a]! < 0 || high[a]! > of.extent[a]);
   // Planes are read in place only where eight positions are neighbours.
   const plain = grids.every((g) => g.taps.length <= 1 && g.step.every((n) => n === 1));

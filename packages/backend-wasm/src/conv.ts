@@ -160,9 +160,13 @@ function keyOf({ input, output, window: w, groups }: ConvProblem): string {
   return `${batch} ${channels} ${extent} ${channelsLast} ${output.channels} ${output.extent} ${w.kernel} ${w.stride} ${w.dilation} ${w.before} ${groups}`;
 }
 
-/** One input channel and few output channels per group; with many, the matrix product is the better shape again. */
-function isDepthwise({ input, output, groups }: ConvProblem): boolean {
-  return input.channels === groups && output.channels <= 4 * groups;
+/** Every thread has whole rows in its copies, eight channels wide: 80 bytes for each of these, 1.25 MiB a thread. */
+const LONGEST_ROW = 2 ** 14;
+
+/** One input channel and few output channels per group; with many, or long rows, the matrix product is the better shape. */
+function isDepthwise({ input, output, groups, window: w }: ConvProblem): boolean {
+  const row = Math.max(input.extent[2], output.extent[2] * w.stride[2], w.kernel[2] * w.dilation[2]);
+  return input.channels === groups && output.channels <= 4 * groups && row <= LONGEST_ROW;
 }
 
 function isPadded({ window: w }: ConvProblem): boolean {

@@ -86,3 +86,28 @@ test('a guarded heap notices what is written beside a block, and leaves the slac
   heap.check();
   expect(() => heap.free(block)).toThrow(/no block of 'wasm' begins at/);
 });
+
+test('long rows of a depthwise convolution are not copied once for each thread', async () => {
+  const backend = await createWasmBackend({ threads: 4 });
+  const [n, taps] = [2 ** 20, 3];
+  const [row, kernel] = [
+    { dtype: 'float32', shape: [1, 1, n] },
+    { dtype: 'float32', shape: [1, 1, taps] },
+  ] as const;
+  const attrs = {
+    stride: [1],
+    padding: [[1, 1]],
+    dilation: [1],
+    groups: 1,
+    layout: 'channels-first',
+  } as const;
+  const x = { buffer: backend.upload(new Float32Array(n).fill(2), row), spec: row };
+  const w = { buffer: backend.upload([1, 1, 1], kernel), spec: kernel };
+  const [y] = backend.run('conv', [x, w], attrs, [row]);
+  backend.run('convInputGrad', [x, w], { ...attrs, inputSize: [n] }, [row]);
+  expect([...backend.readSync!(y!, row).subarray(0, 2)]).toEqual([4, 6]);
+  // Input, two outputs and a padded copy, 4 MiB each; with copies 80 bytes wide for each thread it would be 320 MiB more.
+  const { inUse, pooled } = backend.memory!();
+  expect(inUse + pooled).toBeLessThan(32 * MiB);
+  await backend.dispose();
+});

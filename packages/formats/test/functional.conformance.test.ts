@@ -130,6 +130,62 @@ beforeAll(async () => {
 });
 const on = (data: number[], shape: number[]): Tensor => tensor(data, shape, { backend: cpu });
 
+describe('angles of any size', () => {
+  const random = new Random(7, 'angles');
+  const u = random.uniformArray(6000);
+  const angles = Float32Array.from(
+    [
+      ...[
+        0,
+        -0,
+        1e6,
+        1e10,
+        -1e10,
+        8191.5,
+        8192,
+        8192.5,
+        2 ** 24,
+        2 ** 24 + 2,
+        2 ** 53,
+        2 ** 100,
+        3.4e38,
+        -3.4e38,
+      ],
+      // Beside powers of two, where an exponent might be taken for the next.
+      ...Array.from({ length: 128 }, (_, e) => [
+        2 ** e,
+        2 ** e * (1 - 2 ** -24),
+        2 ** e * (1 + 2 ** -23),
+      ]).flat(),
+      // Of all sizes, and those whose sine is hardest to tell from 0: near multiples of π.
+      ...Array.from(
+        { length: 2000 },
+        (_, i) => (u[i]! < 0.5 ? -1 : 1) * 2 ** (135 * u[i + 2000]! - 8) * (1 + u[i + 4000]!),
+      ),
+      ...Array.from({ length: 2000 }, (_, i) => Math.round(2 ** (40 * u[i]!)) * Math.PI),
+    ].filter((v) => Math.abs(v) < 3.4028e38),
+  );
+
+  test('sine and cosine within 2 · 10⁻⁶ of those in float64, their derivatives too', () => {
+    const x = on([...angles], [angles.length]);
+    const off = (y: Tensor, f: (v: number) => number): number =>
+      y.dataSync().reduce((most, v, i) => Math.max(most, Math.abs(v - f(angles[i]!))), 0);
+    expect(off(trigonometry.sin(x), Math.sin)).toBeLessThan(2e-6);
+    expect(off(trigonometry.cos(x), Math.cos)).toBeLessThan(2e-6);
+    expect(off(grad((t) => sum(trigonometry.sin(t)))(x)[0]!, Math.cos)).toBeLessThan(2e-6);
+    expect(off(grad((t) => sum(trigonometry.cos(t)))(x)[0]!, (v) => -Math.sin(v))).toBeLessThan(2e-6);
+    const tangents = [...trigonometry.tan(on([1e6, 1e10, -1e10], [3])).dataSync()];
+    [1e6, 1e10, -1e10].forEach((v, i) => expect(tangents[i]).toBeCloseTo(Math.tan(v), 5));
+  });
+
+  test('what is no angle has no sine; nothing stays nothing', () => {
+    for (const f of [trigonometry.sin, trigonometry.cos, trigonometry.tan])
+      expect([...f(on([NaN, Infinity, -Infinity], [3])).dataSync()]).toEqual([NaN, NaN, NaN]);
+    expect(trigonometry.sin(on([], [0, 3])).shape).toEqual([0, 3]);
+    expect(trigonometry.cos(on([1e6], [])).shape).toEqual([]);
+  });
+});
+
 describe('integers', () => {
   const limit = 2 ** 31 - 1;
   const some = [

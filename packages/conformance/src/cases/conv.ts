@@ -121,6 +121,27 @@ const nonfiniteCases: Case[] = LAYOUTS.flatMap((layout) =>
   ),
 );
 
+/** One channel a group along rows so long that no backend should keep them whole for each of its threads. */
+const longRows: Case[] = LAYOUTS.flatMap((layout) =>
+  [1, 2].flatMap((stride) =>
+    convCasesOf(
+      {
+        what: `depthwise, long rows, stride ${stride}`,
+        batch: 2,
+        channels: 3,
+        filters: 3,
+        input: [17_003],
+        kernel: [3],
+        stride: [stride],
+        dilation: [2],
+        padding: [[2, 1]],
+        groups: 3,
+      },
+      layout,
+    ).map((c) => ({ ...c, gradients: [], exact: c.op !== 'convWeightGrad' })),
+  ),
+);
+
 const composites: Case[] = LAYOUTS.flatMap((layout) => [
   ...transposed.map(([channels, filters, input, kernel, options], i): Case => ({
     name: `convTranspose ${kernel.length}-D ${layout} ${i}`,
@@ -148,6 +169,7 @@ const composites: Case[] = LAYOUTS.flatMap((layout) => [
 export const convCases: readonly Case[] = [
   ...convGeometries.flatMap((g) => LAYOUTS.flatMap((layout) => convCasesOf(g, layout))),
   ...nonfiniteCases,
+  ...longRows,
   ...composites,
 ];
 

@@ -4,7 +4,9 @@ import {
   clip,
   compareOp,
   grad,
+  hardtanh,
   oneHot,
+  relu6,
   select,
   sum,
   unaryOp,
@@ -12,6 +14,7 @@ import {
   type CompareKind,
   type DType,
   type Shape,
+  type Tensor,
   type UnaryKind,
 } from '@graftjs/core';
 import type { Case } from './case.ts';
@@ -332,7 +335,42 @@ const castCases: Case[] = [
   },
 ];
 
+/** Limits as networks have them: one number, NaN on the other side. */
+const limits: Case[] = ([6, -0.5, 0, -0, NaN, Infinity, -Infinity] as const).flatMap((limit) =>
+  ([[], [1]] as const).flatMap((shape) =>
+    (['max', 'min'] as const).flatMap((kind): Case[] => [
+      {
+        ...binary(kind),
+        name: `${kind} of specials and ${Object.is(limit, -0) ? '-0' : limit} [${shape.join()}]`,
+        inputs: [f32([22], specials), f32(shape, values(limit))],
+        special: true,
+      },
+      {
+        ...binary(kind),
+        name: `${kind} of ${Object.is(limit, -0) ? '-0' : limit} [${shape.join()}] and specials`,
+        inputs: [f32(shape, values(limit)), f32([22], specials)],
+        special: true,
+      },
+    ]),
+  ),
+);
+
 const compositeCases: Case[] = [
+  ...limits,
+  ...(
+    [
+      ['clip', (x: Tensor): Tensor => clip(x, -1, 1)],
+      ['relu6', relu6],
+      ['hardtanh', (x: Tensor): Tensor => hardtanh(x, -2, 3)],
+    ] as const
+  ).map(([op, run]): Case => ({
+    name: `${op} of specials`,
+    op,
+    family: 'composite',
+    inputs: [f32([22], specials)],
+    run: (x) => run(x),
+    special: true,
+  })),
   {
     name: 'clip',
     op: 'clip',

@@ -1,12 +1,15 @@
 import {
   abs,
   add,
+  cast,
+  clip,
   composite,
   customVjp,
   div,
   exp,
   expm1,
   floor,
+  gather,
   greater,
   less,
   log,
@@ -15,12 +18,14 @@ import {
   mul,
   neg,
   reciprocal,
+  reshape,
   round,
   rsqrt,
   select,
   sign,
   sqrt,
   sub,
+  tensor,
   type Tensor,
 } from '@graftjs/core';
 
@@ -49,26 +54,85 @@ const PI = [3.140625, 9.67502593994140625e-4, 1.509957990978376e-7];
 // 1/13!, −1/11!, …, −1/3!: the rest of the series is below 7e-10 on [−π/2, π/2].
 const SINE = [1 / 6227020800, -1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6];
 
-/** sin(x) for x = k · π + r, |r| ≤ π/2, with its sign turned where k is odd; k may end in ½. */
-function sineOfRest(x: Tensor, k: Tensor): Tensor {
+/** From here on, float32 has too few digits for k · π: the angle is found as a fraction of a turn. */
+const FAR = 2 ** 13;
+/** The first 256 bits of 2/π behind the point. (Payne, Hanek, 1983, doi:10.1145/1057600.1057602) */
+const TWO_OVER_PI = 0xa2f9836e4e441529fc2757d1f534ddc0db6295993c439041fe5163abdebbc561n;
+const BITS = 256n;
+/** Exponents e of 2¹³⁺ᵉ, up to float32's largest. */
+const EXPONENTS = Array.from({ length: 115 }, (_, e) => e);
+
+/** 2ᵏ / 2π without its whole turns, as a multiple of 2⁻¹⁵ and the rest. */
+function turnsOfPower(k: number): [high: number, low: number] {
+  const shift = BigInt(k) - 2n;
+  const fraction = shift >= 0n ? (TWO_OVER_PI << shift) % (1n << BITS) : TWO_OVER_PI >> -shift;
+  const rest = (fraction >> (BITS - 45n)) % (1n << 30n);
+  return [Number(fraction >> (BITS - 15n)) / 2 ** 15, Number(rest) / 2 ** 45];
+}
+/** For each byte of a mantissa, 2¹⁶, 2⁸ and 1 times 2ᵉ⁻¹⁰: what it is in turns. */
+const TURNS = [16, 8, 0].map((byte) => {
+  const each = EXPONENTS.map((e) => turnsOfPower(e - 10 + byte));
+  return { high: Float32Array.from(each, ([h]) => h), low: Float32Array.from(each, ([, l]) => l) };
+});
+const SCALES = Float32Array.from(EXPONENTS, (e) => 2 ** (10 - e));
+
+/**
+ * |x| / 2π less its whole turns, for |x| ≥ `FAR`, in [−½, ½] with an error below 2⁻²⁴. |x| = m · 2ᵉ⁻¹⁰ with a whole number m
+ * of 24 bits. A byte of it times 15 bits of 2ᵉ⁻¹⁰ / 2π is exact, and so is what is left of that without whole turns. The
+ * logarithm is rounded: at a power of two, e may be one too small (m has one bit more, an even number, for which there is
+ * room), but never too large, or m would end in ½.
+ */
+function turns(a: Tensor): Tensor {
+  const e = sub(floor(sub(mul(log(a), Math.LOG2E), 1e-4)), 13);
+  const at = reshape(cast(clip(e, 0, EXPONENTS.length - 1), 'int32'), [a.size]);
+  const picked = (table: Float32Array): Tensor =>
+    reshape(gather(tensor(table, [table.length], { backend: a.backend }), at), a.shape);
+  const m = mul(a, picked(SCALES));
+  const upper = floor(mul(m, 2 ** -16));
+  const rest = sub(m, mul(upper, 2 ** 16));
+  const middle = floor(mul(rest, 2 ** -8));
+  const bytes = [upper, middle, sub(rest, mul(middle, 2 ** 8))];
+  const parts = bytes.map((byte, i) => {
+    const whole = mul(byte, picked(TURNS[i]!.high));
+    return add(sub(whole, round(whole)), mul(byte, picked(TURNS[i]!.low)));
+  });
+  const sum = parts.reduce((p, q) => add(p, q));
+  return sub(sum, round(sum));
+}
+
+/**
+ * sin(x), or with `half` −cos(x): for x = k · π + r, |r| ≤ π/2, it is sin(r) with its sign turned where ⌊k⌋ is odd; k is
+ * whole, with `half` it ends in ½.
+ */
+function sine(x: Tensor, half: number): Tensor {
+  const nearest = (halfTurns: Tensor): Tensor =>
+    half ? add(round(sub(halfTurns, half)), half) : round(halfTurns);
+  const a = abs(x);
+  const near = less(a, FAR);
+  const k = nearest(mul(x, 1 / Math.PI));
   const r = PI.reduce((rest, part) => sub(rest, mul(k, part)), x);
-  const whole = floor(k);
+  // Of |x|: the sine is odd, the cosine is not.
+  const angle = mul(turns(a), 2);
+  const l = nearest(angle);
+  const farRest = mul(sub(angle, l), Math.PI);
+  const rest = select(near, r, half ? farRest : mul(farRest, sign(x)));
+  const whole = floor(select(near, k, l));
   const odd = sub(whole, mul(floor(mul(whole, 0.5)), 2));
-  const z = square(r);
-  const s = add(r, mul(mul(r, z), polynomial(z, SINE)));
+  const z = square(rest);
+  const s = add(rest, mul(mul(rest, z), polynomial(z, SINE)));
   return mul(s, sub(1, mul(odd, 2)));
 }
 
-/** Accurate to a few roundings of max(|x|, 1) for |x| < 10⁴; farther out the period itself is lost to float32. */
+/** Within 8 · 10⁻⁷ of the sine of the float32 that x is, of any size; ±∞ gives NaN. */
 export const sin: Unary = pointwise(
   'sin',
-  (x) => sineOfRest(x, round(mul(x, 1 / Math.PI))),
+  (x) => sine(x, 0),
   (x) => cos(x),
 );
-/** As `sin`: cos(r + (k + ½) π) = −sin(r + k π). */
+/** As `sin`. */
 export const cos: Unary = pointwise(
   'cos',
-  (x) => neg(sineOfRest(x, add(round(sub(mul(x, 1 / Math.PI), 0.5)), 0.5))),
+  (x) => neg(sine(x, 0.5)),
   (x) => neg(sin(x)),
 );
 export const tan: Unary = pointwise(
