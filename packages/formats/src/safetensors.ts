@@ -230,9 +230,78 @@ export interface WriteOptions {
   readonly float16?: boolean | ((name: string) => boolean);
 }
 
-function encode(dtype: SafetensorsDtype, data: TensorToWrite['data']): Uint8Array {
-  const typed = DTYPES[dtype].encode!(data);
-  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+/** What a tensor of a file is, before its values are there. */
+export interface TensorLayout {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: Shape;
+}
+
+interface Place extends TensorLayout {
+  /** Of its first byte. */
+  readonly from: number;
+}
+
+/**
+ * A safetensors file whose tensors are put in one by one, so that no more than one of them is in memory beside the file.
+ * What `writeSafetensors` says of the bytes holds here, too.
+ * @throws FormatError where a name cannot be written.
+ */
+export class SafetensorsWriter {
+  /** The file; complete when every tensor was `put`. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #places = new Map<string, Place>();
+
+  constructor(
+    tensors: ReadonlyMap<string, TensorLayout>,
+    metadata: Readonly<Record<string, string>> = {},
+    options: WriteOptions = {},
+  ) {
+    const half =
+      typeof options.float16 === 'function' ? options.float16 : (): boolean => options.float16 === true;
+    const byName = (a: { name: string }, b: { name: string }): number =>
+      a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+    const list = [...tensors].map(([name, t]) => {
+      const dtype = t.dtype === 'F32' && half(name) ? 'F16' : t.dtype;
+      const size = t.shape.reduce((n, d) => n * d, 1);
+      if (name === '__metadata__' || name.length === 0 || name.length > MAX_NAME) {
+        throw new FormatError(`a tensor cannot be called ${JSON.stringify(name.slice(0, 80))}`);
+      }
+      if (!DTYPES[dtype].encode) throw new FormatError(`tensor '${name}': ${dtype} is read, not written`);
+      return { name, dtype, shape: t.shape, bytes: size * DTYPES[dtype].bytes };
+    });
+    list.sort((a, b) => DTYPES[b.dtype].bytes - DTYPES[a.dtype].bytes || byName(a, b));
+
+    // Written by hand, not from an object: keys that look like numbers would change their order.
+    const parts: string[] = [];
+    const pairs = Object.entries(metadata).map(([name, value]) => ({ name, value }));
+    if (pairs.length) {
+      const text = pairs.sort(byName).map((p) => `${JSON.stringify(p.name)}:${JSON.stringify(p.value)}`);
+      parts.push(`"__metadata__":{${text.join(',')}}`);
+    }
+    let at = 0;
+    for (const t of list) {
+      this.#places.set(t.name, { ...t, from: at });
+      const entry = { dtype: t.dtype, shape: t.shape, data_offsets: [at, (at += t.bytes)] };
+      parts.push(`${JSON.stringify(t.name)}:${JSON.stringify(entry)}`);
+    }
+    const json = new TextEncoder().encode(`{${parts.join(',')}}`);
+    const header = Math.ceil(json.length / 8) * 8;
+    if (header > MAX_HEADER)
+      throw new FormatError(`the header would have ${header} bytes; the limit is 100 MB`);
+    this.bytes = new Uint8Array(8 + header + at).fill(0x20, 8, 8 + header);
+    new DataView(this.bytes.buffer).setUint32(0, header, true);
+    this.bytes.set(json, 8);
+    for (const [name, place] of this.#places)
+      this.#places.set(name, { ...place, from: 8 + header + place.from });
+  }
+
+  /** Writes a tensor's values in their place. @throws FormatError where the shape does not hold them */
+  put(name: string, data: TensorToWrite['data']): void {
+    const { dtype, shape, from } = this.#places.get(name)!;
+    wantSize(name, shape, data.length);
+    const typed = DTYPES[dtype].encode!(data);
+    this.bytes.set(new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength), from);
+  }
 }
 
 /**
@@ -245,50 +314,17 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
   options: WriteOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const half =
-    typeof options.float16 === 'function' ? options.float16 : (): boolean => options.float16 === true;
-  const byName = (a: { name: string }, b: { name: string }): number =>
-    a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-  const list = [...tensors].map(([name, t]) => {
-    const given = t.dtype ?? dtypeOfArray(t.data);
-    const dtype = given === 'F32' && half(name) ? 'F16' : given;
-    const size = t.shape.reduce((n, d) => n * d, 1);
-    if (name === '__metadata__' || name.length === 0 || name.length > MAX_NAME) {
-      throw new FormatError(`a tensor cannot be called ${JSON.stringify(name.slice(0, 80))}`);
-    }
-    if (!DTYPES[dtype].encode) throw new FormatError(`tensor '${name}': ${dtype} is read, not written`);
-    if (size !== t.data.length) {
-      throw new FormatError(
-        `tensor '${name}': [${t.shape.join(', ')}] does not hold ${t.data.length} values`,
-      );
-    }
-    return { name, dtype, shape: t.shape, data: t.data, bytes: size * DTYPES[dtype].bytes };
+  const layouts = [...tensors].map(([name, { dtype, shape, data }]) => {
+    return [name, { dtype: dtype ?? dtypeOfArray(data), shape }] as const;
   });
-  list.sort((a, b) => DTYPES[b.dtype].bytes - DTYPES[a.dtype].bytes || byName(a, b));
+  for (const [name, { shape, data }] of tensors) wantSize(name, shape, data.length);
+  const file = new SafetensorsWriter(new Map(layouts), metadata, options);
+  for (const [name, { data }] of tensors) file.put(name, data);
+  return file.bytes;
+}
 
-  // Written by hand, not from an object: keys that look like numbers would change their order.
-  const parts: string[] = [];
-  const pairs = Object.entries(metadata).map(([name, value]) => ({ name, value }));
-  if (pairs.length) {
-    const text = pairs.sort(byName).map((p) => `${JSON.stringify(p.name)}:${JSON.stringify(p.value)}`);
-    parts.push(`"__metadata__":{${text.join(',')}}`);
-  }
-  let at = 0;
-  for (const t of list) {
-    const entry = { dtype: t.dtype, shape: t.shape, data_offsets: [at, (at += t.bytes)] };
-    parts.push(`${JSON.stringify(t.name)}:${JSON.stringify(entry)}`);
-  }
-  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
-  const header = Math.ceil(json.length / 8) * 8;
-  if (header > MAX_HEADER)
-    throw new FormatError(`the header would have ${header} bytes; the limit is 100 MB`);
-  const out = new Uint8Array(8 + header + at).fill(0x20, 8, 8 + header);
-  new DataView(out.buffer).setUint32(0, header, true);
-  out.set(json, 8);
-  at = 8 + header;
-  for (const t of list) {
-    out.set(encode(t.dtype, t.data), at);
-    at += t.bytes;
-  }
-  return out;
+/** @throws FormatError */
+function wantSize(name: string, shape: Shape, length: number): void {
+  if (shape.reduce((n, d) => n * d, 1) !== length)
+    throw new FormatError(`tensor '${name}': [${shape.join(', ')}] does not hold ${length} values`);
 }

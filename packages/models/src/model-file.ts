@@ -1,8 +1,9 @@
-import { type Backend, type Module, type Preprocess, type Shape, type TypedArray } from '@graftjs/core';
+import type { Backend, Module, Preprocess } from '@graftjs/core';
 import {
   FormatError,
   readSafetensors,
   readSafetensorsMetadata,
+  SafetensorsWriter,
   toStateDict,
   writeSafetensors,
   type Json,
@@ -119,10 +120,16 @@ export function encodeModel(
   options: SaveOptions & { readonly flags?: Flags } = {},
 ): Uint8Array<ArrayBuffer> {
   const { flags = { locked: [], stored: [], groups: {} }, float16 = false } = options;
+  return writeSafetensors(tensors, metadataOf(model, info, flags), { float16 });
+}
+
+function metadataOf(model: ModelDescription, info: ModelInfo, flags: Flags): Record<string, string> {
   const classes = info.classes && { classes: info.classes.map((name) => name.normalize('NFC')) };
   const header: Header = { formatVersion: MODEL_FORMAT_VERSION, model, info: { ...info, ...classes }, flags };
-  return writeSafetensors(tensors, { format: 'graft', graft: JSON.stringify(header) }, { float16 });
+  return { format: 'graft', graft: JSON.stringify(header) };
 }
+
+const STORED = { float32: 'F32', int32: 'I32', bool: 'U8' } as const;
 
 /**
  * A model as the bytes of one file. The same model gives the same bytes. Waits for the backend.
@@ -133,10 +140,15 @@ export async function saveModel(
   info: ModelInfo = {},
   options: SaveOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const tensors = new Map<string, { shape: Shape; data: TypedArray }>();
-  for (const [name, value] of model.stateDict())
-    tensors.set(name, { shape: value.shape, data: await value.data() });
-  return encodeModel(describeModel(model), tensors, info, { ...options, flags: readFlags(model) });
+  const state = model.stateDict();
+  const layouts = [...state].map(
+    ([name, { dtype, shape }]) => [name, { dtype: STORED[dtype], shape }] as const,
+  );
+  const { float16 = false } = options;
+  const metadata = metadataOf(describeModel(model), info, readFlags(model));
+  const file = new SafetensorsWriter(new Map(layouts), metadata, { float16 });
+  for (const [name, value] of state) file.put(name, await value.data());
+  return file.bytes;
 }
 
 export interface LoadOptions {
