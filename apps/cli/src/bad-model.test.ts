@@ -114,7 +114,7 @@ describe('model files', () => {
       ],
       ['cat.keras', zipped('model.weights.h5'), /a zip archive.*: unpack it/],
       ['cat.tflite', '\x1c\0\0\0TFL3', /a TensorFlow Lite model .*--tflite \S+cat\.tflite --output/],
-      ['model.json', '{"format": "graph-model"}', /a graph-model of TensorFlow\.js .*: readTfjsGraphModel/],
+      ['model.json', '{"format": "layers-model"}', /a layers-model of TensorFlow\.js .*--tfjs/],
       [
         'lfs.safetensors',
         'version https://git-lfs.github.com/spec/v1\n',

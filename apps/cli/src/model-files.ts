@@ -7,6 +7,7 @@ import { fileError, UsageError } from './errors.ts';
 import { exists } from './files.ts';
 import { list, shellWord } from './format.ts';
 import { assumptions, countClasses, isOnnx, readOnnx, type ReadOptions } from './onnx-files.ts';
+import { readTfjs } from './tfjs-files.ts';
 
 /** Bases of which only the architecture is here. */
 const WITHOUT_WEIGHTS: readonly string[] = ['mobilenet_v2', 'resnet18', 'resnet34'];
@@ -28,7 +29,7 @@ function looksLikeFile(text: string): boolean {
 export interface ModelInFile {
   readonly model: Module;
   readonly info: ModelInfo;
-  readonly format: 'safetensors' | 'onnx';
+  readonly format: 'safetensors' | 'onnx' | 'tfjs';
   /** Its first nodes show how pictures become its input. */
   readonly seen?: boolean;
   /** Names and shapes of what it gives, where the file says that. */
@@ -43,19 +44,21 @@ export interface ModelInFile {
   readonly notPictures?: string;
 }
 
-const READ = 'a model that Graft reads (.safetensors or .onnx)';
+const READ = 'a model that Graft reads (.safetensors, .onnx, or a graph-model of TensorFlow.js)';
+const KINDS = ['safetensors', 'onnx', 'tfjs-graph'];
 
 /**
- * A model that `graft train` wrote, or an ONNX model. The content says which it is; where that is damaged, the ending.
+ * A model that `graft train` wrote, an ONNX model, or a graph-model of TensorFlow.js. The content says which it is; where that is damaged, the ending.
  * @throws GraftError for a file that is missing, damaged, something else, or needs what is not supported
  */
 export async function readModel(path: string, o: ReadOptions = {}): Promise<ModelInFile> {
   const bytes = await readModelBytes(path);
   try {
-    const foreign = foreignFile(bytes, ['safetensors', 'onnx'], READ, path);
+    const foreign = foreignFile(bytes, KINDS, READ, path);
     if (foreign) throw foreign;
     const kind = sniffFile(bytes)?.id;
     if (kind === 'onnx' || (kind === undefined && isOnnx(path))) return await readOnnx(path, bytes, o);
+    if (kind === 'tfjs-graph') return await readTfjs(path, bytes, o);
     if (o.output) throw new GraftError('has one output; --output is for networks from elsewhere');
     const { model, info } = loadModel(bytes);
     const notes = assumptions(path, info.preprocess, info.preprocessAssumed);
@@ -72,9 +75,7 @@ async function readModelBytes(path: string): Promise<Uint8Array> {
     const { code } = error as NodeJS.ErrnoException;
     // What is too large to be read is told by its beginning.
     const foreign =
-      code === 'ERR_FS_FILE_TOO_LARGE'
-        ? foreignFile(await beginning(path), ['safetensors', 'onnx'], READ, path)
-        : null;
+      code === 'ERR_FS_FILE_TOO_LARGE' ? foreignFile(await beginning(path), KINDS, READ, path) : null;
     if (foreign) throw inFile(path, foreign);
     const folder = code === 'EISDIR' ? sniffFolder(await readdir(path).catch(() => [])) : null;
     if (folder) {
@@ -151,7 +152,7 @@ export async function openClassifier(
   const { model, info, format, notes, notPictures } = read;
   wantOneOutput(path, read);
   const { preprocess, name = path } = info;
-  const isNumbered = info.classes === undefined && format === 'onnx';
+  const isNumbered = info.classes === undefined && format !== 'safetensors';
   if (preprocess === undefined || (info.classes === undefined && !isNumbered)) {
     throw new GraftError(
       notPictures === undefined
@@ -211,7 +212,10 @@ export async function openBase(
         `'${nameOrFile}' comes without weights: add --weights FILE|URL, a safetensors file with torchvision's parameter names`,
       );
     }
-    if (output !== null) throw new UsageError(`--output is for an .onnx file, and '${nameOrFile}' is none`);
+    if (output !== null)
+      throw new UsageError(
+        `--output is for a file from elsewhere, such as .onnx, and '${nameOrFile}' is none`,
+      );
     const weights = o.weights === null ? {} : { weights: o.weights };
     return { base: await loadBase(nameOrFile, { ...size, ...weights, onNote: say }) };
   }

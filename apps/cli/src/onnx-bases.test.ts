@@ -110,7 +110,7 @@ describe('a network with several outputs', () => {
     for (const [base, more, message] of [
       [await detector(), ['--output', 'score'], /detector\.onnx: .*'score'.*'scores'/],
       [apart, [], /apart\.onnx: has 2 outputs, 'boxes' .*--output NAME/],
-      ['coco-mobilenet-v3', ['--output', 'y'], /--output is for an \.onnx file/],
+      ['coco-mobilenet-v3', ['--output', 'y'], /--output is for a file from elsewhere/],
     ] as const) {
       const { code, err } = await graft([
         'train',
@@ -204,5 +204,90 @@ describe('a network that scales pictures itself', () => {
     const assumed = await said(await detector());
     expect(assumed).toContain('channels-first (assumed: the file does not say)');
     expect(assumed).toContain('values      (0 … 1 less 0.485, 0.456, 0.406) / 0.229, 0.224, 0.225\n');
+  });
+});
+
+describe('a graph-model of TensorFlow.js', () => {
+  /** Two layers, a classifier of three and a softmax, as the converter writes them; pictures in bytes. */
+  async function tfjs(name: string, shard = 'group1-shard1of1.bin'): Promise<string> {
+    const ints = (...v: number[]): object => ({ list: { i: v.map(String) } });
+    const text = (v: string): object => ({ s: Buffer.from(v).toString('base64') });
+    const strides = { strides: ints(1, 2, 2, 1), padding: text('SAME') };
+    const shapes: Record<string, number[]> = {
+      by: [],
+      w1: [3, 3, 3, 4],
+      w2: [3, 3, 4, 6],
+      fc: [6, 3],
+      axes: [2],
+    };
+    const sizes = Object.values(shapes).map((d) => d.reduce((a, b) => a * b, 1));
+    const values = Float32Array.from(
+      { length: sizes.reduce((a, b) => a + b) - 2 },
+      (_, i) => Math.sin(i * 1.3) / 4,
+    );
+    values[0] = 1 / 255;
+    const json = {
+      format: 'graph-model',
+      modelTopology: {
+        node: [
+          {
+            name: 'x',
+            op: 'Placeholder',
+            attr: {
+              dtype: { type: 'DT_FLOAT' },
+              shape: { shape: { dim: ['-1', '32', '32', '3'].map((size) => ({ size })) } },
+            },
+          },
+          ...Object.keys(shapes).map((name) => ({ name, op: 'Const' })),
+          { name: 'scaled', op: 'Mul', input: ['x', 'by'] },
+          { name: 'net/block1/conv', op: 'Conv2D', input: ['scaled', 'w1'], attr: strides },
+          { name: 'net/block1/relu', op: 'Relu', input: ['net/block1/conv'] },
+          { name: 'net/block2/conv', op: 'Conv2D', input: ['net/block1/relu', 'w2'], attr: strides },
+          { name: 'pool', op: 'Mean', input: ['net/block2/conv', 'axes'] },
+          { name: 'logits', op: 'MatMul', input: ['pool', 'fc'] },
+          { name: 'y', op: 'Softmax', input: ['logits'] },
+        ],
+      },
+      weightsManifest: [
+        {
+          paths: [`elsewhere/${shard}`],
+          weights: Object.entries(shapes).map(([name, shape]) => ({
+            name,
+            shape,
+            dtype: name === 'axes' ? 'int32' : 'float32',
+          })),
+        },
+      ],
+    };
+    await writeFile(at(name), JSON.stringify(json));
+    await writeFile(
+      at('group1-shard1of1.bin'),
+      Buffer.concat([Buffer.from(values.buffer), Buffer.from(Int32Array.of(1, 2).buffer)]),
+    );
+    return at(name);
+  }
+
+  it('is inspected, asked and built on as an .onnx file is', async () => {
+    const model = await tfjs('model.json');
+    const { out } = await graft(['inspect', model]);
+    expect(out).toContain('32 × 32 pixels, crop, channels-last');
+    expect(out).toContain('values      0 … 255 (seen in its first nodes)');
+    expect(out).toMatch(/\* +net\.block1 .*\n\* +net\.block2 .*\n\* logits /);
+    const asked = await graft(['predict', model, at('photos/red/0.png'), '--json']);
+    expect([asked.code, asked.err]).toEqual([0, expect.stringContaining('they are numbered, 0 to 2')]);
+    const { code, err } = await train(model);
+    expect([code, err]).toEqual([0, expect.any(String)]);
+  });
+
+  it('without its shards, or with damaged JSON, is refused in a line', async () => {
+    const lost = await tfjs('lost.json', 'lost.bin');
+    await writeFile(at('cut.json'), '{"format": "graph-model", "modelTopology": {');
+    for (const [path, message] of [
+      [lost, /lost\.json: .*lost\.bin/],
+      [at('cut.json'), /cut\.json: its JSON is damaged/],
+    ] as const) {
+      const { code, err } = await graft(['inspect', path]);
+      expect([code, err.trimEnd().split('\n').length, err]).toEqual([1, 1, expect.stringMatching(message)]);
+    }
   });
 });

@@ -282,7 +282,7 @@ describe('bad input', () => {
     await all(at('nowhere.onnx'), /nowhere\.onnx does not exist/);
     await copyFile(picture, at('picture.onnx'));
     const swapped =
-      /picture\.onnx: this is a PNG picture, not a model that Graft reads \(\.safetensors or \.onnx\)/;
+      /picture\.onnx: this is a PNG picture, not a model that Graft reads \(\.safetensors, \.onnx, or a graph-model of TensorFlow\.js\)/;
     await all(at('picture.onnx'), swapped);
     const whole = await readFile(await foreign(at('whole.onnx'), false));
     for (const size of [0, 1, 100, whole.length >> 1, whole.length - 1]) {

@@ -70,14 +70,24 @@ export async function readOnnx(path: string, bytes: Uint8Array, o: ReadOptions):
     ...(isNames && { classes }),
     ...(stated && metadata.get(ASSUMED) === 'true' && { preprocessAssumed: true }),
   };
-  return modelOf(path, network, { info, stated, size: o.size ?? null });
+  return modelOf(path, network, { format: 'onnx', info, stated, size: o.size ?? null });
 }
 
 /** A network from any format as a model, with the preprocessing that is stated, seen in it, or usual. */
-function modelOf(
+export function modelOf(
   path: string,
-  network: Network & Pick<OnnxNetwork, 'outputs'>,
-  { info, stated, size }: { info: ModelInfo; stated: Preprocess | null; size: number | null },
+  network: Network & { readonly outputs: readonly string[] },
+  {
+    format,
+    info,
+    stated,
+    size,
+  }: {
+    format: ModelInFile['format'];
+    info: ModelInfo;
+    stated: Preprocess | null;
+    size: number | null;
+  },
 ): ModelInFile {
   const why = notPictures(network.inputs);
   const { inputRange, outputs, outputShapes, trunk, withoutSoftmax } = network;
@@ -100,7 +110,7 @@ function modelOf(
     );
   return {
     model: network.model.eval(),
-    format: 'onnx',
+    format,
     info: { ...info, ...(preprocess && { preprocess }), ...(assumed && { preprocessAssumed: true }) },
     ...(seen && { seen: true }),
     outputs: given,
@@ -131,7 +141,7 @@ const SEEN: Readonly<Record<InputRange, string>> = {
 };
 
 /** A file that the model names: also behind links it must lie in the model's folder. */
-async function readBeside(model: string, location: string): Promise<Uint8Array> {
+export async function readBeside(model: string, location: string): Promise<Uint8Array> {
   const file = join(dirname(model), location);
   try {
     const folder = await realpath(dirname(model));
@@ -186,7 +196,7 @@ function sideOf(inputs: Inputs, size: number | null): number {
   return size ?? (typeof side === 'number' && side > 0 ? side : USUAL_SIZE);
 }
 /** Shape of one picture as the network takes it; undefined if it takes none. */
-function sampleOf(inputs: Inputs, size: number | null): number[] | undefined {
+export function sampleOf(inputs: Inputs, size: number | null): number[] | undefined {
   if (notPictures(inputs) !== null) return undefined;
   const side = sideOf(inputs, size);
   return isChannelsFirst(inputs) ? [3, side, side] : [side, side, 3];

@@ -50,7 +50,7 @@ export const TRAIN_ARGS: ArgsDef = {
   base: {
     type: 'string',
     valueHint: 'NAME|FILE',
-    description: `Network to build on: a name, a model file, an .onnx file (${DEFAULTS.base})`,
+    description: `Network to build on: a name, a model file, .onnx, model.json (${DEFAULTS.base})`,
   },
   weights: {
     type: 'string',

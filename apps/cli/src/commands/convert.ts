@@ -54,7 +54,10 @@ function show({ to, bytes, sha256, size, classes }: Converted, withPreprocessing
 export const convert: Command = {
   summary: 'Write a model in another format: .safetensors or .onnx',
   args: {
-    from: { type: 'positional', description: 'A model that graft train wrote, or an .onnx file' },
+    from: {
+      type: 'positional',
+      description: 'A model that graft train wrote, an .onnx file, or a model.json of TensorFlow.js',
+    },
     to: { type: 'positional', description: 'The file to write; its ending says in which format' },
     'with-preprocessing': {
       type: 'boolean',

@@ -63,7 +63,7 @@ export const evaluate: Command = {
   args: {
     model: {
       type: 'positional',
-      description: 'A model that graft train wrote, or an .onnx file',
+      description: 'A model that graft train wrote, an .onnx file, or a model.json of TensorFlow.js',
     },
     folder: { type: 'positional', description: 'A folder with one folder of pictures for each class' },
     strict: {

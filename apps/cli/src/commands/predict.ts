@@ -89,7 +89,7 @@ export const predict: Command = {
   args: {
     model: {
       type: 'positional',
-      description: 'A model that graft train wrote, or an .onnx file',
+      description: 'A model that graft train wrote, an .onnx file, or a model.json of TensorFlow.js',
     },
     image: { type: 'positional', description: 'One or more picture files' },
     top: { type: 'string', valueHint: 'N', description: 'How many classes to list for each picture (5)' },

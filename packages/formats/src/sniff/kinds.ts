@@ -7,7 +7,7 @@ export interface FileKind {
   /** In a message, with its article: 'a PyTorch checkpoint'. */
   readonly what: string;
   /** The function that reads it as a model, where there is one. Without: it is not read as a model. */
-  readonly reader?: 'readSafetensors' | 'importOnnx' | 'readTfjsGraphModel';
+  readonly reader?: 'readSafetensors' | 'importOnnx' | 'importTfjs';
   /** 'JPEG' and so on, for pictures that `decodeImage` of `@graftjs/vision` reads. */
   readonly picture?: string;
   /** What to do with it where a model is wanted: the end of a sentence. */
@@ -281,14 +281,14 @@ export const ROWS: readonly Row[] = [
   {
     id: 'tfjs-layers',
     what: "a layers-model of TensorFlow.js ('model.json')",
-    advice: `${tf2onnx('--tfjs FILE')}, or make a graph-model of it with tensorflowjs_converter --input_format=tfjs_layers_model --output_format=tfjs_graph_model, which readTfjsGraphModel reads`,
+    advice: `${tf2onnx('--tfjs FILE')}, or make a graph-model of it with tensorflowjs_converter --input_format=tfjs_layers_model --output_format=tfjs_graph_model, which Graft reads`,
     is: any(json(/"format"\s*:\s*"layers-model"/), json(/"modelTopology"/, /"(class_name|model_config)"/)),
   },
   {
     id: 'tfjs-graph',
     what: "a graph-model of TensorFlow.js ('model.json')",
-    reader: 'readTfjsGraphModel',
-    advice: `readTfjsGraphModel of @graftjs/formats reads it in a program; for the command, ${tf2onnx('--tfjs FILE')}`,
+    reader: 'importTfjs',
+    advice: 'importTfjs of @graftjs/formats reads it, and it is a --base itself',
     is: json(/"format"\s*:\s*"graph-model"|"weightsManifest"/),
   },
   {
