@@ -99,7 +99,11 @@ function show(c: Class): void {
     label();
   };
   name.value = c.name;
-  name.onchange = () => (label((c.name = name.value)), store('classes', classes)); // beside other work
+  name.oninput = () => {
+    c.name = name.value;
+    label();
+  };
+  name.onchange = () => store('classes', classes); // beside other work
   $('button', part).onclick = () => {
     const count = c.pictures.length;
     if (count && !confirm(`Remove '${c.name}' and its ${count} picture${count > 1 ? 's' : ''}?`)) return;
