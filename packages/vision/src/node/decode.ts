@@ -38,7 +38,9 @@ export async function readImageFile(path: string, name: string = path): Promise<
 
 /** A file system error in words. */
 export function fileProblem(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
+  const { code, path } = error as NodeJS.ErrnoException;
+  // Bytes that are no UTF-8 come as U+FFFD, by which the file is not found again.
+  if (code === 'ENOENT' && path?.includes('\ufffd')) return 'has a name that is no UTF-8; rename it';
   if (code === 'ENOENT') return 'there is no such file or folder; check the path';
   if (code === 'EACCES' || code === 'EPERM')
     return 'cannot be read: permission denied; change its permissions';
