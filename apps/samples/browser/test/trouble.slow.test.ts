@@ -20,6 +20,7 @@ import {
 
 // What the tests change in the worker, before the page uses it there.
 interface WorkerScope {
+  go(): void;
   contexts: WebGL2RenderingContext[];
 }
 
@@ -208,13 +209,23 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
     const text = join(sample.folder, 'notes.txt');
     await writeFile(text, 'Dear diary');
     await choose('cpu');
+    // The training waits for the base's file until it is let go.
+    await workerOf(page).evaluate(() => {
+      const real = fetch;
+      const scope = globalThis as unknown as WorkerScope & { fetch: typeof fetch };
+      scope.fetch = async (...args) => {
+        await new Promise<void>((go) => (scope.go = go));
+        return real(...args);
+      };
+    });
     await page.getByRole('button', { name: 'Train' }).click();
-    await midway();
     await drop(page, 'Drop pictures here', [disc![0]!, text]);
     await drop(page, 'Drop pictures here', [cross![0]!, cross![1]!], 1);
     await drop(page, 'Drop a picture to try', [disc![1]!]);
     expect(await message(page)).toBe('3 more to do when this is done.');
     expect(await page.getByRole('button', { name: 'Train' }).isDisabled()).toBe(true);
+    expect(await thumbnails()).toBe(10);
+    await workerOf(page).evaluate(() => (globalThis as unknown as WorkerScope).go());
     await settled(page);
     expect(await losses()).toMatch(/^Epoch 60/);
     expect(await thumbnails()).toBe(13);
