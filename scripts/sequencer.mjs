@@ -8,10 +8,11 @@ import { root } from './steps.mjs';
 const SLOWEST = [
   'apps/cli/test/onnx.slow.test.ts',
   'packages/backend-tfjs/test/tfjs-cpu.slow.test.ts',
+  'packages/backend-onnx/test/round-trip.slow.test.ts',
   'packages/backend-onnx/test/onnx.conformance.test.ts',
   'packages/backend-onnx/test/native.conformance.test.ts',
   'packages/backend-wasm/test/wasm.conformance.test.ts',
-  'apps/samples/browser/test/page.alone.slow.test.ts',
+  'apps/samples/browser/test/trouble.slow.test.ts',
   'packages/backend-onnx/test/training.slow.test.ts',
   'apps/cli/test/interrupt.slow.test.ts',
   'packages/conformance/test/slow/onnx.slow.test.ts',
@@ -20,10 +21,8 @@ const SLOWEST = [
   'packages/backend-wasm/test/relaxed.conformance.test.ts',
   'packages/conformance/test/slow/fashion-mnist.slow.test.ts',
   'packages/backend-wasm/test/training.slow.test.ts',
-  'apps/samples/browser/test/trouble.slow.test.ts',
   'apps/cli/src/train.slow.test.ts',
   'packages/conformance/test/oracle.conformance.test.ts',
-  'packages/backend-onnx/test/round-trip.slow.test.ts',
   'packages/backend-onnx/test/memory.slow.test.ts',
   'packages/conformance/test/mutations.conformance.test.ts',
 
