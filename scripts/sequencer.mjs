@@ -13,6 +13,7 @@ const SLOWEST = [
   'packages/backend-onnx/test/native.conformance.test.ts',
   'packages/backend-wasm/test/wasm.conformance.test.ts',
   'apps/samples/browser/test/trouble.slow.test.ts',
+  'benchmarks/browser/browser.slow.test.ts',
   'packages/backend-onnx/test/training.slow.test.ts',
   'apps/cli/test/interrupt.slow.test.ts',
   'packages/conformance/test/slow/onnx.slow.test.ts',
