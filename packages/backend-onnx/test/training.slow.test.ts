@@ -29,10 +29,10 @@ describe.skipIf(missing)('one seed (needs dataset-fashion-mnist)', () => {
     expect(await digestOf(cpu), WRITE_SAME_MODEL).toBe(sameModel.reference);
   }, 300_000);
 
-  test('a run with rounding noise ends where it is written down that it ends', async () => {
-    expect(await noisyDistance(await createWasmBackend(), 0, cpu, data), WRITE_SAME_MODEL).toEqual(
-      sameModel.noise[0],
-    );
+  test('a run with rounding noise has the losses that are written down', async () => {
+    const { loss } = await noisyDistance(await createWasmBackend(), 0, cpu, data);
+    // The probabilities are those of an evaluation: in how many pieces it runs, and so which noise each gets, depends on room.
+    expect(loss, WRITE_SAME_MODEL).toBe(sameModel.noise[0]!.loss);
   });
 
   const settings: Record<string, () => Promise<Trained>> = {
