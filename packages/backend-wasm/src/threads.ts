@@ -54,7 +54,6 @@ export class Threads {
       { length: count },
       (_, i) =>
         new Promise<void>((resolve, reject) => {
-          let late: ReturnType<typeof setTimeout> | undefined;
           const ready = (): void => {
             clearTimeout(late);
             threads.#workers.push(thread);
@@ -68,7 +67,7 @@ export class Threads {
           };
           const thread = startThread(WORKER, ready, gone);
           const { start } = threads.#tuning;
-          late = setTimeout(() => {
+          const late = setTimeout(() => {
             gone(`it did not answer within ${start / 1000} s`);
             void thread.terminate();
           }, start);
