@@ -42,3 +42,4 @@ export {
 export { withRoundingNoise } from './rounding-noise.ts';
 export { runConformance } from './suite.ts';
 export type { Platform, Target } from './target.ts';
+export { handWritten, predictOnce, sixLayers } from './unheld.ts';
