@@ -1,5 +1,5 @@
 /**
- * Reads and runs damaged files, `SEED COUNT` of them; prints a JSON line before and after each. Started by fuzz.ts with
+ * Reads and runs damaged files, `SEED COUNT` of them, with a third argument only those of a family; prints a JSON line before and after each. Started by fuzz.ts with
  * little memory: whatever ends this process was the file of the last line.
  */
 import { createCpuBackend } from '@graftjs/backend-cpu';
@@ -11,6 +11,7 @@ import { mutateBytes, mutateJson, mutateOnnx, mutateSafetensors, pick } from './
 import { readAndRun } from './run-file.ts';
 
 const [first, count] = process.argv.slice(2).map(Number) as [number, number];
+const only = process.argv[4];
 const say = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
 const cpu = await createCpuBackend();
@@ -39,6 +40,7 @@ function damaged(file: Whole, family: string, random: Random): Whole {
 for (let seed = first; seed < first + count; seed++) {
   const random = new Random(seed, 'fuzz');
   const family = FAMILIES[seed % FAMILIES.length]!;
+  if (only && family !== only) continue;
   const file = damaged(pick(random, whole[family]), family, random);
   const backend = random.uniform() < 0.5 ? wasm : cpu;
   const byCommand = random.uniform() < 0.3;

@@ -39,7 +39,10 @@ const attribute = (v: Options[string]): OnnxAttribute => {
   if (typeof v === 'number') return { type: Number.isInteger(v) ? 'int' : 'float', value: v };
   return typeof v === 'string' ? { type: 'string', value: v } : { type: 'ints', value: v };
 };
-type Step = [op: string, constants?: readonly (OnnxTensor | '')[], options?: Options];
+/** Inputs behind the value of the step before: a constant, an earlier step's number, or '' for none. */
+type Input = OnnxTensor | number | '';
+/** `alone`: the step before is no input of it. */
+type Step = [op: string, inputs?: readonly Input[], options?: Options, alone?: 'alone'];
 
 let made = 0;
 const floats = (dims: readonly number[]): OnnxTensor =>
@@ -52,20 +55,22 @@ const floats = (dims: readonly number[]): OnnxTensor =>
 const ints = (...values: number[]): OnnxTensor => tensorOf(`i${made++}`, 'int64', [values.length], values);
 const reals = (...values: number[]): OnnxTensor => tensorOf(`f${made++}`, 'float32', [values.length], values);
 
-/** A chain of operators, each with its constants behind the value of the one before. */
+const int = (value: number): OnnxTensor => tensorOf(`s${made++}`, 'int64', [], [value]);
+
+/** A chain of operators. */
 function chain(steps: readonly Step[], shape: (number | string)[] = ['n', 3, 16, 16]): Uint8Array {
   const nodes: OnnxNode[] = [];
   const initializers: OnnxTensor[] = [];
   let last = 'x';
-  steps.forEach(([opType, constants = [], options = {}], i) => {
-    const names = constants.map((c) => (c === '' ? '' : c.name));
-    initializers.push(...constants.filter((c) => c !== ''));
+  steps.forEach(([opType, others = [], options = {}, alone], i) => {
+    const names = others.map((c) => (c === '' ? '' : typeof c === 'number' ? `y${c}` : c.name));
+    initializers.push(...others.filter((c) => typeof c === 'object'));
     const attributes = Object.fromEntries(Object.entries(options).map(([k, v]) => [k, attribute(v)]));
     nodes.push({
       name: `n${i}`,
       opType,
       domain: '',
-      inputs: [last, ...names],
+      inputs: alone ? names : [last, ...names],
       outputs: [`y${i}`],
       attributes,
     });
@@ -148,6 +153,55 @@ const onnxChains: Readonly<Record<string, readonly Step[]>> = {
     ['Reshape', [ints(0, -1)]],
     ['Gemm', [floats([5, 2]), floats([5])], { transB: 1, alpha: 0.5 }],
     ['LogSoftmax', [], { axis: -1 }],
+  ],
+  // Extents that are computed from the input's, and what is made of them.
+  extents: [
+    ['Relu'],
+    ['Shape'],
+    ['Gather', [int(2)], { axis: 0 }],
+    ['Mul', [int(2)]],
+    ['Unsqueeze', [ints(0)]],
+    ['Concat', [ints(1, 3), 4, ints(20)], { axis: 0 }, 'alone'],
+    ['Resize', [0, '', '', 5], { mode: 'linear', coordinate_transformation_mode: 'align_corners' }, 'alone'],
+    ['ConstantOfShape', [ints(1, 3, 32, 20)], {}, 'alone'],
+    ['Add', [6]],
+    ['Expand', [ints(2, 3, 32, 20)]],
+    ['Split', [ints(1, 2)], { axis: 1 }],
+    ['GlobalAveragePool'],
+    ['Flatten'],
+  ],
+  places: [
+    ['Reshape', [ints(48, 16)]],
+    ['GatherND', [tensorOf('places', 'int64', [6, 2], [0, 1, 5, 5, 47, 15, 1, 1, 2, 2, 3, 3])]],
+    ['Range', [int(0), int(12), int(2)], {}, 'alone'],
+    ['Cast', [], { to: 1 }],
+    ['ScatterND', [1, tensorOf('at', 'int64', [2, 1], [1, 4]), reals(5, 6)], {}, 'alone'],
+    ['Add', [3]],
+    ['EyeLike', [tensorOf('square', 'float32', [6, 6], new Float32Array(36))], { k: 1 }, 'alone'],
+    ['MatMul', [5, 6], {}, 'alone'],
+    ['Einsum', [tensorOf('other', 'float32', [6], new Float32Array(6))], { equation: 'i,j->ij' }],
+    [
+      'ScatterElements',
+      [tensorOf('to', 'int64', [1, 2], [3, 1]), tensorOf('up', 'float32', [1, 2], [7, 8])],
+      { axis: 1 },
+    ],
+    ['Unsqueeze', [ints(0, 1)]],
+    [
+      'GridSample',
+      [tensorOf('grid', 'float32', [1, 2, 2, 2], [-1, -1, 0, 0, 1, 1, 2, 2])],
+      { mode: 'bilinear', align_corners: 0 },
+    ],
+    ['Compress', [tensorOf('which', 'bool', [2], [1, 0])], { axis: 2 }],
+  ],
+  quantised: [
+    ['QuantizeLinear', [tensorOf('q', 'float32', [], [0.02]), tensorOf('zero', 'uint8', [], [128])]],
+    ['DequantizeLinear', [tensorOf('p', 'float32', [], [0.02]), tensorOf('nought', 'uint8', [], [128])]],
+    ['Conv', [floats([2, 3, 1, 1])]],
+    ['LayerNormalization', [floats([16])], { axis: -1 }],
+    ['Upsample', [reals(1, 1, 2, 2)], { mode: 'nearest' }],
+    ['PRelu', [floats([2, 1, 1])]],
+    ['ReduceSum', [ints(2, 3)], { keepdims: 0 }],
+    ['Hardmax', [], { axis: 1 }],
   ],
   sorts: [
     ['Reshape', [ints(1, -1)]],

@@ -1,5 +1,6 @@
 /**
- * Damages files that Graft reads and reads them: `pnpm --filter @graftjs/cli run fuzz [--files N] [--seed N]`, on Linux.
+ * Damages files that Graft reads and reads them: `pnpm --filter @graftjs/cli run fuzz [--files N] [--seed N] [--only onnx]`,
+ * on Linux.
  *
  * Each child has 1 GB (V8's heap and, by `ulimit -d`, all that it writes to, Wasm's memory included) and takes 200 files;
  * the file at which one ends is run again alone. Wrong are: an abort, more than 2 s, an error that is not Graft's own or
@@ -39,10 +40,10 @@ export interface Figures {
 }
 
 /** One child; resolves with what it said, and how it ended. */
-function child(first: number, count: number): Promise<{ lines: Line[]; end: string | null }> {
+function child(first: number, count: number, only = ''): Promise<{ lines: Line[]; end: string | null }> {
   const node = `ulimit -d ${MEGABYTES * 1024} && exec "$0" "$@"`;
   const flags = ['--conditions=@graftjs/source', '--import', 'tsx', `--max-old-space-size=${MEGABYTES}`];
-  const argv = ['-c', node, process.execPath, ...flags, CHILD, String(first), String(count)];
+  const argv = ['-c', node, process.execPath, ...flags, CHILD, String(first), String(count), only];
   const process_ = spawn('sh', argv, {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: fileURLToPath(new URL('.', import.meta.url)),
@@ -80,11 +81,12 @@ export async function fuzz(
   count: number,
   perChild = 200,
   say: (line: string) => void = () => {},
+  only = '',
 ): Promise<Figures> {
   let [ran, refused, longest, at] = [0, 0, 0, first];
   const culprits: Culprit[] = [];
   while (at < first + count) {
-    const { lines, end } = await child(at, Math.min(perChild, first + count - at));
+    const { lines, end } = await child(at, Math.min(perChild, first + count - at), only);
     let last = lines.findLast((l) => l.family !== undefined);
     for (const l of lines) {
       if (l.message !== undefined) say(`${l.seed}: ${l.message}`);
@@ -115,7 +117,7 @@ export async function fuzz(
     }
     say(`${at - first} of ${count} files: ${ran} ran, ${refused} refused, ${culprits.length} culprits`);
   }
-  return { files: count, ran, refused, longest, culprits };
+  return { files: ran + refused, ran, refused, longest, culprits };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
@@ -123,7 +125,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const at = process.argv.indexOf(`--${name}`);
     return at < 0 ? usual : Number(process.argv[at + 1]);
   };
-  const done = await fuzz(option('seed', 1), option('files', 20_000), 200, (line) => console.log(line));
+  const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : '';
+  const say = (line: string): void => console.log(line);
+  const done = await fuzz(option('seed', 1), option('files', 20_000), 200, say, only);
   console.log(JSON.stringify({ ...done, culprits: done.culprits.map((c) => c.seed) }));
   process.exitCode = done.culprits.length ? 1 : 0;
 }

@@ -172,8 +172,10 @@ function changedTensor(t: OnnxTensor, random: Random): OnnxTensor {
   const bytes = new Uint8Array(t.bytes);
   const view = new DataView(bytes.buffer);
   const value = number(random);
-  if (t.element === 'int64') view.setBigInt64(below(random, bytes.length / 8) * 8, BigInt(value), true);
-  else view.setFloat32(below(random, bytes.length / 4) * 4, random.uniform() < 0.2 ? NaN : value, true);
+  const at = (width: number): number => below(random, bytes.length / width) * width;
+  if (t.element === 'int64') view.setBigInt64(at(8), BigInt(value), true);
+  else if (t.element === 'float32') view.setFloat32(at(4), random.uniform() < 0.2 ? NaN : value, true);
+  else bytes[at(1)] = value;
   return { ...t, bytes };
 }
 
