@@ -6,9 +6,16 @@ export class UsageError extends GraftError {
   override name = 'UsageError';
 }
 
-/** Ctrl-C, after everything worth keeping was kept: exit code 130. */
+/** A signal, after everything worth keeping was kept. */
 export class InterruptedError extends GraftError {
   override name = 'InterruptedError';
+  constructor(
+    message: string,
+    /** 128 and the signal's number. Default: Ctrl-C's. */
+    readonly exitCode = 130,
+  ) {
+    super(message);
+  }
 }
 
 const REASONS: Record<string, string> = {
@@ -58,5 +65,5 @@ export function describeError(error: unknown): string {
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return 2;
-  return error instanceof InterruptedError ? 130 : 1;
+  return error instanceof InterruptedError ? error.exitCode : 1;
 }

@@ -1,4 +1,4 @@
-import { evaluate, FeatureCache, type Evaluation } from '@graftjs/core';
+import { evaluate, FeatureCache, majorityWarning, type Evaluation } from '@graftjs/core';
 import type { PictureSource } from '@graftjs/vision';
 import type { Remark } from '@graftjs/vision/node';
 import { FolderFeatureStore } from './feature-store.ts';
@@ -26,6 +26,8 @@ export interface FolderScores {
   readonly part: 'test' | 'validation' | 'all';
   readonly skipped: number;
   readonly remarks: readonly Remark[];
+  /** An accuracy below that of always answering the largest class. */
+  readonly warnings: readonly string[];
 }
 
 /** Says which of the model's classes have no picture to measure them on. */
@@ -61,6 +63,9 @@ export async function evaluateFolder(
     });
     progress.clear();
     await store?.prune();
+    const low = majorityWarning({ labels: result.labels, classes: model.classes }, result.accuracy);
+    const warnings = low === null ? [] : [low];
+    for (const text of warnings) progress.say(`warning: ${oneLine(text)}`);
     return {
       scores: scoresOf(model.classes, result),
       result,
@@ -68,6 +73,7 @@ export async function evaluateFolder(
       part,
       skipped: pictures.skipped.length,
       remarks: pictures.remarks,
+      warnings,
     };
   } finally {
     await pictures.dispose();

@@ -21,7 +21,8 @@ beforeEach(async () => {
 afterAll(() => folder.remove());
 
 const train = (path: string, ...more: string[]): Promise<Captured> => {
-  const options = ['--base', base, '--size', '32', '--epochs', '3', '--cache', 'off', '--seed', '3'];
+  const learning = ['--epochs', '3', '--lr', '0.1', '--batch', '4'];
+  const options = ['--base', base, '--size', '32', ...learning, '--cache', 'off', '--seed', '3'];
   return graft(['train', path, '--out', out, ...options, ...more]);
 };
 const report = (): Promise<string> => readFile(join(results, 'model.report.html'), 'utf8');

@@ -14,10 +14,10 @@ export interface Io {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
-   * Ctrl-C (and SIGTERM) call the listener once, which ends the command in its own way; a second one, or one that
-   * nobody listens to, ends the process at once. Returns a function that stops listening.
+   * Ctrl-C (and SIGTERM, SIGHUP) call the listener once, which ends the command in its own way, with the exit code that it
+   * is told; a second one, or one that nobody listens to, ends the process at once. Returns a function that stops listening.
    */
-  onInterrupt(listener: () => void): () => void;
+  onInterrupt(listener: (exitCode: number) => void): () => void;
 }
 
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan';

@@ -22,8 +22,8 @@ export interface ReadOptions extends Pick<
   'split' | 'seed' | 'augment' | 'strict' | 'minClasses' | 'classes'
 > {
   readonly preprocess: Preprocess;
-  /** Asked between two pictures: shall it stop? */
-  readonly stop?: () => boolean;
+  /** Asked between two pictures: shall it stop, and with which exit code? */
+  readonly stop?: () => number | undefined;
 }
 
 /** Reads a folder of pictures, shows how far it is and says what was left out. */
@@ -37,7 +37,9 @@ export async function readPictures(
   const pictures = await imageFolder(folder, {
     ...given,
     onProgress: (done, total) => {
-      if (stop?.()) throw new InterruptedError('stopped before the training began; nothing was written');
+      const code = stop?.();
+      if (code !== undefined)
+        throw new InterruptedError('stopped before the training began; nothing was written', code);
       progress.update('pictures', { label: 'reading pictures', done, total });
     },
   });

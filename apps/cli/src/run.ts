@@ -82,7 +82,8 @@ async function dispatch(argv: readonly string[], io: Io): Promise<void> {
   await command.run(parseArgs(others, optional as ArgsDef) as unknown as Values, io);
 }
 
-/** Runs one command line; never throws. Returns the exit code: 0, 1 (it failed), 2 (wrong usage), 130 (Ctrl-C). */
+/** Runs one command line; never throws. Returns the exit code: 0, 1 (it failed), 2 (wrong usage), or 128 and the
+ * number of the signal that ended it (130: Ctrl-C). */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   try {
     await dispatch(argv, io);

@@ -27,12 +27,12 @@ interface GraftOptions {
 export async function graft(argv: readonly string[], options: GraftOptions = {}): Promise<Captured> {
   const { tty = false, env = {}, interruptAt } = options;
   let [out, err] = ['', ''];
-  let listener: (() => void) | undefined;
+  let listener: ((exitCode: number) => void) | undefined;
   const interruptIfTime = (): void => {
     if (!interruptAt?.test(err)) return;
     const told = listener;
     listener = undefined;
-    told?.();
+    told?.(130);
   };
   const output = (take: (text: string) => void): Io['stdout'] => ({ write: take, isTTY: tty, columns: 100 });
   const io: Io = {

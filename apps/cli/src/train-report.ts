@@ -37,6 +37,16 @@ function describeOptimizer({ options, pictures }: Subject): string {
   return `${String(type)}: ${parts.join(', ')}`;
 }
 
+/** What `fit` puts into the loss that it trains, and not into the one that it evaluates. */
+function lossIncludes({ options, pictures }: Subject): string | null {
+  const { labelSmoothing, classWeights } = recipe(options, pictures.train);
+  const parts = [
+    ...(labelSmoothing ? [`label smoothing ${labelSmoothing}`] : []),
+    ...(classWeights ? ["the classes' weights"] : []),
+  ];
+  return parts.length ? parts.join(' and ') : null;
+}
+
 /** What was really done: a folder of one's own goes before any share. */
 function heldBack({ parts }: ImageFolder, { validationShare }: TrainResult): string {
   const folders = (['validation', 'test'] as const).flatMap((part) => {
@@ -95,6 +105,8 @@ export async function writeReport(subject: Subject): Promise<string> {
     pictures: source && result ? await showPictures(source, result, PICTURES) : [],
     skipped: pictures.skipped,
     remarks: pictures.remarks,
+    warnings: done.warnings,
+    lossIncludes: lossIncludes(subject),
     settings: settings(subject),
     command: commandLine(options),
     seconds: done.seconds,

@@ -193,6 +193,51 @@ describe('graft train', () => {
   });
 });
 
+describe('classes of very different size', () => {
+  it.each([
+    [120, 4],
+    [300, 3],
+  ])('%i : %i pictures of two colours are told apart, with no option', async (large, rare) => {
+    const name = `uneven-${large}`;
+    await pictureFolder(at(`${name}/train`), large, ['blue']);
+    await pictureFolder(at(`${name}/train`), rare, ['red']);
+    await pictureFolder(at(`${name}/val`), 5, ['blue', 'red'], 1000);
+    const done = await graft(['train', at(name), '--out', out, '--base', base, '--size', '32', '--json']);
+    expect([done.code, json(done.out)]).toMatchObject([0, { accuracy: 1, warnings: [] }]);
+    const found = json((await graft(['evaluate', out, at(`${name}/train`), '--json'])).out);
+    expect(found).toMatchObject({
+      perClass: [
+        { class: 'blue', recall: 1 },
+        { class: 'red', recall: 1 },
+      ],
+      warnings: [],
+    });
+  });
+
+  it('a model that is worse than the largest class is said to be, on the terminal, in JSON and in the report', async () => {
+    await pictureFolder(at('worse/train'), 4, ['blue', 'red']);
+    await pictureFolder(at('worse/val'), 1, ['blue']);
+    await pictureFolder(at('worse-other'), 5, ['blue'], 50);
+    await rename(at('worse-other/blue'), at('worse/val/red')); // labelled wrongly
+    const {
+      code,
+      out: stdout,
+      err,
+    } = await graft(['train', at('worse'), '--out', out, ...common(), '--json']);
+    const text = "an accuracy of 16.7 % is less than the 83.3 % of always answering 'red'";
+    expect([code, json(stdout)['warnings']]).toEqual([0, [`validation: ${text}`]]);
+    expect(err).toContain(`warning: validation: ${text}\n`);
+    const page = await readFile(at('out/model.report.html'), 'utf8');
+    expect(page.replaceAll('&#39;', "'")).toContain(`<b>Warning:</b> validation: ${text}.`);
+    expect(page).toContain('Its loss includes label smoothing 0.1; the validation loss does not');
+    const measured = await graft(['evaluate', out, at('worse'), '--json', '--cache', 'off']);
+    expect([json(measured.out)['warnings'], measured.err]).toEqual([
+      [text],
+      expect.stringContaining(`warning: ${text}\n`),
+    ]);
+  });
+});
+
 describe('graft evaluate, predict, inspect, backends', () => {
   beforeEach(async () => {
     await train();
@@ -330,6 +375,64 @@ describe('Ctrl-C', () => {
     expect(await readdir(at('out'))).toEqual(['model.checkpoint.safetensors']);
     const resumed = json((await train('--resume', '--json')).out);
     expect(resumed['sha256']).toBe(json((await train('--force', '--json')).out)['sha256']);
+  });
+});
+
+describe('--resume', () => {
+  it('of a finished run is one sentence, and touches nothing', async () => {
+    const first = json((await train('--json')).out);
+    const again = await train('--resume');
+    expect([again.code, again.out]).toEqual([1, '']);
+    expect(again.err).toBe(
+      `graft: there is nothing to resume: ${out} is finished, and has no checkpoint beside it; add --force to train it anew, or choose another --out\n`,
+    );
+    expect(json((await train('--resume', '--force', '--json')).out)['sha256']).toBe(first['sha256']);
+  });
+
+  it('after the last fine-tuning epoch ends with the same bytes; with others, in one sentence', async () => {
+    const fine = ['--unlock-from', 'conv2', '--epochs', '4', '--batch', '8'];
+    const whole = json((await train('--json', ...fine)).out)['sha256'];
+    await rm(at('out'), { recursive: true });
+    await mkdir(at('out'));
+    const stopped = await graft(
+      ['train', photos, '--out', out, ...common(), ...fine, '--checkpoint-seconds', '0'],
+      { tty: true, interruptAt: /epochs done/ },
+    );
+    expect(stopped.code).toBe(130);
+    const checkpoint = at('out/model.checkpoint.safetensors');
+    const kept = await readFile(checkpoint);
+    const refused = async (message: RegExp, ...more: string[]): Promise<void> => {
+      const { code, err } = await train('--resume', ...fine, ...more);
+      expect(err.trimEnd().split('\n')).toEqual([expect.stringMatching(message)]);
+      expect([code, await readFile(checkpoint).then((b) => b.equals(kept))]).toEqual([1, true]);
+    };
+    await refused(
+      /belongs to another run: --seed was 0, is 1\. Use the same settings, .* --force/,
+      '--seed',
+      '1',
+    );
+    // Other weights under the same name, and other pictures in the same folder.
+    const weights = await readFile(base);
+    const locked = Buffer.from(weights);
+    locked[8 + weights.readUInt32LE(0)]! ^= 1; // the first value, of a layer that stays locked
+    await writeFile(base, locked);
+    await refused(/cannot be used: it was trained on other weights: '.*' is not .* --force instead/);
+    await writeFile(base, weights);
+    await pictureFolder(at('photos'), 1, ['red'], 77);
+    await refused(/cannot be used: .*the training samples are others.* --force instead of --resume$/);
+    await pictureFolder(at('photos'), 1, ['red']);
+    const flipped = Buffer.from(kept);
+    flipped[flipped.length - 9]! ^= 4;
+    await writeFile(checkpoint, flipped);
+    const damaged = await train('--resume', ...fine);
+    expect([damaged.code, damaged.err]).toEqual([
+      1,
+      expect.stringMatching(
+        /^graft: the checkpoint .* it is damaged: its checksum .* --force instead of --resume\n$/,
+      ),
+    ]);
+    await writeFile(checkpoint, kept);
+    expect(json((await train('--resume', '--json', ...fine)).out)['sha256']).toBe(whole);
   });
 });
 

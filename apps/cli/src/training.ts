@@ -5,6 +5,7 @@ import {
   fit,
   freeLost,
   GraftError,
+  majorityWarning,
   stageRange,
   stagesOf,
   transfer,
@@ -24,7 +25,7 @@ import { describeError, InterruptedError } from './errors.ts';
 import { FolderFeatureStore } from './feature-store.ts';
 import { beside, checkWritable, exists, writeAtomic } from './files.ts';
 import { percent, plural } from './format.ts';
-import type { Io } from './io.ts';
+import { oneLine, type Io } from './io.ts';
 import { openBase } from './model-files.ts';
 import { readPictures } from './pictures.ts';
 import { openBackend } from './open-backend.ts';
@@ -59,6 +60,8 @@ export interface TrainResult {
   /** On the pictures held back: the test folder if there is one, else validation. */
   readonly scores: Scores | null;
   readonly heldBack: 'validation' | 'test';
+  /** An accuracy below that of always answering the largest class. */
+  readonly warnings: readonly string[];
 }
 
 /** Trains a classifier on a folder of pictures and writes the model file and its report. */
@@ -69,11 +72,13 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
   const checkpoint = new CheckpointFile(beside(o.out, '.checkpoint.safetensors'), {
     settings: runSettings(o),
     seconds: o.checkpointSeconds,
-    urgent: () => abort.signal.aborted,
+    onWarning: (text) => progress.say(text),
   });
   await checkTarget(o, checkpoint, progress);
   const opened = await openBackend(o, (note) => progress.say(note));
-  const stopListening = io.onInterrupt(() => {
+  let exitCode: number | undefined;
+  const stopListening = io.onInterrupt((code) => {
+    exitCode = code;
     abort.abort();
     progress.say('stopping after the step at hand; Ctrl-C again stops at once');
   });
@@ -88,7 +93,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
         seed: o.seed,
         ...(o.augment === 'none' ? {} : { augment: augmentations[o.augment] }),
         strict: o.strict,
-        stop: () => abort.signal.aborted,
+        stop: () => exitCode,
       },
       progress,
     );
@@ -117,13 +122,19 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
         signal: abort.signal,
         ...watch(progress, o),
       },
-    );
+    ).catch((error: unknown) => {
+      throw checkpoint.explain(error);
+    });
     progress.clear();
-    if (history.stopped === 'aborted') throw await interrupted(o, checkpoint);
+    if (history.stopped === 'aborted') throw await interrupted(o, checkpoint, exitCode);
 
     const heldBack = test ?? validation;
     const result = heldBack ? await measure(model, heldBack, cache, abort.signal, progress) : null;
-    if (abort.signal.aborted) throw await interrupted(o, checkpoint);
+    if (abort.signal.aborted) throw await interrupted(o, checkpoint, exitCode);
+    const measuredOn = test ? 'test' : 'validation';
+    const low = heldBack && result ? majorityWarning(heldBack, result.accuracy) : null;
+    const warnings = heldBack ? (low === null ? [] : [`${measuredOn}: ${low}`]) : history.warnings;
+    for (const text of warnings) progress.say(`warning: ${oneLine(text)}`);
     await store?.prune();
     const bytes = await saveModel(model, {
       name: base.name,
@@ -151,7 +162,8 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       threads: opened.threads,
       seed: o.seed,
       scores: result && heldBack ? scoresOf(heldBack.classes, result) : null,
-      heldBack: test ? 'test' : 'validation',
+      heldBack: measuredOn,
+      warnings,
     };
     const report = o.report
       ? await writeReport({ options: o, done, history, pictures, result, base }).catch((error: unknown) => {
@@ -173,6 +185,11 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
 async function checkTarget(o: TrainOptions, checkpoint: CheckpointFile, progress: Progress): Promise<void> {
   await checkWritable(o.out);
   const interrupted = await exists(checkpoint.path);
+  if (o.resume && !o.force && !interrupted && (await exists(o.out))) {
+    throw new GraftError(
+      `there is nothing to resume: ${o.out} is finished, and has no checkpoint beside it; add --force to train it anew, or choose another --out`,
+    );
+  }
   if (o.resume && !interrupted) progress.say(`no checkpoint ${checkpoint.path}; starting from the beginning`);
   if (o.force || (o.resume && interrupted)) {
     if (!o.resume) await checkpoint.remove();
@@ -243,11 +260,15 @@ function watch(progress: Progress, o: TrainOptions): Pick<FitOptions, 'onProgres
 }
 
 /** A short run may have had no time for a checkpoint. */
-async function interrupted(o: TrainOptions, checkpoint: CheckpointFile): Promise<InterruptedError> {
+async function interrupted(
+  o: TrainOptions,
+  checkpoint: CheckpointFile,
+  exitCode: number | undefined,
+): Promise<InterruptedError> {
   const kept = (await exists(checkpoint.path))
     ? `the checkpoint ${checkpoint.path} is kept. To go on: ${commandLine(o)} --resume`
     : 'nothing was written';
-  return new InterruptedError(`stopped; ${kept}`);
+  return new InterruptedError(`stopped; ${kept}`, exitCode);
 }
 
 function measure(

@@ -149,7 +149,7 @@ describe('Ctrl-C', () => {
     const { child, ended } = start(at('other/m.safetensors'), 5000);
     await until(() => existsSync(at('other/m.checkpoint.safetensors')));
     child.kill('SIGTERM');
-    expect((await ended).code).toBe(130);
+    expect((await ended).code).toBe(143);
     const again = await start(at('other/m.safetensors'), 5000).ended;
     expect([again.code, again.err]).toEqual([
       1,
@@ -204,5 +204,77 @@ describe('SIGKILL', () => {
     }
     expect(midway).toBeGreaterThanOrEqual(10);
     expect((await readdir(at('k'))).filter((f) => f.endsWith('.safetensors'))).toEqual(['whole.safetensors']);
+  });
+});
+
+describe('other ends', () => {
+  const cli = ['--conditions=@graftjs/source', '--import', 'tsx', main];
+  const shell = (command: string): Promise<{ code: number | null; out: string }> => {
+    const graft = [process.execPath, ...cli].map((w) => `'${w}'`).join(' ');
+    const child = spawn('bash', ['-c', `graft() { ${graft} "$@"; }\n${command}`], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+    });
+    let out = '';
+    child.stdout.on('data', (data) => (out += String(data)));
+    return new Promise((resolve) => child.on('close', (code) => resolve({ code, out })));
+  };
+
+  it('a reader that goes away ends neither the training nor the writing', async () => {
+    await mkdir(at('pipe'));
+    const options = `--base ${base} --size 32 --epochs 40 --cache off --no-report`;
+    const whole = await shell(
+      `graft train ${photos} --out ${at('pipe/whole.safetensors')} ${options} --json`,
+    );
+    const { sha256 } = JSON.parse(whole.out) as { sha256: string };
+    // Nobody listens to either stream, from the beginning on and after a line.
+    const ways = [
+      [`train ${photos} --out ${at('pipe/a.safetensors')} ${options} 2>&1 | true`, 'a'],
+      [`train ${photos} --out ${at('pipe/b.safetensors')} ${options} 2>&1 | head -1`, 'b'],
+    ] as const;
+    for (const [command, name] of ways) {
+      expect((await shell(`graft ${command}; exit \${PIPESTATUS[0]}`)).code).toBe(0);
+      expect(await sha(at(`pipe/${name}.safetensors`))).toBe(sha256);
+    }
+  });
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('%s keeps a checkpoint and exits with %i', async (signal, wanted) => {
+    await mkdir(at(signal));
+    const { child, ended } = start(at(`${signal}/m.safetensors`), 5000);
+    await until(() => existsSync(at(`${signal}/m.checkpoint.safetensors`)));
+    child.kill(signal);
+    const { code, err } = await ended;
+    expect([code, err]).toEqual([wanted, expect.stringMatching(/graft: stopped; the checkpoint .* is kept/)]);
+  });
+
+  it('Ctrl-C ends a command that waits for a pipe which nobody writes to', async () => {
+    const pipe = at('pipe.png');
+    await new Promise((made) => spawn('mkfifo', [pipe]).on('close', made));
+    const model = at('fifo.safetensors');
+    expect(await start(model, 2).ended).toMatchObject({ code: 0 });
+    for (const words of [
+      [model, pipe],
+      [pipe, join(photos, 'red/0.png')],
+    ]) {
+      const child = spawn(process.execPath, [...cli, 'predict', ...words], {
+        cwd: fileURLToPath(new URL('..', import.meta.url)),
+        stdio: 'ignore',
+      });
+      let over = false;
+      const ended = new Promise((resolve) =>
+        child.on('close', (code, signal) => {
+          over = true;
+          resolve(signal ?? code);
+        }),
+      );
+      // Until it listens, and while it waits.
+      for (let i = 0; i < 40 && !over; i++) {
+        await sleep(100);
+        if (i > 20) child.kill('SIGINT');
+      }
+      expect(await ended).toBeOneOf(['SIGINT', 130]);
+    }
   });
 });

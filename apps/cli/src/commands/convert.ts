@@ -87,8 +87,8 @@ export const convert: Command = {
     const progress = new Progress(io);
     const { backend } = await createBackend({ backend: 'cpu', threads: 1 });
     setDefaultBackend(backend);
-    let stopped = false;
-    const stopListening = io.onInterrupt(() => (stopped = true));
+    let exitCode: number | undefined;
+    const stopListening = io.onInterrupt((code) => (exitCode = code));
     try {
       const read = await readModel(from, { output: text(values, 'output') ?? null });
       wantOneOutput(from, read);
@@ -102,7 +102,7 @@ export const convert: Command = {
         : await saveModel(model, info);
       // A signal is heard between two tasks only.
       await new Promise((heard) => setImmediate(heard));
-      if (stopped) throw new InterruptedError('stopped; nothing was written');
+      if (exitCode !== undefined) throw new InterruptedError('stopped; nothing was written', exitCode);
       await writeAtomic(to, bytes);
       notes.forEach((note) => progress.say(note));
       if (withoutSoftmax) progress.say(`the softmax at its end is left out: models give logits here`);

@@ -13,7 +13,7 @@ import { table } from '../table.ts';
 import { cacheFolder } from '../train-options.ts';
 
 function toJson(
-  { scores, part, skipped, remarks }: FolderScores,
+  { scores, part, skipped, remarks, warnings }: FolderScores,
   { backend, threads }: OpenBackend,
 ): Record<string, unknown> {
   return {
@@ -27,6 +27,7 @@ function toJson(
     part,
     skipped,
     remarks,
+    warnings,
     backend: backend.name,
     threads,
   };

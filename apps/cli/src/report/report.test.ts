@@ -50,6 +50,8 @@ const data: ReportData = {
     },
   ],
   skipped: [{ file: 'cats/9.jpg', reason: 'is a text file' }],
+  warnings: [],
+  lossIncludes: null,
   remarks: [
     { kind: 'passed-over', text: '1 of 9 files passed over', files: ['cats/<b>.heic'] },
     {

@@ -34,6 +34,9 @@ export interface ReportData {
   readonly pictures: readonly ShownPicture[];
   readonly skipped: readonly { readonly file: string; readonly reason: string }[];
   readonly remarks: readonly Remark[];
+  readonly warnings: readonly string[];
+  /** What the training loss has in it and the validation loss has not; null for nothing. */
+  readonly lossIncludes: string | null;
   readonly settings: readonly (readonly [string, string])[];
   readonly command: string;
   readonly seconds: number;
@@ -100,7 +103,8 @@ function curves(d: ReportData): Markup {
     </div>
     <p class="soft">
       ${remarks.length ? `Dashed: ${remarks.join('; ')}. ` : ''}The training line is measured while training,
-      with dropout and any augmentation.
+      with dropout and any
+      augmentation.${d.lossIncludes === null ? '' : ` Its loss includes ${d.lossIncludes}; the validation loss does not, and may lie below it.`}
     </p>`;
 }
 
@@ -214,7 +218,7 @@ export function renderReport(d: ReportData): string {
       <body>
         <h1><bdi>${d.model}</bdi></h1>
         <p class="soft">An image classifier trained with Graft ${d.version}: ${names(d.classes)}.</p>
-        ${tiles(d)} ${curves(d)}
+        ${tiles(d)} ${d.warnings.map((text) => html`<p><b>Warning:</b> ${text}.</p>`)} ${curves(d)}
         ${
           s
             ? html`<h2>What is taken for what</h2>

@@ -97,17 +97,24 @@ function strings(v: unknown, where: string): string[] {
   return v as string[];
 }
 
-const ALWAYS = ['loss', 'accuracy', 'learningRate'] as const;
-const MEASURED = ['validationLoss', 'validationAccuracy', 'validationBalancedAccuracy'] as const;
+/** Of a record, in the order in which `fit` gives them: model files hold them as JSON. */
+const NUMBERS = [
+  'loss',
+  'accuracy',
+  'validationLoss',
+  'validationAccuracy',
+  'validationBalancedAccuracy',
+  'learningRate',
+] as const;
 
 function record(v: unknown, epoch: number): EpochRecord {
   const where = `the record of epoch ${epoch}`;
   const f = fields(v, where);
   if (whole(f['epoch'], where) !== epoch) damaged(`${where} is another's`);
-  const measured = MEASURED.filter((k) => f[k] !== undefined);
+  const given = NUMBERS.filter((k) => f[k] !== undefined || !k.startsWith('validation'));
   return Object.fromEntries([
     ['epoch', epoch],
-    ...[...ALWAYS, ...measured].map((k) => [k, real(f[k], `${k} in ${where}`)]),
+    ...given.map((k) => [k, real(f[k], `${k} in ${where}`)]),
   ]) as unknown as EpochRecord;
 }
 
