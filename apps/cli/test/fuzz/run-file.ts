@@ -37,8 +37,8 @@ async function train(path: string, resume: boolean): Promise<void> {
   const values = Float32Array.from({ length: 24 }, (_, i) => Math.sin(i));
   const data = { train: new ArraySource(values, [0, 1, 0, 1, 0, 1, 0, 1], [3], ['a', 'b']) };
   const settings = { '--seed': 3, '--base': 'm' };
-  const urgent = (): boolean => resume || checkpoint.saves === 0; // of the first run, what stands after one epoch
-  const checkpoint: CheckpointFile = new CheckpointFile(path, { settings, seconds: 1e6, urgent });
+  const checkpoint: CheckpointFile = new CheckpointFile(path, { settings, seconds: 0 });
+  checkpoint.due = () => resume || checkpoint.saves === 0; // of the first run, what stands after one epoch
   const options = {
     epochs: 2,
     batchSize: 4,
