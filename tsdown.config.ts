@@ -12,6 +12,20 @@ const outputs: string[] = [
   ),
 ];
 
+/**
+ * Which of TypeScript's libraries a declaration file wants besides ES2023. The file says so itself, so that it also compiles
+ * in a strict project that names others or none (`lib`, `types: []`, `skipLibCheck: false`).
+ */
+const libraries = { 'esnext.disposable': /\bSymbol\.dispose\b/, dom: /: (Blob|WebGL\w+)\b/ };
+const referLibraries = {
+  name: 'refer-libraries',
+  renderChunk(code: string, { fileName }: { readonly fileName: string }): { code: string } | null {
+    if (!fileName.endsWith('.d.ts')) return null;
+    const wanted = Object.entries(libraries).filter(([, use]) => use.test(code));
+    return { code: [...wanted.map(([name]) => `/// <reference lib="${name}" />`), code].join('\n') };
+  },
+};
+
 export default defineConfig({
   cwd: process.cwd(), // without this, tsdown works in the folder of this file
   entry: Object.fromEntries(
@@ -29,5 +43,6 @@ export default defineConfig({
   platform: 'neutral',
   deps: { neverBundle: [/^node:/] },
   dts: { oxc: true },
+  plugins: [referLibraries],
   fixedExtension: false,
 });

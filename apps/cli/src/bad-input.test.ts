@@ -68,7 +68,7 @@ function hugePng(): Buffer {
 /** A JPEG of noise, written by the library's own encoder of thumbnails. */
 async function jpeg(): Promise<Buffer> {
   const { decodeImage, thumbnail } = await import('@graftjs/vision/node');
-  return thumbnail(await decodeImage(await picture([90, 90, 90], 7, 64)), 64);
+  return Buffer.from(await thumbnail(await decodeImage(await picture([90, 90, 90], 7, 64)), 64));
 }
 
 describe('folders that cannot be trained on', () => {

@@ -8,7 +8,7 @@ import {
 } from '@graftjs/core';
 import { converted } from '@graftjs/core/planning';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { engine, type DataId } from '@tensorflow/tfjs-core';
+import { engine } from '@tensorflow/tfjs-core';
 import type { Compositions } from './compositions.ts';
 import { convolutions } from './conv.ts';
 import { elementwise } from './elementwise.ts';
@@ -48,20 +48,19 @@ const compositions: Compositions = {
  *   kernels that it lacks
  * @throws GraftError if tfjs cannot start it
  */
-export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promise<Backend<DataId>> {
+export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promise<Backend<object>> {
   const name = options.backend ?? 'wasm';
   if (name === 'wasm') prepareWasm(options.wasmPaths ?? wasmFolder());
   const t = new Tfjs(name, await instanceOf(name));
-  const info = ({ buffer, spec }: Operand<DataId>): Info => ({
+  const info = ({ buffer, spec }: Operand<object>): Info => ({
     dataId: buffer,
     shape: [...spec.shape],
     dtype: spec.dtype,
   });
 
   let disposed = false;
-  const backend: Backend<DataId> = {
+  const backend: Backend<object> = {
     name: 'tfjs',
-    largest: 2 ** 32, // the addresses of its WebAssembly
     upload: (data, spec) =>
       t.hold(
         t.collect(() => t.upload(converted(data, spec), spec.shape, spec.dtype)),

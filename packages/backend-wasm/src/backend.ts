@@ -167,7 +167,6 @@ async function createPlain(
   const backend: WasmBackend = {
     name: 'wasm',
     maxBytes: pages * PAGE,
-    largest: pages * PAGE,
     notes,
     get threads() {
       return 1 + (threads?.count ?? 0);

@@ -1,4 +1,3 @@
-import { GraftError } from '@graftjs/core';
 import { builtin } from './host.ts';
 
 /* Threads of the host's, of Node's or of a browser's kind, declared as far as they are used. */
@@ -64,27 +63,15 @@ const send = (message) => parentPort.postMessage(message);
 const send = (message) => postMessage(message);
 `;
   const url = host.URL.createObjectURL(new host.Blob([glue + script], { type: 'text/javascript' }));
-  let worker: WebWorker;
-  try {
-    worker = new host.Worker(url);
-  } catch (error) {
-    throw new GraftError(`${BLOCKED} (${(error as Error).message})`, { cause: error });
-  }
-  let heard = false;
+  const worker = new host.Worker(url);
   worker.onmessage = ({ data }) => {
-    if (!heard) host.URL.revokeObjectURL(url);
-    heard = true;
+    host.URL.revokeObjectURL(url);
     onMessage(data);
   };
-  // A script that fails says with what; one that was never loaded says nothing.
-  worker.onerror = ({ message }) => onEnd(message || (heard ? 'it failed' : BLOCKED));
+  worker.onerror = ({ message }) => onEnd(message ?? 'it failed');
   return {
     post: (message) => worker.postMessage(message),
     unref: () => {},
     terminate: async () => worker.terminate(),
   };
 }
-
-const BLOCKED =
-  'the browser did not load its script, which is a blob: the Content-Security-Policy of the page or worker, if it has ' +
-  'one, must allow worker-src blob:';

@@ -171,7 +171,9 @@ describe('a description', () => {
       }
     }
     const model = new Sequential({ a: new core.Residual(new Sequential([new core.ReLU(), new Mine()])) });
-    expect(() => describeModel(model)).toThrow(/'a.body.1' is a Mine, which cannot be saved/);
+    expect(() => describeModel(model)).toThrow(
+      /'a.body.1' is a Mine, which this file cannot describe: save its weights with saveWeights/,
+    );
   });
 
   it('can be the name of an architecture', () => {

@@ -29,7 +29,7 @@ export function describeModel(model: Module, path = ''): ModelDescription {
   const name = byType.get(model.constructor);
   if (name === undefined) {
     throw new UnsupportedError(
-      `${path ? `'${path}' is` : 'this is'} a ${model.constructor.name}, which cannot be saved: build it from core's layers, or save its stateDict() alone`,
+      `${path ? `'${path}' is` : 'this is'} a ${model.constructor.name}, which this file cannot describe: save its weights with saveWeights() or saveWeightsFile(), or build it from core's layers`,
     );
   }
   const childPath = (m: Module): string => {

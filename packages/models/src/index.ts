@@ -18,4 +18,5 @@ export {
 } from './model-file.ts';
 export { imagenetPreprocess, mobilenetV2, type MobileNetV2Config } from './mobilenet-v2.ts';
 export { resnet18, resnet34, type ResNetConfig } from './resnet.ts';
+export { loadWeights, saveWeights, type LoadWeightsOptions } from './weights-file.ts';
 export { smallCnn, type SmallCnnConfig } from './small-cnn.ts';

@@ -191,7 +191,7 @@ describe('a file that is no model', () => {
   });
   it('but only weights, says how to use them', () => {
     const bytes = writeSafetensors(new Map([['w', { shape: [1], data: [1] }]]), { format: 'pt' });
-    expect(() => loadModel(bytes)).toThrow(/no 'graft' entry.*loadStateDict/);
+    expect(() => loadModel(bytes)).toThrow(/no 'graft' entry.*loadWeights/);
     expect(() => loadModel(writeSafetensors(new Map(), { graft: '{' }))).toThrow(/not JSON/);
     const checkpoint = writeSafetensors(new Map(), { format: 'graft-checkpoint/1' });
     expect(() => loadModel(checkpoint)).toThrow(

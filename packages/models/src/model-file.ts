@@ -3,7 +3,6 @@ import {
   FormatError,
   readSafetensors,
   readSafetensorsMetadata,
-  SafetensorsWriter,
   toStateDict,
   writeSafetensors,
   type Json,
@@ -14,6 +13,7 @@ import type { ArchitectureName } from './architectures.ts';
 import { buildModel, describeModel, type ModelDescription } from './describe.ts';
 import { architectureOf } from './match-weights.ts';
 import { nowhere } from './nowhere.ts';
+import { writeState } from './weights-file.ts';
 
 /**
  * A model is one safetensors file: weights under their state-dict names, and one JSON text under the metadata key
@@ -129,8 +129,6 @@ function metadataOf(model: ModelDescription, info: ModelInfo, flags: Flags): Rec
   return { format: 'graft', graft: JSON.stringify(header) };
 }
 
-const STORED = { float32: 'F32', int32: 'I32', bool: 'U8' } as const;
-
 /**
  * A model as the bytes of one file. The same model gives the same bytes. Waits for the backend.
  * @throws UnsupportedError for a module that `describeModel` does not know.
@@ -140,15 +138,7 @@ export async function saveModel(
   info: ModelInfo = {},
   options: SaveOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const state = model.stateDict();
-  const layouts = [...state].map(
-    ([name, { dtype, shape }]) => [name, { dtype: STORED[dtype], shape }] as const,
-  );
-  const { float16 = false } = options;
-  const metadata = metadataOf(describeModel(model), info, readFlags(model));
-  const file = new SafetensorsWriter(new Map(layouts), metadata, { float16 });
-  for (const [name, value] of state) file.put(name, await value.data());
-  return file.bytes;
+  return writeState(model, metadataOf(describeModel(model), info, readFlags(model)), options);
 }
 
 export interface LoadOptions {
@@ -199,7 +189,7 @@ export class WeightsOnlyError extends FormatError {
       "weights without an architecture: the metadata has no 'graft' entry",
       undefined,
       architecture === null
-        ? 'build the network and use loadStateDict(toStateDict(readSafetensors(bytes).tensors))'
+        ? 'build the network and use loadWeights(bytes, network)'
         : `they fit ${architecture}: loadBase('${architecture}', { weights: FILE })`,
     );
   }

@@ -6,14 +6,14 @@ import { loadBaseFrom, resized } from '../base.ts';
 import { COCO_MOBILENET_V3 } from '../coco-mobilenet-v3.ts';
 import { withGivenWeights, withWeights } from '../match-weights.ts';
 import { imagenetPreprocess } from '../mobilenet-v2.ts';
-import { download, type DownloadOptions } from './download.ts';
+import { download, type DownloadOptions, type UrlLike } from './download.ts';
 import { inFile, readBytes } from './files.ts';
 
 export interface LoadBaseOptions extends DownloadOptions {
   /** Where the weights go. Default: `getDefaultBackend()`. */
   readonly backend?: Backend;
   /** For 'mobilenet_v2' and its like: a safetensors file with torchvision's parameter names, as a path or an http(s) URL. */
-  readonly weights?: string | URL;
+  readonly weights?: string | UrlLike;
   /** Hears what was done to make foreign weights fit: a prefix of their names left out, a last layer that they lack. */
   readonly onNote?: (note: string) => void;
   /** Side of the pictures in pixels. Default: what the base was made for, 96 for the embedded one. */
@@ -42,9 +42,7 @@ async function embedded(options: LoadBaseOptions): Promise<BaseModel> {
   const asset = fileURLToPath(new URL(`../../assets/${COCO_MOBILENET_V3.file}`, import.meta.url));
   const bytes = await readBytes(asset).catch((error: unknown) => {
     throw Object.assign(
-      new GraftError(
-        `the embedded base is not built (${asset}): run pnpm --filter @graftjs/models run assets`,
-      ),
+      new GraftError(`the embedded base is not where it should be (${asset}): install @graftjs/models again`),
       { cause: error },
     );
   });
@@ -67,7 +65,7 @@ async function fromWeights(name: ArchitectureName, options: LoadBaseOptions): Pr
       `'${name}' needs weights: { weights: 'file.safetensors' or a URL }, with parameter names as in torchvision`,
     );
   }
-  const source = String(weights);
+  const source = typeof weights === 'string' ? weights : weights.href;
   const bytes = /^https?:/.test(source)
     ? (await download(source, options)).bytes
     : await readBytes(source.startsWith('file:') ? fileURLToPath(source) : source);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { GraftError } from '@graftjs/core';
+import { GraftError, type AbortSignalLike } from '@graftjs/core';
 import { fileError } from './file-errors.ts';
 
 export interface DownloadOptions {
@@ -12,8 +12,13 @@ export interface DownloadOptions {
   readonly sha256?: string;
   /** Called as bytes arrive; `total` is undefined where the server does not say. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
-  /** Stops the download; what has arrived is kept for the next try. */
-  readonly signal?: AbortSignal;
+  /** An `AbortSignal`. Stops the download; what has arrived is kept for the next try. */
+  readonly signal?: AbortSignalLike;
+}
+
+/** A `URL`, in words that do not need Node's types or the DOM's. */
+export interface UrlLike {
+  readonly href: string;
 }
 
 export function cacheFolder(): string {
@@ -48,10 +53,10 @@ const exists = (path: string): Promise<boolean> =>
  * @throws GraftError in one line: unreachable, HTTP status, broken off, wrong checksum, disk full.
  */
 export async function download(
-  url: string | URL,
+  url: string | UrlLike,
   options: DownloadOptions = {},
 ): Promise<{ bytes: Uint8Array; path: string }> {
-  const address = new URL(url);
+  const address = new URL(typeof url === 'string' ? url : url.href);
   if (address.protocol !== 'https:' && address.protocol !== 'http:')
     throw new GraftError(`cannot download ${address.href}: only http and https`);
   const folder = options.cache ?? cacheFolder();
@@ -95,7 +100,7 @@ async function fetchTo(url: URL, path: string, options: DownloadOptions): Promis
   try {
     response = await fetch(url, {
       headers: have > 0 ? { Range: `bytes=${have}-`, 'If-Range': tag } : {},
-      ...(options.signal && { signal: options.signal }),
+      ...(options.signal && { signal: options.signal as AbortSignal }),
     });
   } catch (error) {
     throw failed(reason(error), error);

@@ -11,6 +11,7 @@ import {
   type ModelInfo,
   type SaveOptions,
 } from '../model-file.ts';
+import { loadWeights, saveWeights, type LoadWeightsOptions } from '../weights-file.ts';
 import { fileError } from './file-errors.ts';
 
 /**
@@ -81,6 +82,33 @@ export async function loadModelFile(path: string, options: LoadOptions = {}): Pr
   const bytes = await readBytes(path);
   try {
     return loadModel(bytes, options);
+  } catch (error) {
+    throw inFile(path, error);
+  }
+}
+
+/**
+ * Saves the weights of any module, one of a class of your own too; see `saveWeights` and `writeFileAtomically`.
+ * @example
+ * await saveWeightsFile('net.safetensors', net);
+ * const again = await loadWeightsFile('net.safetensors', new Net());
+ */
+export async function saveWeightsFile(path: string, model: Module, options: SaveOptions = {}): Promise<void> {
+  await writeFileAtomically(path, await saveWeights(model, options));
+}
+
+/**
+ * Puts the weights of a safetensors file into `model`; see `loadWeights`.
+ * @throws GraftError that names the file and what is wrong with it, or every name that does not fit.
+ */
+export async function loadWeightsFile<M extends Module>(
+  path: string,
+  model: M,
+  options: LoadWeightsOptions = {},
+): Promise<M> {
+  const bytes = await readBytes(path);
+  try {
+    return loadWeights(bytes, model, options);
   } catch (error) {
     throw inFile(path, error);
   }

@@ -1,3 +1,9 @@
 export { loadBase, type LoadBaseOptions } from './base.ts';
-export { cacheFolder, download, type DownloadOptions } from './download.ts';
-export { loadModelFile, saveModelFile, writeFileAtomically } from './files.ts';
+export { cacheFolder, download, type DownloadOptions, type UrlLike } from './download.ts';
+export {
+  loadModelFile,
+  loadWeightsFile,
+  saveModelFile,
+  saveWeightsFile,
+  writeFileAtomically,
+} from './files.ts';

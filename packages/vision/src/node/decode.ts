@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import sharp, { type Metadata } from 'sharp';
 import { ImageError } from '../errors.ts';
 import { createPicture, type Picture } from '../picture.ts';
-import { reducedSize } from '../reduce.ts';
 import { FORMAT_LIST, isComplete, sniffFormat, type ImageFormat } from '../format.ts';
 
 export interface DecodeOptions {
@@ -21,6 +20,8 @@ export interface DecodeOptions {
 
 const MAX_PIXELS = 100e6;
 const MAX_FILE_BYTES = 512 * 2 ** 20;
+const SHRINK_FROM = 8;
+const SHRINK_TO = 4;
 
 /** A file's bytes, or an `ImageError` that says why not. */
 export async function readImageFile(path: string, name: string = path): Promise<Buffer> {
@@ -38,9 +39,7 @@ export async function readImageFile(path: string, name: string = path): Promise<
 
 /** A file system error in words. */
 export function fileProblem(error: unknown): string {
-  const { code, path } = error as NodeJS.ErrnoException;
-  // Bytes that are no UTF-8 come as U+FFFD, by which the file is not found again.
-  if (code === 'ENOENT' && path?.includes('\ufffd')) return 'has a name that is no UTF-8; rename it';
+  const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') return 'there is no such file or folder; check the path';
   if (code === 'EACCES' || code === 'EPERM')
     return 'cannot be read: permission denied; change its permissions';
@@ -64,6 +63,11 @@ function decodeProblem(error: unknown, format: ImageFormat): string {
   return `is damaged and cannot be decoded (${format}${detail === undefined ? '' : `: ${detail}`}); ${ADVICE}`;
 }
 
+/** A `URL` that begins with file:, in words that do not need Node's types or the DOM's. */
+export interface FileUrl {
+  readonly href: string;
+}
+
 /**
  * Decodes JPEG, PNG, WebP, AVIF or GIF (of a moving one the first frame). The picture comes upright (EXIF orientation
  * applied), in 8-bit sRGB (from 16 bits, grey, CMYK, palette, or another colour profile), laid over white where it is
@@ -72,12 +76,13 @@ function decodeProblem(error: unknown, format: ImageFormat): string {
  * @throws ImageError naming the file, for whatever cannot be read or is no whole picture
  */
 export async function decodeImage(
-  input: string | URL | Uint8Array,
+  input: string | FileUrl | Uint8Array,
   options: DecodeOptions = {},
 ): Promise<Picture> {
-  const isPath = typeof input === 'string' || input instanceof URL;
-  const name = options.name ?? (isPath ? String(input) : 'picture');
-  const bytes = isPath ? await readImageFile(pathOf(input), name) : input;
+  const path =
+    input instanceof Uint8Array ? null : typeof input === 'string' ? input : fileURLToPath(input.href);
+  const name = options.name ?? path ?? 'picture';
+  const bytes = input instanceof Uint8Array ? input : await readImageFile(path!, name);
   if (bytes.length === 0) throw new ImageError(name, 'is empty (0 bytes); delete it or get it again');
   const kind = sniffFormat(bytes);
   if ('other' in kind) {
@@ -96,10 +101,6 @@ export async function decodeImage(
   }
 }
 
-function pathOf(input: string | URL): string {
-  return typeof input === 'string' ? input : fileURLToPath(input);
-}
-
 function checkSize(name: string, { width, height }: Metadata, maxPixels: number): void {
   const million = (n: number): string => (n / 1e6).toLocaleString('en', { maximumFractionDigits: 1 });
   if (width * height > maxPixels) {
@@ -116,8 +117,16 @@ function checkSize(name: string, { width, height }: Metadata, maxPixels: number)
 async function pixels(bytes: Uint8Array, meta: Metadata, size: number | undefined): Promise<Picture> {
   let image = sharp(bytes, { limitInputPixels: false, failOn: 'error', autoOrient: true });
   const { width, height } = meta.autoOrient;
-  const reduced = size === undefined ? undefined : reducedSize(width, height, size);
-  if (reduced) image = image.resize({ ...reduced, fit: 'fill', kernel: 'linear' });
+  const shorter = Math.min(width, height);
+  if (size !== undefined && shorter >= SHRINK_FROM * size) {
+    const factor = (SHRINK_TO * size) / shorter;
+    image = image.resize({
+      width: Math.round(width * factor),
+      height: Math.round(height * factor),
+      fit: 'fill',
+      kernel: 'linear',
+    });
+  }
   const { data, info } = await image
     .flatten({ background: '#ffffff' })
     .toColourspace('srgb')

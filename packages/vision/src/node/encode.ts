@@ -7,7 +7,7 @@ function raw({ width, height, data }: Picture): Sharp {
 }
 
 /** The picture as a PNG file: no pixel is changed. */
-export function encodePng(picture: Picture): Promise<Buffer> {
+export function encodePng(picture: Picture): Promise<Uint8Array<ArrayBuffer>> {
   return raw(picture).png().toBuffer();
 }
 
@@ -15,7 +15,7 @@ export function encodePng(picture: Picture): Promise<Buffer> {
  * A small JPEG for reports.
  * @param size longest side in pixels; a smaller picture keeps its size
  */
-export function thumbnail(picture: Picture, size = 96): Promise<Buffer> {
+export function thumbnail(picture: Picture, size = 96): Promise<Uint8Array<ArrayBuffer>> {
   const { width, height } = picture;
   const factor = Math.min(1, size / Math.max(width, height));
   const small = resize(
@@ -28,5 +28,5 @@ export function thumbnail(picture: Picture, size = 96): Promise<Buffer> {
 
 /** The thumbnail as `data:image/jpeg;base64,…`, to put into `<img src>`. */
 export async function thumbnailUri(picture: Picture, size = 96): Promise<string> {
-  return `data:image/jpeg;base64,${(await thumbnail(picture, size)).toString('base64')}`;
+  return `data:image/jpeg;base64,${Buffer.from(await thumbnail(picture, size)).toString('base64')}`;
 }

@@ -62,7 +62,7 @@ export async function list(path: string): Promise<Listing> {
     const { name } = entry;
     if (LEFTOVERS.has(name.toLowerCase())) continue;
     if (name.startsWith('.')) {
-      for (const name of await hiddenPictures(path, entry)) found.hidden.push(name);
+      found.hidden.push(...(await hiddenPictures(path, entry)));
       continue;
     }
     let kind: Pick<Dirent, 'isDirectory' | 'isFile'> = entry;
