@@ -64,7 +64,7 @@ describe('a val folder of its own', () => {
     expect(page).toContain('the folder &#39;val&#39; for validation');
     expect(page).not.toContain('of each class for validation');
     // Nothing is known of red: no 0 % anywhere in its row.
-    const row = /<td><bdi>red<\/bdi><\/td>.*?<\/tr>/s.exec(page)![0];
+    const row = /<tr>\s*<td><bdi>red<\/bdi><\/td>.*?<\/tr>/s.exec(page)![0];
     expect(row).not.toMatch(/\d\s*%/);
     expect(row.match(/–/g)).toHaveLength(3);
     const record = JSON.parse(

@@ -48,7 +48,7 @@ const api = {
 
   /** What the network gets to see of a picture. */
   async look(image: Image): Promise<Picture> {
-    return fitPicture(await decodeImage(image), { size: 96, fit: 'squash' });
+    return fitPicture(await decodeImage(image, { size: 96 }), { size: 96, fit: 'squash' });
   },
 
   /** Trains a new last layer; gives the model's file. `tell` hears which part is done and, after each epoch, the loss. */
@@ -62,7 +62,7 @@ const api = {
     await api.open(name); // anew: whatever has happened to the one before
     const base = loadBaseFrom(new Uint8Array(await (await fetch(baseFile)).arrayBuffer()));
     const { preprocess } = base;
-    const names = classes.map((c) => c.name);
+    const names = classes.map((c) => c.name.normalize());
     const entries = classes.flatMap(({ pictures }, label) =>
       pictures.map((picture, i) => ({ key: `${label}/${i}`, label, read: async () => picture })),
     );
@@ -87,7 +87,7 @@ const api = {
   async explain(image: Image): Promise<{ scores: [string, number][]; picture: Picture }> {
     if (!trained) throw new Error('There is no model yet: train one first.');
     const { model, info } = trained;
-    const picture = await decodeImage(image);
+    const picture = await decodeImage(image, { size: info.preprocess!.size });
     const x = graft.tensor(toInput(picture, info.preprocess!), [1, ...inputShape(info.preprocess!)]);
     const y = graft.scope(() => graft.noGrad(() => graft.softmax(model.forward(x), 1)));
     const scores = [...(await y.data())].map((p, i): [string, number] => [info.classes![i]!, p]);

@@ -61,6 +61,7 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
   let disposed = false;
   const backend: Backend<object> = {
     name: 'tfjs',
+    largest: 2 ** 32, // the addresses of its WebAssembly
     upload: (data, spec) =>
       t.hold(
         t.collect(() => t.upload(converted(data, spec), spec.shape, spec.dtype)),

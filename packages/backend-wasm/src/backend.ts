@@ -167,6 +167,7 @@ async function createPlain(
   const backend: WasmBackend = {
     name: 'wasm',
     maxBytes: pages * PAGE,
+    largest: pages * PAGE,
     notes,
     get threads() {
       return 1 + (threads?.count ?? 0);

@@ -1,3 +1,4 @@
+import { GraftError } from '@graftjs/core';
 import { builtin } from './host.ts';
 
 /* Threads of the host's, of Node's or of a browser's kind, declared as far as they are used. */
@@ -63,15 +64,27 @@ const send = (message) => parentPort.postMessage(message);
 const send = (message) => postMessage(message);
 `;
   const url = host.URL.createObjectURL(new host.Blob([glue + script], { type: 'text/javascript' }));
-  const worker = new host.Worker(url);
+  let worker: WebWorker;
+  try {
+    worker = new host.Worker(url);
+  } catch (error) {
+    throw new GraftError(`${BLOCKED} (${(error as Error).message})`, { cause: error });
+  }
+  let heard = false;
   worker.onmessage = ({ data }) => {
-    host.URL.revokeObjectURL(url);
+    if (!heard) host.URL.revokeObjectURL(url);
+    heard = true;
     onMessage(data);
   };
-  worker.onerror = ({ message }) => onEnd(message ?? 'it failed');
+  // A script that fails says with what; one that was never loaded says nothing.
+  worker.onerror = ({ message }) => onEnd(message || (heard ? 'it failed' : BLOCKED));
   return {
     post: (message) => worker.postMessage(message),
     unref: () => {},
     terminate: async () => worker.terminate(),
   };
 }
+
+const BLOCKED =
+  'the browser did not load its script, which is a blob: the Content-Security-Policy of the page or worker, if it has ' +
+  'one, must allow worker-src blob:';

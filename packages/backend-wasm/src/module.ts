@@ -84,7 +84,15 @@ export async function instantiate(kernels: Uint8Array, maximum: number, shared: 
       "'wasm' needs WebAssembly with 128-bit SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 or newer); the backend 'cpu' runs everywhere",
     );
   }
-  const module = await host.compile(bytes);
+  const module = await host.compile(bytes).catch((error: unknown) => {
+    const { message } = error as Error;
+    if (!/unsafe-eval|CSP|Content.Security.Policy/i.test(message)) throw error;
+    throw new UnsupportedError(
+      "'wasm' may not compile WebAssembly here: the Content-Security-Policy of the page or worker must have " +
+        "'wasm-unsafe-eval' in script-src; the backend 'cpu' runs everywhere",
+      { cause: error },
+    );
+  });
   const memory = new host.Memory({ initial: 2, maximum, shared });
   const { exports } = new host.Instance(module, { env: { memory } });
   return { module, memory, wasm: exports as Wasm };

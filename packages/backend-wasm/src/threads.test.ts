@@ -29,10 +29,10 @@ function hostThat(validate: () => boolean): object {
 }
 
 /** Threads, and the words over which they get their work. */
-async function pool(count: number, patience?: number) {
+async function pool(count: number, patience?: number, start?: number) {
   const kernels = await readFile(new URL('./kernels.wasm', import.meta.url));
   const { module, memory, wasm } = await instantiate(kernels, 16, true);
-  const tuning = { worth: 1, ...(patience ? { patience } : {}) };
+  const tuning = { worth: 1, ...(patience ? { patience } : {}), ...(start ? { start } : {}) };
   const threads = await Threads.start(module, memory, kernelNames(wasm), count, tuning);
   return { threads, words: new Int32Array(memory.buffer, WORDS_AT, WORDS) };
 }
@@ -95,6 +95,35 @@ test('where a thread cannot start it runs on one, and says why', async () => {
     expect.stringMatching(/one thread instead of 3: .*no more threads for you/),
   ]);
   exponentials(backend);
+});
+
+test('a thread that never answers is not waited for', async () => {
+  const real = process.getBuiltinModule;
+  const terminate = vi.fn(async () => {});
+  const Worker = vi.fn(function () {
+    return { on: () => {}, postMessage: () => {}, unref: () => {}, terminate };
+  });
+  vi.spyOn(process, 'getBuiltinModule').mockImplementation(((name: string) =>
+    name === 'node:worker_threads' ? { Worker } : real(name)) as typeof real);
+  await expect(pool(2, 1000, 20)).rejects.toThrow(
+    /thread \d did not start: it did not answer within 0\.02 s/,
+  );
+  await vi.waitFor(() => expect(terminate).toHaveBeenCalledTimes(2));
+  vi.restoreAllMocks();
+});
+
+test('a policy that forbids WebAssembly is named with the directive', async () => {
+  const compile = async (): Promise<never> => {
+    throw new Error(
+      "WebAssembly.compile(): Compiling or instantiating WebAssembly module violates the following Content Security policy directive because neither 'wasm-eval' nor 'unsafe-eval' is an allowed source of script in the following Content Security Policy directive: \"script-src 'self'\"",
+    );
+  };
+  vi.stubGlobal('WebAssembly', { ...hostThat(() => true), compile });
+  const refused = createWasmBackend({ threads: 1 });
+  await expect(refused).rejects.toThrow(UnsupportedError);
+  await expect(refused).rejects.toThrow(
+    /Content-Security-Policy .* must have 'wasm-unsafe-eval' in script-src/,
+  );
 });
 
 test('a host without SIMD is refused with what to do', async () => {

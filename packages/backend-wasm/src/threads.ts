@@ -10,9 +10,11 @@ export interface Tuning {
   readonly worth: number;
   /** Milliseconds to wait for a thread that holds a piece before giving it up for dead. */
   readonly patience: number;
+  /** Milliseconds to wait for a thread that was started. */
+  readonly start: number;
 }
 
-const TUNING: Tuning = { worth: 15_000, patience: 30_000 };
+const TUNING: Tuning = { worth: 15_000, patience: 30_000, start: 30_000 };
 /** Pieces per thread, so that a thread which came late or was held up leaves its share to the others. */
 const PIECES = 8;
 /** Looks at a word before going to sleep over it: some 50 µs, longer than TypeScript takes from one task to the next. */
@@ -53,15 +55,22 @@ export class Threads {
       (_, i) =>
         new Promise<void>((resolve, reject) => {
           const ready = (): void => {
+            clearTimeout(late);
             threads.#workers.push(thread);
             thread.unref();
             resolve();
           };
           const gone = (reason: string): void => {
+            clearTimeout(late);
             threads.#workers = threads.#workers.filter((other) => other !== thread);
             reject(new GraftError(`thread ${i + 2} did not start: ${reason}`));
           };
           const thread = startThread(WORKER, ready, gone);
+          const { start } = threads.#tuning;
+          const late = setTimeout(() => {
+            gone(`it did not answer within ${start / 1000} s`);
+            void thread.terminate();
+          }, start);
           thread.post({ module, memory, index: i + 1, spins, kernels });
         }),
     );

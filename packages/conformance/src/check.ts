@@ -121,7 +121,7 @@ function reference(c: Case, kind: DataKind, what: What, truth: Backend): Promise
   return wanted;
 }
 
-function againstBound(c: Case, { target, model, bounds }: Subject, mustBeExact: boolean): Judge {
+function againstBound(c: Case, { target, model }: Subject, mustBeExact: boolean): Judge {
   // Where subnormal numbers may be flushed, 1 / 2⁻¹⁴⁹ is large or infinite.
   const undecided = flushes(model) && (c.special ?? false);
   const options = { signedZero: target.signedZero ?? true, unbounded: undecided };

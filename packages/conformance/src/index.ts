@@ -26,14 +26,20 @@ export { perfCases } from './cases/perf.ts';
 export { claimsOf, platform, type CaseRecord } from './records.ts';
 export { supportTable, type SupportReport } from './support.ts';
 export {
+  digestOf,
   expectSameModel,
+  noisyDistance,
   picturesFrom,
   roundingBound,
+  sameModel,
   trainSmallCnn,
+  WRITE_SAME_MODEL,
   type Distance,
   type Pictures,
+  type SameModelFile,
   type Trained,
 } from './same-model.ts';
 export { withRoundingNoise } from './rounding-noise.ts';
 export { runConformance } from './suite.ts';
 export type { Platform, Target } from './target.ts';
+export { handWritten, predictOnce, sixLayers } from './unheld.ts';

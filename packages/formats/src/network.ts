@@ -73,7 +73,8 @@ export function networkOf(source: ReadGraph, options: NetworkOptions = {}): Netw
   const trunk = options.trunk && graph.outputs.length > 1 ? trunkOf(graph) : null;
   if (trunk !== null) graph = prune({ ...graph, outputs: [trunk] });
   return {
-    model: moduleOf({ graph, weights: source.weights }, options),
+    // A trunk ends with features, also where its last layer has a kernel of one element.
+    model: moduleOf({ graph, weights: source.weights }, trunk === null, options),
     inputs: source.inputs,
     sampleShape,
     inputRange: source.inputs[0]!.isByte ? 'bytes' : inputRange(source),
@@ -121,11 +122,11 @@ function trunkOf(graph: GraphDef): string | null {
   return end === undefined ? null : graph.nodes[end]!.name;
 }
 
-function moduleOf(source: GraphWithWeights, options: GraphModuleOptions): Module {
+function moduleOf(source: GraphWithWeights, withHead: boolean, options: GraphModuleOptions): Module {
   const { graph, weights } = source;
   const isChain = graph.inputs.length === 1 && graph.outputs.length === 1 && graph.nodes.length > 0;
   if (!isChain) return new GraphModule(graph, weights, options);
-  const { stageOf, head } = planStages(source);
+  const { stageOf, head } = planStages(source, withHead);
   const stages = cutGraph(source, (node) => stageOf.get(node.name)!);
   return new Sequential(
     new Map(

@@ -43,7 +43,7 @@ const ENDING = new Set([...POOLING, 'softmax', 'logSoftmax', 'sigmoid', 'relu'])
  * one, else the first part ('conv1', 'fc'). Layers that are not apart in the graph (a residual block, say) are one stage,
  * under what their names have in common or, where that says nothing, as 'block3'. Operations without weights belong to the stage before them.
  */
-export function planStages(source: GraphWithWeights): StagePlan {
+export function planStages(source: GraphWithWeights, withHead = true): StagePlan {
   const { graph } = source;
   const isTrained = trainedIn(graph);
   const layers = layersOf(graph);
@@ -59,7 +59,7 @@ export function planStages(source: GraphWithWeights): StagePlan {
     from = end + 1;
     return part;
   });
-  const head = headOf(graph, parts);
+  const head = withHead ? headOf(graph, parts) : null;
   if (head) parts = [...parts.slice(0, head.first), merged(parts.slice(head.first), true)];
   parts = gather(parts, (a, b) => !b.isHead && b.key === null && !a.isHead);
   // What comes before the first layer belongs to it.

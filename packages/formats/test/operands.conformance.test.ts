@@ -2,6 +2,7 @@ import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   add,
   div,
+  grad,
   maximum,
   minimum,
   Module,
@@ -9,14 +10,17 @@ import {
   pow,
   setDefaultBackend,
   sub,
+  sum,
   tensor,
   type Tensor,
 } from '@graftjs/core';
-import type { OnnxTensor } from '@graftjs/onnx-graph';
+import { decodeModel, type OnnxTensor } from '@graftjs/onnx-graph';
+import { GraphModule } from '../src/graph-module.ts';
+import { graphOfModel } from '../src/onnx/read.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { exportOnnx } from '../src/index.ts';
 import { agree, here, inRuntime, values } from './in-runtime.ts';
-import { floats, ints, n } from './onnx-model.ts';
+import { file, floats, ints, n } from './onnx-model.ts';
 import { expectValues, run as runTf } from './run-graph.ts';
 import { TfGraph, b, strings } from './tf-graph.ts';
 
@@ -123,6 +127,22 @@ describe('MatMul and Gemm by numpy’s rule', () => {
     if (c)
       await agree([n('Gemm', ['w', 'x', 'c'], ['y'], attributes)], [floats('w', a), stored[1]!], values(w));
   });
+});
+
+describe('norms where they are 0', () => {
+  const rows = { shape: [2, 3], data: [0, 0, 0, 3, 0, 4] };
+  test.each([0, 1])(
+    'ReduceL2, as onnxruntime has it, and its gradient as PyTorch has it, keepdims %d',
+    async (keepdims) => {
+      const node = n('ReduceL2', ['x'], ['y'], { axes: [1], keepdims });
+      await agree([node], [], rows, { opset: 13 });
+      await agree([n('ReduceL2', ['x'], ['y'], { keepdims })], [], rows, { opset: 13 });
+      const { graph, weights } = graphOfModel(decodeModel(file([node], [], { opset: 13 })));
+      const module = new GraphModule(graph, weights);
+      const [g] = grad((t) => sum(module.forward(t)))(tensor(Float32Array.from(rows.data), rows.shape));
+      [0, 0, 0, 0.6, 0, 0.8].forEach((v, i) => expect(g!.dataSync()[i]).toBeCloseTo(v, 6));
+    },
+  );
 });
 
 describe('what core writes with a number first', () => {

@@ -34,6 +34,12 @@ export function fromRgba(image: { width: number; height: number; data: ArrayLike
   const out = createPicture(width, height);
   for (let i = 0, o = 0; o < out.data.length; i += 4, o += 3) {
     const alpha = data[i + 3]!;
+    if (alpha === 255) {
+      out.data[o] = data[i]!;
+      out.data[o + 1] = data[i + 1]!;
+      out.data[o + 2] = data[i + 2]!;
+      continue;
+    }
     for (let c = 0; c < 3; c++) {
       out.data[o + c] = ((data[i + c]! * alpha + WHITE * (255 - alpha)) / 255 + 0.5) | 0;
     }

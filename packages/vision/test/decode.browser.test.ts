@@ -1,7 +1,8 @@
-import { createPicture, ImageError, type Picture } from '@graftjs/vision';
+import { createPicture, ImageError, toRgba, type Picture } from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/browser';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { commands } from 'vitest/browser';
+import { AreaReducer } from '../src/reduce.ts';
 import { noise, pixel } from '../src/testing.ts';
 import { FORMS, variants } from './variants.ts';
 
@@ -48,6 +49,16 @@ describe('decodeImage, in a page', () => {
     const decoded = await decodeImage(await png(picture));
     expect([decoded.width, decoded.height]).toEqual([37, 23]);
     expect(decoded.data).toEqual(picture.data);
+  });
+
+  test('reduces a large picture while it reads it, to exact means over areas', async () => {
+    const picture = noise(811, 777, 6);
+    const got = await decodeImage(await png(picture), { size: 96 });
+    const reducer = new AreaReducer(811, 777, got.width, got.height);
+    reducer.add(toRgba(picture));
+    expect([got.width, got.height]).toEqual([401, 384]);
+    expect(got.data).toEqual(reducer.finish().data);
+    expect((await decodeImage(await png(picture), { size: 98 })).data).toEqual(picture.data); // 8 · 98 > 777
   });
 
   test('takes a bitmap, and closes it', async () => {

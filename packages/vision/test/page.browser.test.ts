@@ -1,5 +1,5 @@
 import { GraftError } from '@graftjs/core';
-import { decodeImage, drawPicture, startCamera } from '@graftjs/vision/browser';
+import { decodeImage, drawPicture, startCamera, stopCamera } from '@graftjs/vision/browser';
 import { expect, test, vi } from 'vitest';
 import { noise } from '../src/testing.ts';
 
@@ -17,6 +17,15 @@ test('drawPicture makes a canvas show the very pixels', async () => {
   const picture = noise(9, 7, 1);
   const canvas = drawPicture(picture, new page.OffscreenCanvas(1, 1));
   expect(await decodeImage(await canvas.convertToBlob())).toEqual(picture);
+});
+
+test('stopCamera ends every track, and may be called again', () => {
+  const tracks = [{ stop: vi.fn() }, { stop: vi.fn() }];
+  const video = { srcObject: { getTracks: () => tracks } as unknown };
+  stopCamera(video);
+  stopCamera(video);
+  expect(tracks.map(({ stop }) => stop.mock.calls.length)).toEqual([1, 1]);
+  expect(video.srcObject).toBe(null);
 });
 
 test('startCamera starts it once', async () => {

@@ -24,8 +24,10 @@ export interface Sample {
   close(): Promise<void>;
 }
 
-/** The page, built as for its visitors and served with its headers, but for those named in `without`. */
-export async function serveSample(without: readonly string[] = []): Promise<Sample> {
+/** The page, built as for its visitors and served with its headers, changed where `change` does. */
+export async function serveSample(
+  change: (headers: Record<string, string>) => void = () => {},
+): Promise<Sample> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-sample-browser-'));
   const settings: InlineConfig = {
     root,
@@ -35,7 +37,7 @@ export async function serveSample(without: readonly string[] = []): Promise<Samp
   await build(settings);
   const server = await preview({ ...settings, preview: { port: 0, host: '127.0.0.1' } });
   const headers = server.config.preview.headers as Record<string, string>;
-  for (const name of without) delete headers[name];
+  change(headers);
   return {
     url: server.resolvedUrls!.local[0]!,
     folder,
@@ -54,7 +56,11 @@ export function launch(...flags: readonly string[]): Promise<Browser> {
 
 /** The backend is open, or it was said why not. */
 export async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(() => !document.querySelector('fieldset')!.disabled, null, { timeout: 120_000 });
+  await page.waitForFunction(
+    () => document.querySelector('fieldset')!.matches(':enabled[aria-busy=false]'),
+    null,
+    { timeout: 120_000 },
+  );
 }
 
 export async function openPage(page: Page, url: string): Promise<Page> {
@@ -73,6 +79,12 @@ export async function dropFiles(
   nth = 0,
 ): Promise<void> {
   await settled(page);
+  await drop(page, prompt, files, nth);
+  await settled(page);
+}
+
+/** The same, whatever the page is doing. */
+export async function drop(page: Page, prompt: string, files: readonly string[], nth = 0): Promise<void> {
   const box = page.getByText(prompt).nth(nth);
   await box.scrollIntoViewIfNeeded();
   const { x, y, width, height } = (await box.boundingBox())!;
@@ -81,7 +93,6 @@ export async function dropFiles(
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
     await session.send('Input.dispatchDragEvent', { type, x: x + width / 2, y: y + height / 2, data });
   await session.detach();
-  await settled(page);
 }
 
 export interface Trained {

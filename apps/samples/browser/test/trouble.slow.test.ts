@@ -5,6 +5,7 @@ import type { Browser, BrowserContext, Page, Worker } from 'playwright';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { drawFolder } from '../../node/test/shapes.ts';
 import {
+  drop,
   dropFiles,
   filesIn,
   launch,
@@ -19,6 +20,7 @@ import {
 
 // What the tests change in the worker, before the page uses it there.
 interface WorkerScope {
+  go(): void;
   contexts: WebGL2RenderingContext[];
 }
 
@@ -189,6 +191,104 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
     expect(await losses()).toMatch(/^Epoch 60/);
     expect(await press('Use the camera', 2)).toBe('');
     expect(await page.locator('#heat').isVisible()).toBe(true);
+
+    await page.setViewportSize({ width: 360, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    const stream = await page.evaluateHandle(() => document.querySelector('video')!.srcObject as MediaStream);
+    await press('Stop the camera');
+    expect(await page.locator('video').isVisible()).toBe(false);
+    expect(await stream.evaluate((s) => s.getTracks().map((track) => track.readyState))).toEqual(['ended']);
+    expect(await press('Use the camera')).toBe(''); // and on again
+    expect([await page.locator('video').isVisible(), await thumbnails()]).toEqual([true, 3]);
+  });
+
+  it('pictures that are dropped while it works are taken in turn, and what went wrong stays said', async () => {
+    await start();
+    await dropPictures();
+    const [disc, cross] = await Promise.all(['disc', 'cross'].map((shape) => filesIn(join(photos, shape))));
+    const text = join(sample.folder, 'notes.txt');
+    await writeFile(text, 'Dear diary');
+    await choose('cpu');
+    // The training waits for the base's file until it is let go.
+    await workerOf(page).evaluate(() => {
+      const real = fetch;
+      const scope = globalThis as unknown as WorkerScope & { fetch: typeof fetch };
+      scope.fetch = async (...args) => {
+        await new Promise<void>((go) => (scope.go = go));
+        return real(...args);
+      };
+    });
+    await page.getByRole('button', { name: 'Train' }).click();
+    await drop(page, 'Drop pictures here', [disc![0]!, text]);
+    await drop(page, 'Drop pictures here', [cross![0]!, cross![1]!], 1);
+    await drop(page, 'Drop a picture to try', [disc![1]!]);
+    expect(await message(page)).toBe('3 more to do when this is done.');
+    expect(await page.getByRole('button', { name: 'Train' }).isDisabled()).toBe(true);
+    expect(await thumbnails()).toBe(10);
+    await workerOf(page).evaluate(() => (globalThis as unknown as WorkerScope).go());
+    await settled(page);
+    expect(await losses()).toMatch(/^Epoch 60/);
+    expect(await thumbnails()).toBe(13);
+    expect(await page.locator('#scores').innerText()).toMatch(/class 1: \d+\.\d %/);
+    expect(await message(page)).toMatch(/^notes\.txt: is a text file[^\n]*$/);
+  });
+
+  it('a second tab: it works, keeps nothing, and says so', async () => {
+    await start();
+    await dropPictures();
+    const other = await openPage(await context.newPage(), sample.url);
+    expect(await message(other)).toMatch(
+      /ready[^\n]*\nAnother tab has this page open, and keeps the pictures: what you do here is not kept\.$/,
+    );
+    expect(await other.getByRole('button', { name: 'Forget everything' }).isVisible()).toBe(false);
+    expect(await other.locator('article canvas').count()).toBe(10); // what was there when it opened
+    await dropFiles(other, 'Drop pictures here', (await filesIn(join(photos, 'disc'))).slice(0, 2));
+    expect(await other.locator('article canvas').count()).toBe(12);
+    await dropFiles(page, 'Drop pictures here', (await filesIn(join(photos, 'cross'))).slice(0, 1), 1);
+    await other.close();
+    await openPage(page, sample.url);
+    expect(await message(page)).not.toContain('Another tab');
+    expect(await thumbnails()).toBe(11);
+  });
+
+  it('asks before it forgets or removes pictures', async () => {
+    await start();
+    await dropPictures();
+    const asked: string[] = [];
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.message());
+      void dialog.dismiss();
+    });
+    await press('Forget everything');
+    await press('Remove');
+    expect(asked).toEqual([
+      'Forget all pictures and the model? They are nowhere else, unless you downloaded the model.',
+      "Remove 'class 1' and its 5 pictures?",
+    ]);
+    expect(await thumbnails()).toBe(10);
+  });
+
+  it('names every control, and those of a class with the class', async () => {
+    await start();
+    await page.getByLabel('Name of the class').first().fill('disc');
+    await dropFiles(page, 'Drop pictures here', (await filesIn(join(photos, 'disc'))).slice(0, 2));
+    const tree = await page.locator('body').ariaSnapshot();
+    for (const line of [
+      'article "disc"',
+      'textbox "Name of the class": disc',
+      'button "Remove: disc"',
+      'button "Use the camera: disc"',
+      'button "Drop pictures here, or choose them: disc"',
+      'img "disc, picture 2"',
+      'article "class 2"',
+      'button "Remove: class 2"',
+      'article "Trial"',
+      'button "Use the camera: to try"',
+      'combobox "Backend"',
+      'progressbar "Training"',
+    ])
+      expect(tree).toContain(line);
+    expect(tree).not.toMatch(/- (button|textbox|combobox|img|progressbar|meter|article)( \[|:|$)/m); // one without a name
   });
 
   it('closed while it trains: the pictures and the last finished model are there on return', async () => {
@@ -217,6 +317,7 @@ describe.skipIf(skip)('the page, in trouble, says so in a sentence', () => {
     await dropFiles(page, 'Drop a picture to try', (await filesIn(join(photos, 'cross'))).slice(0, 1));
     expect(await page.locator('#scores').innerText()).toMatch(/^class 2: \d+\.\d %/);
 
+    page.once('dialog', (dialog) => void dialog.accept());
     await page.getByRole('button', { name: 'Forget everything' }).click();
     await page.waitForFunction(() => document.querySelectorAll('article canvas').length === 0);
     await settled(page);
@@ -228,7 +329,10 @@ describe.skipIf(skip)('a page that is not cross-origin isolated', () => {
   let sample: Sample;
   let browser: Browser;
   beforeAll(async () => {
-    sample = await serveSample(['Cross-Origin-Opener-Policy', 'Cross-Origin-Embedder-Policy']);
+    sample = await serveSample((headers) => {
+      delete headers['Cross-Origin-Opener-Policy'];
+      delete headers['Cross-Origin-Embedder-Policy'];
+    });
     browser = await launch();
   }, 120_000);
   afterAll(async () => {
@@ -258,4 +362,48 @@ describe.skipIf(skip)('a page that is not cross-origin isolated', () => {
       expect(await page.locator('output').innerText()).toMatch(/^Epoch 60/);
     }
   });
+});
+
+describe.skipIf(skip).each([
+  [' blob:', "backend-wasm's threads"],
+  [" 'wasm-unsafe-eval'", 'WebAssembly'],
+])('a page whose policy lacks%s', (words, forbidden) => {
+  let sample: Sample;
+  let browser: Browser;
+  beforeAll(async () => {
+    sample = await serveSample((headers) => {
+      const policy = headers['Content-Security-Policy']!;
+      expect(policy).toContain(words);
+      headers['Content-Security-Policy'] = policy.replace(words, '');
+    });
+    browser = await launch();
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await sample?.close();
+  });
+
+  it.skipIf(availableParallelism() === 1)(
+    `goes on without ${forbidden}, and names the directive`,
+    async () => {
+      const page = await openPage(await browser.newPage(), sample.url);
+      if (forbidden === 'WebAssembly') {
+        expect(await message(page)).toMatch(
+          /^'wasm' may not compile WebAssembly here: the Content-Security-Policy [^\n]* must have 'wasm-unsafe-eval' in script-src[^\n]*$/,
+        );
+        await page.getByLabel('Backend').selectOption('cpu');
+        await settled(page);
+      } else {
+        expect(await message(page)).toMatch(
+          /^'wasm' runs on one thread instead of \d+: [^\n]*Content-Security-Policy[^\n]* must allow worker-src blob:$/,
+        );
+      }
+      const photos = await drawFolder(join(sample.folder, 'photos'), 3, ['disc', 'cross']);
+      for (const [i, shape] of ['disc', 'cross'].entries())
+        await dropFiles(page, 'Drop pictures here', await filesIn(join(photos, shape)), i);
+      await page.getByRole('button', { name: 'Train' }).click();
+      await settled(page);
+      expect(await page.locator('output').innerText()).toMatch(/^Epoch 60/);
+    },
+  );
 });

@@ -16,12 +16,31 @@ const axisOf = (x: Tensor, axis: number): number => {
   return at;
 };
 
+/** √Σx². Its gradient is x / √Σx², and 0 where that is 0 / 0, as PyTorch's norm has it. */
+function euclidean(x: Tensor, axes: number[] | undefined, options: { keepDims: boolean }): Tensor {
+  const given = axes ?? x.shape.map((_, i) => i);
+  const gone = new Set(given.map((axis) => axisOf(x, axis)));
+  const kept = x.shape.map((d, i) => (gone.has(i) ? 1 : d));
+  return core.customVjp(
+    'euclidean',
+    [x],
+    () => [core.sqrt(core.sum(core.mul(x, x), given, options))],
+    ({ outputs, gy }) => [
+      core.composite(() => {
+        const [y, g] = [outputs[0]!, gy].map((t) => core.reshape(t, kept)) as [Tensor, Tensor];
+        return core.mul(x, core.div(g, core.select(core.equal(y, 0), 1, y)));
+      }),
+    ],
+  )[0]!;
+}
+
 export const reductions: Readonly<Record<string, GraphOp>> = {
   mean: reduction(core.mean),
   sum: reduction(core.sum),
   max: reduction(core.max),
   min: reduction(core.min),
   prod: reduction(product),
+  euclidean: reduction(euclidean),
   /** The position of the first of equal maxima, or of the last (`last`). */
   argmax(x, a) {
     const input = tensorAt(x, 0);

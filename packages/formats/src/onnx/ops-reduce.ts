@@ -76,7 +76,7 @@ export const reduceOps: Readonly<Record<string, Translation>> = {
   ReduceMin: reduction(plain('min')),
   ReduceProd: reduction(plain('prod')),
   ReduceL1: reduction((x, r, to) => to.add('sum', [to.add('abs', [x])], { ...r })),
-  ReduceL2: floats((x, r, to) => to.add('sqrt', [squared(x, r, to)])),
+  ReduceL2: floats(plain('euclidean')),
   ReduceSumSquare: reduction(squared),
   ReduceLogSum: floats((x, r, to) => to.add('log', [to.add('sum', [x], { ...r })])),
   ReduceLogSumExp: floats(logSumExp),

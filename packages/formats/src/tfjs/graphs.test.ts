@@ -199,6 +199,16 @@ const cases: [string, (g: TfGraph) => unknown, Values, Values?][] = [
     square,
   ],
   [
+    'TopKV2',
+    (g) => {
+      g.node('top', 'TopKV2', ['x', g.int('k', 2)]);
+      const at = g.node('at', 'Cast', ['top:1'], { DstT: type('DT_FLOAT') });
+      g.node('y', 'ConcatV2', ['top', at, g.int('axis', 1)]);
+    },
+    { shape: [2, 4], data: [3, 2, 2, 1, 6, 5, 2, 1] },
+    square,
+  ],
+  [
     'Prod, Min',
     (g) => {
       g.node('y', 'Add', [

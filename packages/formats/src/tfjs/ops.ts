@@ -200,6 +200,12 @@ export const translations: Readonly<Record<string, Translation>> = {
       exclusive: attrBool(node, 'exclusive', false),
       reverse: attrBool(node, 'reverse', false),
     }),
+  /** Values, and where they are. */
+  TopKV2: (_, to) => {
+    const places = to.add('topK', [to.input(0)], { k: to.one(1), axis: -1, smallest: false });
+    to.output(to.add('gatherElements', [to.input(0), places], { axis: -1 }));
+    to.output(places, 1);
+  },
   OneHot: (node, to) => {
     const values = [to.one(3), to.one(2)];
     const element = to.elementOf(2) ?? 'float32';

@@ -52,8 +52,8 @@ describe('what cannot be read', () => {
   const odd = (): TfGraph => {
     const g = new TfGraph();
     g.node('fine', 'Relu', ['x']);
-    g.node('top', 'TopKV2', ['fine']);
-    g.node('again', 'TopKV2', ['top']);
+    g.node('top', 'NonMaxSuppressionV4', ['fine']);
+    g.node('again', 'NonMaxSuppressionV4', ['top']);
     g.node('fft', 'FFT', ['again']);
     g.node('slice', 'MirrorPad', ['x', g.ints('at', 0, 0)], { mode: s('SYMMETRIC') });
     g.node('out', 'Add', ['fft', 'slice']);
@@ -69,7 +69,7 @@ describe('what cannot be read', () => {
     }
     expect(error).toBeInstanceOf(UnsupportedOpsError);
     expect((error as UnsupportedOpsError).ops).toEqual([
-      { op: 'TopKV2', count: 2, example: 'top' },
+      { op: 'NonMaxSuppressionV4', count: 2, example: 'top' },
       { op: 'FFT', count: 1, example: 'fft' },
       { op: 'MirrorPad', count: 1, example: 'slice', reason: 'mode SYMMETRIC' },
     ]);

@@ -1,2 +1,2 @@
 export { decodeImage, type DecodeOptions } from './decode.ts';
-export { drawPicture, startCamera } from './page.ts';
+export { drawPicture, startCamera, stopCamera } from './page.ts';

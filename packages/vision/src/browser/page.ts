@@ -11,6 +11,9 @@ interface Video {
   srcObject: unknown;
   play(): Promise<void>;
 }
+interface Stream {
+  getTracks(): { stop(): void }[];
+}
 interface Host {
   ImageData: new (data: Uint8ClampedArray, width: number) => never;
   navigator: { mediaDevices?: { getUserMedia(wanted: { video: true }): Promise<unknown> } };
@@ -49,4 +52,10 @@ export async function startCamera(video: Video): Promise<boolean> {
   }
   await video.play();
   return true;
+}
+
+/** Switches the camera off, for all that use it in this video element. Does nothing where it is off. */
+export function stopCamera(video: Pick<Video, 'srcObject'>): void {
+  for (const track of (video.srcObject as Stream | null)?.getTracks() ?? []) track.stop();
+  video.srcObject = null;
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import sharp, { type Metadata } from 'sharp';
 import { ImageError } from '../errors.ts';
 import { createPicture, type Picture } from '../picture.ts';
+import { reducedSize } from '../reduce.ts';
 import { FORMAT_LIST, isComplete, sniffFormat, type ImageFormat } from '../format.ts';
 
 export interface DecodeOptions {
@@ -20,8 +21,6 @@ export interface DecodeOptions {
 
 const MAX_PIXELS = 100e6;
 const MAX_FILE_BYTES = 512 * 2 ** 20;
-const SHRINK_FROM = 8;
-const SHRINK_TO = 4;
 
 /** A file's bytes, or an `ImageError` that says why not. */
 export async function readImageFile(path: string, name: string = path): Promise<Buffer> {
@@ -39,7 +38,9 @@ export async function readImageFile(path: string, name: string = path): Promise<
 
 /** A file system error in words. */
 export function fileProblem(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
+  const { code, path } = error as NodeJS.ErrnoException;
+  // Bytes that are no UTF-8 come as U+FFFD, by which the file is not found again.
+  if (code === 'ENOENT' && path?.includes('\ufffd')) return 'has a name that is no UTF-8; rename it';
   if (code === 'ENOENT') return 'there is no such file or folder; check the path';
   if (code === 'EACCES' || code === 'EPERM')
     return 'cannot be read: permission denied; change its permissions';
@@ -117,16 +118,8 @@ function checkSize(name: string, { width, height }: Metadata, maxPixels: number)
 async function pixels(bytes: Uint8Array, meta: Metadata, size: number | undefined): Promise<Picture> {
   let image = sharp(bytes, { limitInputPixels: false, failOn: 'error', autoOrient: true });
   const { width, height } = meta.autoOrient;
-  const shorter = Math.min(width, height);
-  if (size !== undefined && shorter >= SHRINK_FROM * size) {
-    const factor = (SHRINK_TO * size) / shorter;
-    image = image.resize({
-      width: Math.round(width * factor),
-      height: Math.round(height * factor),
-      fit: 'fill',
-      kernel: 'linear',
-    });
-  }
+  const reduced = size === undefined ? undefined : reducedSize(width, height, size);
+  if (reduced) image = image.resize({ ...reduced, fit: 'fill', kernel: 'linear' });
   const { data, info } = await image
     .flatten({ background: '#ffffff' })
     .toColourspace('srgb')

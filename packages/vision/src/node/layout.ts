@@ -74,7 +74,7 @@ export async function findRoot(
     const next = await list(inside);
     if (next.folders.length === 0 || next.pictures.length > 0) break; // a class
     for (const kind of ['others', 'hidden'] as const)
-      above[kind].push(...listing[kind].map((name) => prefix + name));
+      for (const name of listing[kind]) above[kind].push(prefix + name);
     root = { path: inside, prefix: `${prefix}${only}/`, listing: next, parts: NO_PARTS, above };
   }
   return root;

@@ -62,7 +62,7 @@ export async function list(path: string): Promise<Listing> {
     const { name } = entry;
     if (LEFTOVERS.has(name.toLowerCase())) continue;
     if (name.startsWith('.')) {
-      found.hidden.push(...(await hiddenPictures(path, entry)));
+      for (const name of await hiddenPictures(path, entry)) found.hidden.push(name);
       continue;
     }
     let kind: Pick<Dirent, 'isDirectory' | 'isFile'> = entry;

@@ -170,6 +170,12 @@ describe('class folders', () => {
     );
   });
 
+  it.skipIf(process.platform !== 'linux')('whose names are no UTF-8 are named, with what to do', async () => {
+    const root = await folder('a/1.png', 'b/1.png');
+    await mkdir(Buffer.concat([Buffer.from(`${root}/c`), Buffer.from([0xe9])]));
+    expect(await failure(root)).toBe('ROOT/c\ufffd: has a name that is no UTF-8; rename it');
+  });
+
   it('may be called anything', async () => {
     const names = [
       'constructor',

@@ -77,8 +77,8 @@ class Scanner {
 
   async scan(): Promise<Scan> {
     const { path, prefix, parts, listing, above } = this.#root;
-    this.#others.push(...above.others);
-    this.#hidden.push(...above.hidden);
+    for (const name of above.others) this.#others.push(name);
+    for (const name of above.hidden) this.#hidden.push(name);
     if (prefix !== '')
       this.#remark(`one folder down, in '${prefix.slice(0, -1)}', are the classes: they are read there`);
     if (parts.size === 0) await this.#part('train', path, prefix, listing);
@@ -104,9 +104,9 @@ class Scanner {
   }
 
   #passOver({ pictures = [], others = [], hidden = [] }: Partial<Listing>, prefix: string): void {
-    this.#beside.push(...pictures.map((name) => prefix + name));
-    this.#others.push(...others.map((name) => prefix + name));
-    this.#hidden.push(...hidden.map((name) => prefix + name));
+    for (const name of pictures) this.#beside.push(prefix + name);
+    for (const name of others) this.#others.push(prefix + name);
+    for (const name of hidden) this.#hidden.push(prefix + name);
   }
 
   /** A folder beside those of the parts is named, unless it is one of them. */
@@ -145,7 +145,7 @@ class Scanner {
       for (const { folder, tree } of folders) {
         const at = `${prefix}${folder}/`;
         this.#passOver({ others: tree.others, hidden: tree.hidden }, at);
-        this.#again.push(...tree.again.map((inner) => at + inner));
+        for (const inner of tree.again) this.#again.push(at + inner);
         if (tree.pictures.length === 0) continue;
         const label = this.#classes.indexOf(name);
         if (label < 0) {
