@@ -83,8 +83,8 @@ setDefaultBackend(await createWasmBackend());`,
 };
 
 export const sh: { readonly elsewhere: RegExp; readonly instead: Record<string, string> } = {
-  /** Lines that are for a clone or a registry, each run by other means: CI itself, `npm run demo`, the samples' tests. */
-  elsewhere: /^(npm |npx (pnpm@\S+ (install|--filter) ?|tsx |vite )| {2}onnxruntime-web)/,
+  /** Lines that are for a clone or a registry, each run by other means: CI itself, `npm run demo`, the samples' tests; and a TF.js base, in apps/cli's. */
+  elsewhere: /tfjs\/model\.json|^(npm |npx (pnpm@\S+ (install|--filter) ?|tsx |vite )| {2}onnxruntime-web)/,
   instead: { '"$HOME/Downloads/model.safetensors"': 'model.safetensors' },
 };
 
