@@ -44,11 +44,13 @@ const page = (entry: string): string => `
 
 /**
  * Of it 3 kB are for compiled and failing steps: hooks, snapshots. The compiler itself (4 kB) comes on demand. 0.5 kB are for
- * noticing a second copy of core, and 0.5 kB show tensors and models in consoles.
+ * noticing a second copy of core, 0.5 kB show tensors and models in consoles, 2.5 kB check arguments and room before anything
+ * is built, 1.5 kB free tensors that nobody holds, 3 kB check checkpoints field by field and give batch norms the statistics of
+ * all samples.
  */
-const CEILING = 67_800;
+const CEILING = 75_500;
 
-test('a page that trains downloads at most 67.8 kB of core and this backend, kernels included', async () => {
+test('a page that trains downloads at most 75.5 kB of core and this backend, kernels included', async () => {
   const size = await gzipped(page('./index.ts'));
   expect(size).toBeGreaterThan(10_000); // it did bundle
   expect(size + kernels).toBeLessThan(CEILING);
@@ -56,7 +58,7 @@ test('a page that trains downloads at most 67.8 kB of core and this backend, ker
 });
 
 /** Of it 0.5 kB are `gradCam`, which no page downloads that does not ask for it. */
-test('all that the two packages export, used or not, is at most 86 kB', async () => {
+test('all that the two packages export, used or not, is at most 91.5 kB', async () => {
   const everything = `export * from '@graftjs/core'; export * from './index.ts';`;
-  expect((await gzipped(everything)) + kernels).toBeLessThan(86_000);
+  expect((await gzipped(everything)) + kernels).toBeLessThan(91_500);
 });
