@@ -10,7 +10,8 @@ const coreOnly = {
 };
 const coreAndFormats = {
   regex: '^@graftjs/(?!(core|formats)$)',
-  message: 'Of Graft, models may import @graftjs/core and @graftjs/formats only. Tests may import more.',
+  message:
+    'Of Graft, models and vision may import @graftjs/core and @graftjs/formats only. Tests may import more.',
 };
 const coreAndOnnx = {
   regex: '^@graftjs/(?!(core(/planning)?|onnx-graph)$)',
@@ -78,14 +79,14 @@ export default defineConfig(
     rules: { 'no-restricted-imports': imports(coreOnly) },
   },
   {
-    name: 'models may read files',
-    files: ['packages/models/src/**/*.ts'],
-    ignores: [...tests, 'packages/models/src/node/**'],
+    name: 'models and vision may read files',
+    files: ['packages/{models,vision}/src/**/*.ts'],
+    ignores: [...tests, 'packages/*/src/node/**'],
     rules: { 'no-restricted-imports': imports(coreAndFormats, noNode) },
   },
   {
-    name: 'models may read files, in Node',
-    files: ['packages/models/src/node/**/*.ts'],
+    name: 'models and vision may read files, in Node',
+    files: ['packages/{models,vision}/src/node/**/*.ts'],
     ignores: tests,
     rules: { 'no-restricted-imports': imports(coreAndFormats) },
   },
