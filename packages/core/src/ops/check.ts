@@ -48,10 +48,12 @@ const MAX_ELEMENTS = 2 ** 31 - 1;
 export function wantRoom(op: string, spec: TensorSpec, backend?: Backend): void {
   const size = sizeOf(spec.shape);
   const bytes = bytesOf(spec);
-  const most = backend?.largest ?? Infinity;
-  if (size <= MAX_ELEMENTS && bytes <= most) return;
+  const fits = backend?.largest === undefined || bytes <= backend.largest;
+  if (size <= MAX_ELEMENTS && fits) return;
   const limit =
-    size > MAX_ELEMENTS ? `${MAX_ELEMENTS} elements` : `${most} bytes on '${backend?.name ?? ''}'`;
+    fits || size > MAX_ELEMENTS
+      ? `${MAX_ELEMENTS} elements`
+      : `${backend.largest} bytes on '${backend.name}'`;
   throw new OutOfMemoryError(
     `${op}: no room for ${spec.dtype}${showShape(spec.shape)}, ${bytes} bytes: a tensor has at most ${limit}`,
   );
