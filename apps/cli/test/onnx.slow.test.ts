@@ -60,7 +60,8 @@ it('on onnx as on wasm: the trained head, and a fine-tuned model, give the same 
   const wasm = await predictions(await train('wasm'), 'wasm');
   const onnx = await predictions(await train('onnx'), 'onnx');
   expect(share(wasm, onnx, 'head trained on wasm and on onnx')).toBeGreaterThanOrEqual(0.995);
-  const tuned = await train('onnx', '--unlock-from', 'block9');
+  // Four epochs with the base unlocked, after 24 of the head: enough to move the deeper layers.
+  const tuned = await train('onnx', '--unlock-from', 'block9', '--epochs', '28');
   const [here, there] = [await predictions(tuned, 'wasm'), await predictions(tuned, 'onnx')];
   expect(share(here, there, 'fine-tuned on onnx, used on wasm and on onnx')).toBeGreaterThanOrEqual(0.995);
   expect(share(wasm, there, 'head alone and fine-tuned')).toBeLessThan(0.995);
