@@ -112,7 +112,8 @@ function sine(x: Tensor, half: number): Tensor {
   const k = nearest(mul(x, 1 / Math.PI));
   const r = PI.reduce((rest, part) => sub(rest, mul(k, part)), x);
   // Of |x|: the sine is odd, the cosine is not.
-  const angle = mul(turns(a), 2);
+  // Near ones are taken for `FAR` here: their logarithm may be −∞, which is no place in a table.
+  const angle = mul(turns(select(near, FAR, a)), 2);
   const l = nearest(angle);
   const farRest = mul(sub(angle, l), Math.PI);
   const rest = select(near, r, half ? farRest : mul(farRest, sign(x)));
