@@ -5,6 +5,7 @@ import {
   CheckpointError,
   Conv2d,
   fit,
+  freeLost,
   manualSeed,
   memory,
   ReLU,
@@ -140,6 +141,7 @@ describe('a checkpoint that does not fit is refused, and nothing is changed', ()
     model = grafted(),
     data: FitData = { train },
   ): Promise<void> => {
+    await freeLost(backend); // of earlier tests
     const before = [await bits(model), memory(backend)] as const;
     const resumed = run(model, { checkpoint: storeOf(checkpoint), resume: true, ...more }, data);
     await expect(resumed).rejects.toThrow(message);

@@ -12,6 +12,7 @@ import {
   Dropout,
   FeatureCache,
   fit,
+  freeLost,
   GraftError,
   interpret,
   Linear,
@@ -216,6 +217,7 @@ describe('fit', () => {
     const optimizer = adam({ lr: 0.01 });
     const run = { ...options(), optimizer, cache: null, keepBest: false, clipNorm: 1, mixup: 0.4 };
     await fit(model, { train, validation }, run);
+    await freeLost(backend); // of earlier tests
     const before = memory(backend);
     await fit(model, { train, validation }, run);
     expect(memory(backend)).toEqual(before);
@@ -236,6 +238,7 @@ describe('fit', () => {
       model.unlock({ from: 'deep' });
       setDefaultBackend(backend);
       const weights = await bits(model);
+      await freeLost(on); // of earlier tests
       const before = memory(on);
       const losses = [
         // not a number; thrown; a shape that no gradient has; in the optimizer, after some parameters
