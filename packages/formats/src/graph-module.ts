@@ -1,5 +1,6 @@
 import {
   batchNorm,
+  batchObserver,
   composite,
   freeEarly,
   getDefaultBackend,
@@ -20,6 +21,7 @@ import {
   type Backend,
   type Layout,
   type Member,
+  type MovingStatistics,
 } from '@graftjs/core';
 import { FormatError } from './errors.ts';
 import { graphOps } from './graph-ops.ts';
@@ -171,7 +173,7 @@ export class GraphModule extends Module {
     const norm = after();
     if (norm?.op === 'batchNorm' && norm.inputs[0] === name && node.inputs.length === 2) {
       const isStored = norm.inputs.slice(1).every((i) => typeof i === 'string' && this.#slots.has(i));
-      if (isStored && !(this.training && this.#norms.includes(norm) && this.#moves(norm))) {
+      if (isStored && !this.#usesBatch(norm)) {
         const p = norm.inputs.slice(1).map(valueOf);
         const [weight, bias, mean, variance] = p as [Tensor, Tensor, Tensor, Tensor];
         const eps = norm.attrs['epsilon'] as number;
@@ -189,8 +191,7 @@ export class GraphModule extends Module {
 
   #execute(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
     try {
-      if (this.training && this.#norms.includes(node) && this.#moves(node))
-        return this.#batchNorm(node, inputs);
+      if (this.#usesBatch(node)) return this.#batchNorm(node, inputs);
       return composite(() => evaluate(node, inputs));
     } catch (cause) {
       const where = `node '${node.name}' (${node.op})`;
@@ -215,9 +216,22 @@ export class GraphModule extends Module {
     const parameters = own.filter((p) => p instanceof Parameter);
     return !parameters.length || parameters.some((p) => !p.locked);
   }
+  /** Does it normalize by the batch now, or by what is stored? */
+  #usesBatch(node: GraphNode): boolean {
+    if (!this.#norms.includes(node)) return false;
+    return (this.training && this.#moves(node)) || batchObserver(this.#running(node)!.mean) !== undefined;
+  }
+  override *movingStatistics(): IterableIterator<MovingStatistics> {
+    for (const node of this.#norms) {
+      const { mean, variance } = this.#running(node)!;
+      const momentum = node.attrs['momentum'] as number;
+      if (this.#usesBatch(node)) yield { channels: mean.value.size, momentum, mean, variance };
+    }
+  }
   /** By the batch's statistics, and moves the stored ones. */
   #batchNorm(node: GraphNode, inputs: readonly GraphValue[]): Tensor {
     const running = this.#running(node)!;
+    const observer = batchObserver(running.mean);
     const [x, weight, bias] = inputs as Tensor[];
     const out = batchNorm(
       x!,
@@ -226,13 +240,16 @@ export class GraphModule extends Module {
         weight: weight!,
         bias: bias!,
         eps: node.attrs['epsilon'] as number,
-        momentum: node.attrs['momentum'] as number,
+        momentum: observer ? 1 : (node.attrs['momentum'] as number),
         layout: layoutOf(node.attrs),
         training: true,
       },
     );
-    running.mean.set(out.mean);
-    running.variance.set(out.variance);
+    if (observer) observer(x!.size / running.mean.value.size, out.mean, out.variance);
+    else {
+      running.mean.set(out.mean);
+      running.variance.set(out.variance);
+    }
     return out.y;
   }
 }

@@ -39,3 +39,4 @@ export {
 export * from './pool.ts';
 export * from './random-context.ts';
 export { isWindowed, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
+export { batchObserver, type BatchObserver, type MovingStatistics } from './moving-statistics.ts';

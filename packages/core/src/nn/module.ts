@@ -8,6 +8,7 @@ import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';
 import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
 import { nameLayer, traceErrors } from './layer-path.ts';
+import type { MovingStatistics } from './moving-statistics.ts';
 
 /** A named tensor of a module, replaced as a whole: the old value is freed when a new one is set. */
 abstract class Slot implements Cell {
@@ -159,6 +160,9 @@ export abstract class Module {
   trainable(): Parameter[] {
     return this.parameters().filter((p) => !p.locked);
   }
+  /** Of its own batch norms, not of its children's: those that move their statistics as it stands now. */
+  *movingStatistics(): IterableIterator<MovingStatistics> {}
+
   /**
    * Is this module's function the same in every training step: all parameters locked, no batch statistics, no dropout?
    * Then its outputs can be computed once and kept.

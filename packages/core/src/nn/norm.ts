@@ -7,6 +7,7 @@ import { scope, type Tensor } from '../tensor.ts';
 import { showShape, type DType, type Layout, type Shape } from '../types.ts';
 import { initParameter, onesInit, zerosInit, type BackendOption } from './init.ts';
 import { Module, StateBuffer, type Member, type Parameter } from './module.ts';
+import { batchObserver, type MovingStatistics } from './moving-statistics.ts';
 import type { LayoutOption } from './window.ts';
 
 export interface NormOptions extends BackendOption, LayoutOption {
@@ -87,7 +88,12 @@ export abstract class BatchNorm extends Norm {
 
   /** Does it normalize by the batch now, or by what it has stored? */
   get usesBatch(): boolean {
-    return this.training && !this.locked && this.statistics === 'batch';
+    const moves = this.training && !this.locked && this.statistics === 'batch';
+    return moves || batchObserver(this.runningMean) !== undefined;
+  }
+  override *movingStatistics(): IterableIterator<MovingStatistics> {
+    const { channels, momentum, runningMean: mean, runningVar: variance } = this;
+    if (this.usesBatch) yield { channels, momentum, mean, variance };
   }
   /** Does it take activations with so many axes? */
   accepts(rank: number): boolean {
@@ -109,9 +115,12 @@ export abstract class BatchNorm extends Norm {
         `input has shape ${showShape(x.shape)}, it must have ${this.ranks.join(' or ')} axes`,
       );
     }
+    const observer = batchObserver(this.runningMean);
     const training = this.usesBatch;
-    const out = batchNorm(x, this.#running, { ...this.affine(), training, momentum: this.momentum });
-    if (training) {
+    const momentum = observer ? 1 : this.momentum;
+    const out = batchNorm(x, this.#running, { ...this.affine(), training, momentum });
+    if (observer) observer(x.size / this.channels, out.mean, out.variance);
+    else if (training) {
       this.runningMean.set(out.mean);
       this.runningVar.set(out.variance);
       this.numBatchesTracked.set(scope(() => noGrad(() => add(this.numBatchesTracked.value, 1))));

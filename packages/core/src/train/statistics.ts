@@ -1,6 +1,6 @@
 import type { DataSource } from '../data.ts';
-import { batchNorm } from '../functional/batch-norm.ts';
-import { evaluating, forwardStages, type Stage } from '../nn/module.ts';
+import { evaluating, forwardStages, type Stage, type StateBuffer } from '../nn/module.ts';
+import { observeBatches, type BatchObserver, type MovingStatistics } from '../nn/moving-statistics.ts';
 import { BatchNorm } from '../nn/norm.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
@@ -55,32 +55,14 @@ export class Moments {
   }
 }
 
-/** Batch norms that move their statistics while they train, in the order of the network. */
-function movingNorms(stages: readonly Stage[]): BatchNorm[] {
-  return stages
-    .flatMap((s) => [...s.module.namedModules()].map(([, m]) => m))
-    .filter(
-      (m): m is BatchNorm =>
-        m instanceof BatchNorm && m.usesBatch && m.forward === BatchNorm.prototype.forward,
-    );
-}
-
 /** Gives a batch norm the mean, and the variance that a batch of all samples would have. */
-function setStatistics(norm: BatchNorm, { count, mean, squares }: Moments): void {
+function setStatistics(norm: MovingStatistics, { count, mean, squares }: Moments): void {
   if (count === 0) return;
-  const { backend } = norm.runningMean.value;
+  const { backend } = norm.mean.value;
   const put = (values: Float64Array): Tensor =>
     tensor(Float32Array.from(values), [norm.channels], { backend }).keep();
-  norm.runningMean.set(put(mean));
-  norm.runningVar.set(put(squares.map((s) => s / count)));
-}
-
-/**
- * Batch norms whose starting values still weigh so much in their running statistics, which keep (1 − momentum)ᵗ of them
- * after t steps, that a network of a few steps would be evaluated on numbers that no data gave it.
- */
-function stillStarting(norms: readonly BatchNorm[], steps: number): BatchNorm[] {
-  return norms.filter((m) => (1 - m.momentum) ** steps > 0.01);
+  norm.mean.set(put(mean));
+  norm.variance.set(put(squares.map((s) => s / count)));
 }
 
 /**
@@ -89,32 +71,28 @@ function stillStarting(norms: readonly BatchNorm[], steps: number): BatchNorm[] 
  */
 async function observe(
   stages: readonly Stage[],
-  moments: ReadonlyMap<BatchNorm, Moments>,
+  found: ReadonlyMap<MovingStatistics, Moments>,
   x: Tensor,
 ): Promise<void> {
-  const seen: { norm: BatchNorm; n: number; mean: Tensor; variance: Tensor }[] = [];
-  for (const norm of moments.keys()) {
-    const { eps, layout } = norm;
-    const running = { mean: norm.runningMean.value, variance: norm.runningVar.value };
-    const forward = (input: Tensor): Tensor => {
-      const affine = { weight: norm.weight?.value ?? null, bias: norm.bias?.value ?? null, eps, layout };
-      const out = batchNorm(input, running, { ...affine, training: true, momentum: 1 });
-      const n = input.size / norm.channels;
-      seen.push({ norm, n, mean: out.mean.keep(), variance: out.variance.keep() });
-      return out.y;
-    };
-    Object.defineProperty(norm, 'forward', { value: forward, configurable: true });
-  }
+  const seen: { moments: Moments; n: number; mean: Tensor; variance: Tensor }[] = [];
+  const observers = new Map(
+    [...found].map(([norm, moments]): [StateBuffer, BatchObserver] => [
+      norm.mean,
+      (n, mean, variance) => seen.push({ moments, n, mean: mean.keep(), variance: variance.keep() }),
+    ]),
+  );
   try {
-    const modules = stages.map((s) => s.module);
-    evaluating(modules, () => scope(() => noGrad(() => void forwardStages(stages, x))));
-    for (const { norm, n, mean, variance } of seen) {
+    const run = (): void => void scope(() => noGrad(() => void forwardStages(stages, x)));
+    evaluating(
+      stages.map((s) => s.module),
+      () => observeBatches(observers, run),
+    );
+    for (const { moments, n, mean, variance } of seen) {
       // The running variance is the unbiased one.
       const squares = Float64Array.from(await variance.data(), (v) => v * (n - 1));
-      moments.get(norm)!.join({ count: n, mean: await mean.data(), squares });
+      moments.join({ count: n, mean: await mean.data(), squares });
     }
   } finally {
-    for (const norm of moments.keys()) Reflect.deleteProperty(norm, 'forward');
     for (const { mean, variance } of seen) {
       mean.dispose();
       variance.dispose();
@@ -155,16 +133,20 @@ export class Statistics {
 
   /** False when stopped meanwhile; nothing is changed then but what had been settled. */
   async settle(s: Settling): Promise<boolean> {
-    const { rest } = s.prefix;
-    const norms = movingNorms(rest);
-    const first = norms[0];
-    if (first && first === rest[0]!.module && s.prefix.stages.length > 0) {
-      norms.shift();
+    const { prefix } = s;
+    const { rest } = prefix;
+    const norms = rest.flatMap((s) =>
+      [...s.module.namedModules()].flatMap(([, m]) => [...m.movingStatistics()]),
+    );
+    const first = rest[0]?.module;
+    if (first instanceof BatchNorm && first.usesBatch && prefix.stages.length > 0) {
       const moments = await this.#ofFeatures(first, s);
       if (!moments) return false;
-      setStatistics(first, moments);
+      setStatistics(norms.shift()!, moments);
     }
-    const starting = stillStarting(norms, s.steps);
+    // Starting values keep (1 − momentum)ᵗ of their weight after t steps. As long as that is more than 1 %, a network
+    // would be evaluated on numbers that no data gave it.
+    const starting = norms.filter((m) => (1 - m.momentum) ** s.steps > 0.01);
     if (!starting.length) return true;
     const moments = new Map(starting.map((m) => [m, new Moments(m.channels)]));
     for (const batch of s.batches) {
