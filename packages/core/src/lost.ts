@@ -18,8 +18,18 @@ const BYTES = 32 * 2 ** 20;
 const TENSORS = 4096;
 /** The young are registered when they are so many, even if the event loop does not turn. */
 const YOUNG = 8192;
-/** Attempts to make the collector run. */
-const TRIES = 12;
+/**
+ * Attempts to make the collector run, and how many of them follow each other at once. Then the pauses double, to half a second:
+ * Node is through after a few, a browser tells of what it has collected when it has nothing better to do.
+ */
+const TRIES = 16;
+const AT_ONCE = 6;
+/** From this attempt on, what is asked for is as large as can be, and makes engines collect everything. */
+const LARGEST = 4;
+/** Most runs of the collector in a row. */
+const RUNS = 8;
+/** The same where a program only goes on: much of what there is may be alive. */
+const FEW = 3;
 
 type Schedule = (run: () => void) => unknown;
 /** Looked up once: tests put others in their place. A turn of the event loop, and one as soon as there is nothing else. */
@@ -149,21 +159,28 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
   if (!turn) return;
   const { floor } = ledger;
   const next = (): Promise<void> => new Promise((resolve) => turn(resolve));
-  do {
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => (timer ? timer(resolve, ms) : turn(resolve)));
+  const isEnough = (): boolean => {
+    const room = roomOf(ledger);
+    return ledger.bytes <= floor.bytes + room.bytes / 2 && ledger.tensors <= floor.tensors + room.tensors / 2;
+  };
+  for (let run = 0, before = NaN; run < RUNS; run++) {
     ledger.orphans = 0;
     registerYoung(ledger);
     let collected = false;
     ledger.registry.register({}, () => (collected = true));
     await next();
-    const room = roomOf(ledger);
-    const enough =
-      ledger.bytes <= floor.bytes + room.bytes / 2 && ledger.tensors <= floor.tensors + room.tensors / 2;
-    if (enough && !whole) return;
-    for (let i = 0; i < TRIES && !collected; i++) {
+    for (let i = 0; !(isEnough() && !whole); i++) {
+      // A young sentinel may go before what is older.
+      if (i === TRIES || (collected && i > LARGEST)) break;
       press(i);
-      await next();
+      await (i < AT_ONCE ? next() : pause(2 ** (i - AT_ONCE)));
     }
-  } while (ledger.orphans > 0);
+    // What the owners that went have left goes with the next run.
+    if (ledger.orphans === 0 && (whole ? ledger.tensors === before : isEnough() || run === FEW - 1)) break;
+    before = ledger.tensors;
+  }
   floor.bytes = ledger.bytes;
   floor.tensors = ledger.tensors;
 }
@@ -174,7 +191,7 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
  */
 function press(attempt: number): void {
   try {
-    new ArrayBuffer(2 ** Math.min(28 + attempt, 32));
+    new ArrayBuffer(2 ** (28 + Math.min(attempt, LARGEST)));
   } catch {
     // Not given: then the engine has collected before it said so.
   }
