@@ -172,8 +172,8 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
     ledger.registry.register({}, () => (collected = true));
     await next();
     for (let i = 0; !(isEnough() && !whole); i++) {
-      // A young sentinel may go before what is older.
-      if (i === TRIES || (collected && i > LARGEST)) break;
+      // A young sentinel may go before what is older: where something is wanted, it counts later. A run of the whole is repeated.
+      if (i === TRIES || (collected && (whole || i > LARGEST))) break;
       press(i);
       await (i < AT_ONCE ? next() : pause(2 ** (i - AT_ONCE)));
     }
