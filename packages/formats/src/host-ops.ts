@@ -1,17 +1,11 @@
 import { ShapeError, sizeOf, stridesOf, type DType, type Shape } from '@graftjs/core';
 import type { Attrs } from './graph.ts';
-import { reshapeTarget, sliceRanges } from './graph-ops/shapes.ts';
+import { axisOf, reshapeTarget, sliceRanges } from './graph-ops/shapes.ts';
 import { hostArray, newHostArray, type HostArray } from './host-array.ts';
 
 type Inputs = readonly HostArray[];
 type HostOp = (inputs: Inputs, attrs: Attrs) => HostArray;
 
-const axisOf = (axis: unknown, rank: number, what = 'axis'): number => {
-  const a = typeof axis === 'number' ? (axis < 0 ? axis + rank : axis) : NaN;
-  if (!(Number.isInteger(a) && a >= 0 && a < Math.max(rank, 1)))
-    throw new ShapeError(`${what} ${String(axis)} of ${rank} axes`);
-  return a;
-};
 const intsOf = (a: Attrs, key: string): number[] | undefined => {
   const v = a[key];
   return Array.isArray(v) && v.every((x) => typeof x === 'number') ? (v as number[]) : undefined;

@@ -3,6 +3,7 @@ import { isTensor, ShapeError, type DType, type Tensor, type TensorLike } from '
 import type { Attrs } from '../graph.ts';
 import { boundedShape, type GraphValue } from '../host-array.ts';
 import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
+import { axisOf } from './shapes.ts';
 
 /** Two small operands may broadcast to something huge. */
 function bounded(...operands: readonly TensorLike[]): void {
@@ -43,7 +44,7 @@ function select(x: Inputs, a: Attrs): Tensor {
 function alignFrom(x: Inputs, a: Attrs): Tensor {
   const [input, like] = [tensorAt(x, 0), tensorAt(x, 1)];
   const axis = number(a, 'axis', 0);
-  const behind = like.rank - (axis < 0 ? axis + like.rank : axis) - input.rank;
+  const behind = like.rank - axisOf(axis, like.rank) - input.rank;
   if (behind < 0) throw new ShapeError(`${input.rank} axes from axis ${axis} of ${like.rank} on`);
   return core.reshape(input, [...input.shape, ...new Array<number>(behind).fill(1)]);
 }
@@ -119,7 +120,7 @@ export const elementwise: Readonly<Record<string, GraphOp>> = {
 };
 
 function hardmax(x: Tensor, axis: number): Tensor {
-  const at = axis < 0 ? axis + x.rank : axis;
+  const at = axisOf(axis, x.rank);
   const along = [x.shape[at] ?? 1, ...new Array<number>(x.rank - 1 - at).fill(1)];
   const places = core.reshape(core.arange(along[0]!, { backend: x.backend }), along);
   return core.cast(core.equal(core.expandDims(core.argmax(x, at), at), places), 'float32');

@@ -10,6 +10,7 @@ import {
 } from '../functional/indexing.ts';
 import { boundedShape } from '../host-array.ts';
 import { number, numbers, numbersAt, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
+import { axisOf } from './shapes.ts';
 
 /** Input `i` as indices: on the host where they are known there. */
 function indicesAt(x: Inputs, i: number): Tensor | HostIndices {
@@ -19,11 +20,6 @@ function hostIndicesAt(x: Inputs, i: number): HostIndices {
   const given = x[i]!;
   return { shape: typeof given === 'number' ? [] : given.shape, data: numbersAt(x, i) };
 }
-const axisOf = (x: Tensor, axis: number): number => {
-  const at = axis < 0 ? axis + x.rank : axis;
-  if (!(at >= 0 && at < x.rank)) throw new ShapeError(`axis ${axis} of ${x.rank} axes`);
-  return at;
-};
 const reductionOf = (a: Readonly<Record<string, unknown>>): ScatterReduction =>
   (a['reduction'] as ScatterReduction | undefined) ?? 'none';
 
@@ -57,7 +53,7 @@ function spaceToDepth(x: Tensor, block: number): Tensor {
 
 /** 1 at an index along a new axis, `on` there and `off` elsewhere; what is outside −depth … depth − 1 has no place. */
 function oneHot(indices: Tensor, depth: number, axis: number, [off, on]: number[], dtype: DType): Tensor {
-  const at = axis < 0 ? axis + indices.rank + 1 : axis;
+  const at = axisOf(axis, indices.rank + 1);
   boundedShape([...indices.shape, depth]);
   const whole = core.cast(indices, 'int32');
   const wrapped = core.expandDims(core.select(core.less(whole, 0), core.add(whole, depth), whole), at);
@@ -113,7 +109,7 @@ function topK(x: Tensor, k: number, axis: number): Tensor {
 export const indexing: Readonly<Record<string, GraphOp>> = {
   gatherElements(x, a) {
     const input = tensorAt(x, 0);
-    return gatherElements(input, indicesAt(x, 1), axisOf(input, number(a, 'axis', 0)));
+    return gatherElements(input, indicesAt(x, 1), axisOf(number(a, 'axis', 0), input.rank));
   },
   gatherNd(x, a) {
     const [input, indices] = [tensorAt(x, 0), hostIndicesAt(x, 1)];
@@ -125,7 +121,7 @@ export const indexing: Readonly<Record<string, GraphOp>> = {
   /** x, indices, updates. */
   scatterElements(x, a) {
     const input = tensorAt(x, 0);
-    const axis = axisOf(input, number(a, 'axis', 0));
+    const axis = axisOf(number(a, 'axis', 0), input.rank);
     return scatterElements(input, hostIndicesAt(x, 1), tensorAt(x, 2), { axis, reduction: reductionOf(a) });
   },
   /** x, indices, updates. */
@@ -133,7 +129,7 @@ export const indexing: Readonly<Record<string, GraphOp>> = {
   /** `smallest`: the smallest instead. NaN has no place. */
   topK(x, a) {
     const input = tensorAt(x, 0);
-    const axis = axisOf(input, number(a, 'axis', -1));
+    const axis = axisOf(number(a, 'axis', -1), input.rank);
     return core.composite(() =>
       topK(a['smallest'] === true ? core.neg(input) : input, number(a, 'k', 0), axis),
     );

@@ -11,7 +11,7 @@ import {
   type GraphOp,
   type Inputs,
 } from './arguments.ts';
-import { reshapeTarget, sliceRanges } from './shapes.ts';
+import { axisOf, reshapeTarget, sliceRanges } from './shapes.ts';
 
 /** `axes` of extent 1 removed; negative ones count from the end. */
 function squeeze(x: Tensor, axes: readonly number[]): Tensor {
@@ -120,9 +120,8 @@ export const movement: Readonly<Record<string, GraphOp>> = {
   gather(x, a) {
     const input = tensorAt(x, 0);
     const axis = number(a, 'axis', 0);
-    const at = axis < 0 ? axis + input.rank : axis;
-    const extent = input.shape[at];
-    if (extent === undefined) throw new ShapeError(`gather along axis ${axis} of ${input.rank} axes`);
+    const at = axisOf(axis, input.rank);
+    const extent = input.shape[at] ?? 1;
     const given = x[1]!;
     if (isTensor(given)) {
       const wrapped = core.select(core.less(given, 0), core.add(given, extent), given);

@@ -1,15 +1,14 @@
 import * as core from '@graftjs/core';
-import { ShapeError, type Tensor } from '@graftjs/core';
+import type { Tensor } from '@graftjs/core';
 import { localResponseNorm } from '../functional/windows.ts';
 import { number, numbers, optionalTensor, tensorAt, type GraphOp } from './arguments.ts';
+import { axisOf } from './shapes.ts';
 
 const keepDims = { keepDims: true } as const;
 
 /** All axes from `axis` on. */
 function axesFrom(x: Tensor, axis: number): number[] {
-  const from = axis < 0 ? axis + x.rank : axis;
-  if (!(from >= 0 && from < x.rank)) throw new ShapeError(`axis ${axis} of ${x.rank} axes`);
-  return x.shape.map((_, i) => i).slice(from);
+  return x.shape.map((_, i) => i).slice(axisOf(axis, x.rank));
 }
 /** All axes but the second. */
 const axesOfChannel = (x: Tensor): number[] => x.shape.map((_, i) => i).filter((i) => i !== 1);

@@ -10,7 +10,8 @@ function along(inputs: Inputs, i: number, x: Tensor, axis: number): TensorLike {
   if (!isTensor(p)) return p;
   const value = core.cast(p, 'float32');
   if (value.size === 1) return core.reshape(value, []);
-  const at = axis < 0 ? axis + x.rank : axis;
+  // An axis that x does not have is its last, or first, one: files write 1 for vectors, too.
+  const at = Math.max(axis < 0 ? axis + x.rank : axis, 0);
   return core.reshape(value, [value.size, ...new Array<number>(Math.max(x.rank - 1 - at, 0)).fill(1)]);
 }
 /** Input `i` as float32, less the zero point that input `z` is. */

@@ -1,8 +1,9 @@
 import * as core from '@graftjs/core';
-import { ShapeError, type Tensor } from '@graftjs/core';
+import type { Tensor } from '@graftjs/core';
 import { einsum } from '../functional/einsum.ts';
 import { cumulativeSum, product } from '../functional/scan.ts';
 import { number, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
+import { axisOf } from './shapes.ts';
 
 /** Over the axes named, or over all. */
 const reduction =
@@ -10,16 +11,11 @@ const reduction =
   (x, a) =>
     f(tensorAt(x, 0), optionalNumbers(a, 'axes'), { keepDims: a['keepDims'] === true });
 
-const axisOf = (x: Tensor, axis: number): number => {
-  const at = axis < 0 ? axis + x.rank : axis;
-  if (!(at >= 0 && at < x.rank)) throw new ShapeError(`axis ${axis} of ${x.rank} axes`);
-  return at;
-};
 
 /** √Σx². Its gradient is x / √Σx², and 0 where that is 0 / 0, as PyTorch's norm has it. */
 function euclidean(x: Tensor, axes: number[] | undefined, options: { keepDims: boolean }): Tensor {
   const given = axes ?? x.shape.map((_, i) => i);
-  const gone = new Set(given.map((axis) => axisOf(x, axis)));
+  const gone = new Set(given.map((axis) => axisOf(axis, x.rank)));
   const kept = x.shape.map((d, i) => (gone.has(i) ? 1 : d));
   return core.customVjp(
     'euclidean',
@@ -44,7 +40,7 @@ export const reductions: Readonly<Record<string, GraphOp>> = {
   /** The position of the first of equal maxima, or of the last (`last`). */
   argmax(x, a) {
     const input = tensorAt(x, 0);
-    const axis = axisOf(input, number(a, 'axis', 0));
+    const axis = axisOf(number(a, 'axis', 0), input.rank);
     const y =
       a['last'] === true
         ? core.sub(input.shape[axis]! - 1, core.argmax(core.flip(input, axis), axis))
@@ -54,7 +50,7 @@ export const reductions: Readonly<Record<string, GraphOp>> = {
   cumulativeSum(x, a) {
     const input = tensorAt(x, 0);
     const [exclusive, reverse] = [a['exclusive'] === true, a['reverse'] === true];
-    return cumulativeSum(input, axisOf(input, number(a, 'axis', 0)), { exclusive, reverse });
+    return cumulativeSum(input, axisOf(number(a, 'axis', 0), input.rank), { exclusive, reverse });
   },
   einsum(x, a) {
     const operands = x.map((_, i) => tensorAt(x, i));

@@ -1,6 +1,14 @@
 import { ShapeError, sizeOf, type Shape } from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
 
+/** `axis` counted from the front; a number has an axis 0. @throws ShapeError where a tensor of `rank` axes has none such. */
+export function axisOf(axis: unknown, rank: number, what = 'axis'): number {
+  const at = typeof axis === 'number' ? (axis < 0 ? axis + rank : axis) : NaN;
+  if (!(Number.isInteger(at) && at >= 0 && at < Math.max(rank, 1)))
+    throw new ShapeError(`${what} ${String(axis)} of ${rank} axes`);
+  return at;
+}
+
 /**
  * The extents that a reshape asks for. −1 stands for what is left, and with the attribute `copyZeros` 0 for the extent
  * that is there.
