@@ -1,4 +1,4 @@
-import { type Activation, type ConvProblem, product, type Triple } from '@graftjs/core/planning';
+import { type ActivationGeometry, type ConvProblem, product, type Triple } from '@graftjs/core/planning';
 
 const f = Math.fround;
 
@@ -98,7 +98,7 @@ function forEachPosition([d, h, w]: Triple, visit: (position: Triple) => void): 
   for (let z = 0; z < d; z++) for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) visit([z, y, x]);
 }
 
-function offset({ step }: Activation, position: Triple): number {
+function offset({ step }: ActivationGeometry, position: Triple): number {
   return position[0] * step[0] + position[1] * step[1] + position[2] * step[2];
 }
 

@@ -1,4 +1,4 @@
-import type { Activation, Grid, Triple } from '@graftjs/core/planning';
+import type { ActivationGeometry, Grid, Triple } from '@graftjs/core/planning';
 
 /*
  * For windows that do not mix channels: four channels are copied side by side, as float64 and with the padding around
@@ -55,7 +55,7 @@ export function tapOffsets(grid: Grid, box: Box): number[] {
 }
 
 /** For each point of the box: where it is in the activation, without sample and channel; −1 outside. */
-export function boxOffsets(of: Activation, box: Box): Int32Array {
+export function boxOffsets(of: ActivationGeometry, box: Box): Int32Array {
   const [d, h, w] = of.extent;
   return mapPositions(box.extent, (point) => {
     const [z, y, x] = [point[0] + box.low[0], point[1] + box.low[1], point[2] + box.low[2]];
@@ -64,7 +64,7 @@ export function boxOffsets(of: Activation, box: Box): Int32Array {
   });
 }
 
-function offsetOf({ step }: Activation, [z, y, x]: Triple): number {
+function offsetOf({ step }: ActivationGeometry, [z, y, x]: Triple): number {
   return z * step[0] + y * step[1] + x * step[2];
 }
 
@@ -105,7 +105,7 @@ export function packLanes(
 }
 
 /** Start of a channel of a sample; one past the last repeats it, and its result is dropped. */
-export function laneStart(of: Activation, sample: number, channel: number): number {
+export function laneStart(of: ActivationGeometry, sample: number, channel: number): number {
   return sample * of.batchStep + Math.min(channel, of.channels - 1) * of.channelStep;
 }
 

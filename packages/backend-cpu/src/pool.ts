@@ -1,5 +1,11 @@
 import { sizeOf, type Kernels, type PoolAttrs, type Shape } from '@graftjs/core';
-import { type Activation, activation, forwardGrid, type Window, window } from '@graftjs/core/planning';
+import {
+  type ActivationGeometry,
+  activation,
+  forwardGrid,
+  type WindowGeometry,
+  window,
+} from '@graftjs/core/planning';
 import {
   boxOf,
   boxOffsets,
@@ -19,9 +25,9 @@ const f = Math.fround;
 
 /** A pool in tables; see `lanes.ts` for the packed copy of four channels that they index. */
 interface Plan {
-  readonly input: Activation;
-  readonly output: Activation;
-  readonly window: Window;
+  readonly input: ActivationGeometry;
+  readonly output: ActivationGeometry;
+  readonly window: WindowGeometry;
   /** Per point of the packed copy: its offset in the input, −1 in the padding. */
   readonly offsets: Int32Array;
   /** Per output position: start of its window in the copy, and its offset in the output. */

@@ -80,7 +80,8 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
     run(op, operands, attrs, [output]) {
       const inputs = operands.map(info);
       const dataId = t.collect(
-        () => ofNothing(t, op, inputs, attrs, output!) ?? compositions[op](t, inputs, attrs, output!),
+        () =>
+          resultOfEmptyInputs(t, op, inputs, attrs, output!) ?? compositions[op](t, inputs, attrs, output!),
       );
       return [t.hold(dataId, output!)];
     },
@@ -97,7 +98,7 @@ function prepareWasm(folder: string | undefined): void {
 }
 
 /** What comes of empty tensors, which tfjs's kernels do not take; undefined where there are none. */
-function ofNothing(
+function resultOfEmptyInputs(
   t: Tfjs,
   op: keyof Compositions,
   inputs: readonly Info[],

@@ -1,6 +1,7 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import { sizeOf } from '@graftjs/core';
 import { spatialOf } from './layout.ts';
-import { placeInInput, placeInOutput, readInput, readOutput, tapsOf, type Tap, type Window } from './taps.ts';
+import { placeInInput, placeInOutput, readInput, readOutput, tapsOf, type Tap } from './taps.ts';
 import { view, type Info, type Tfjs } from './tfjs.ts';
 import { binary, broadcast, concat, fill, product, slice, sum, transpose } from './vocabulary.ts';
 
@@ -37,7 +38,7 @@ export function convByTaps(
   t: Tfjs,
   x: Info,
   w: Info,
-  win: Window,
+  win: WindowAttrs,
   output: readonly number[],
   depthwise: boolean,
 ): Info {
@@ -64,7 +65,7 @@ export function inputGradByTaps(
   t: Tfjs,
   gy: Info,
   w: Info,
-  win: Window,
+  win: WindowAttrs,
   input: readonly number[],
   depthwise: boolean,
 ): Info {
@@ -79,7 +80,7 @@ export function inputGradByTaps(
   return total(t, terms, [n, ...input, c]);
 }
 
-export function weightGradByTaps(t: Tfjs, x: Info, gy: Info, win: Window, depthwise: boolean): Info {
+export function weightGradByTaps(t: Tfjs, x: Info, gy: Info, win: WindowAttrs, depthwise: boolean): Info {
   const [c, o] = [x.shape.at(-1)!, gy.shape.at(-1)!];
   const perTap = depthwise ? o : c * o;
   const met = new Map(

@@ -1,9 +1,9 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import { sizeOf, type ConvAttrs } from '@graftjs/core';
 import type { Compositions } from './compositions.ts';
 import { correlate } from './conv2d.ts';
 import { convByTaps, inputGradByTaps, weightGradByTaps } from './conv-taps.ts';
 import { fromChannelsLast, spatialOf, toChannelsLast } from './layout.ts';
-import type { Window } from './taps.ts';
 import { view, type Info, type Tfjs } from './tfjs.ts';
 import { allFinite, concat, pad, product, slice, sum, transpose } from './vocabulary.ts';
 
@@ -13,18 +13,18 @@ import { allFinite, concat, pad, product, slice, sum, transpose } from './vocabu
  * not finite (what is outside adds nothing, but 0 · ∞ is NaN).
  */
 
-const padded = ({ padding }: Window): boolean => padding.some(([lo, hi]) => lo > 0 || hi > 0);
-const oneTap = ({ kernel }: Window): boolean => kernel.every((k) => k === 1);
-const ones = (w: Window): number[] => w.kernel.map(() => 1);
+const padded = ({ padding }: WindowAttrs): boolean => padding.some(([lo, hi]) => lo > 0 || hi > 0);
+const oneTap = ({ kernel }: WindowAttrs): boolean => kernel.every((k) => k === 1);
+const ones = (w: WindowAttrs): number[] => w.kernel.map(() => 1);
 /** How far a window reaches on each axis, less one. */
-const reach = (w: Window): number[] => w.kernel.map((k, i) => (k - 1) * w.dilation[i]!);
+const reach = (w: WindowAttrs): number[] => w.kernel.map((k, i) => (k - 1) * w.dilation[i]!);
 
 /** Negative padding cuts off: is anything left? */
 function someLeft(x: Info, before: readonly number[], after: readonly number[]): boolean {
   return spatialOf(x).every((n, i) => n + Math.min(before[i]!, 0) + Math.min(after[i]!, 0) > 0);
 }
 
-function windowOf(a: ConvAttrs, kernel: readonly number[]): Window {
+function windowOf(a: ConvAttrs, kernel: readonly number[]): WindowAttrs {
   return { kernel, stride: a.stride, dilation: a.dilation, padding: a.padding };
 }
 
@@ -55,7 +55,7 @@ export function forward(
   t: Tfjs,
   x: Info,
   w: Info,
-  win: Window,
+  win: WindowAttrs,
   output: readonly number[],
   depthwise: boolean,
 ): Info {
@@ -82,7 +82,7 @@ export function inputGrad(
   t: Tfjs,
   gy: Info,
   w: Info,
-  win: Window,
+  win: WindowAttrs,
   input: readonly number[],
   depthwise: boolean,
 ): Info {
@@ -103,7 +103,7 @@ export function inputGrad(
  * The correlation of x with gy as the filter, where samples take the place of channels, channels that of samples, and
  * stride and dilation change places. x `[n, ...in, c]`, gy `[n, ...out, o]` → `[o, c, ...kernel]`.
  */
-function weightGrad(t: Tfjs, x: Info, gy: Info, win: Window, depthwise: boolean): Info {
+function weightGrad(t: Tfjs, x: Info, gy: Info, win: WindowAttrs, depthwise: boolean): Info {
   const byTaps = (): Info => weightGradByTaps(t, x, gy, win, depthwise);
   if (depthwise || win.kernel.length > 2 || oneTap(win) || (padded(win) && !allFinite(t, gy)))
     return byTaps();

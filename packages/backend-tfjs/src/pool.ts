@@ -1,15 +1,16 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import type { PoolAttrs } from '@graftjs/core';
 import type { Compositions } from './compositions.ts';
 import { forward, inputGrad } from './conv.ts';
 import { fromChannelsLast, spatialOf, toChannelsLast } from './layout.ts';
-import { placeInInput, placeInOutput, readInput, readOutput, tapsOf, type Window } from './taps.ts';
+import { placeInInput, placeInOutput, readInput, readOutput, tapsOf } from './taps.ts';
 import { type Info, type Tfjs } from './tfjs.ts';
 import { allFinite, binary, broadcast, choose, fill, isNan, pad } from './vocabulary.ts';
 
 type PoolOp = 'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad';
 
 /** The window with as much padding after the input as its last position reaches (rounding up can need more). */
-function windowOf(a: PoolAttrs, input: readonly number[], output: readonly number[]): Window {
+function windowOf(a: PoolAttrs, input: readonly number[], output: readonly number[]): WindowAttrs {
   const padding = a.padding.map(([lo], i): readonly [number, number] => {
     const end = (output[i]! - 1) * a.stride[i]! + (a.kernel[i]! - 1) * a.dilation[i]! + 1;
     return [lo, Math.max(0, end - lo - input[i]!)];
@@ -18,14 +19,14 @@ function windowOf(a: PoolAttrs, input: readonly number[], output: readonly numbe
 }
 
 /** Can tfjs's own max pools take it? They know neither NaN, dilation nor a third axis, and XNNPACK refuses one tap. */
-function plain(t: Tfjs, x: Info, w: Window): boolean {
+function plain(t: Tfjs, x: Info, w: WindowAttrs): boolean {
   return (
     w.kernel.length <= 2 && w.kernel.some((k) => k > 1) && w.dilation.every((d) => d === 1) && allFinite(t, x)
   );
 }
 
 /** The same in two dimensions, as tfjs has it. */
-function inPlane(w: Window): Record<string, unknown> {
+function inPlane(w: WindowAttrs): Record<string, unknown> {
   const flat = w.kernel.length === 1;
   return {
     filterSize: flat ? [1, ...w.kernel] : w.kernel,
@@ -39,12 +40,12 @@ const fromPlane = (x: Info, rank: number): Info =>
   rank === 1 ? { ...x, shape: x.shape.toSpliced(1, 1) } : x;
 
 /** x `[n, ...in, c]` → `[n, ...out, c]`. */
-function maxima(t: Tfjs, x: Info, w: Window, output: readonly number[]): Info {
+function maxima(t: Tfjs, x: Info, w: WindowAttrs, output: readonly number[]): Info {
   if (plain(t, x, w)) return fromPlane(t.run('MaxPool', { x: toPlane(x) }, inPlane(w)), w.kernel.length);
   const before = [0, ...w.padding.map(([lo]) => lo), 0];
   const after = [0, ...w.padding.map(([, hi]) => hi), 0];
   const wide = pad(t, x, before, after, { value: -Infinity });
-  const inside: Window = { ...w, padding: w.padding.map(() => [0, 0]) };
+  const inside: WindowAttrs = { ...w, padding: w.padding.map(() => [0, 0]) };
   const [first, ...rest] = tapsOf(spatialOf(wide), output, inside).map((tap) =>
     readInput(t, wide, tap, inside),
   );
@@ -56,7 +57,7 @@ function maxima(t: Tfjs, x: Info, w: Window, output: readonly number[]): Info {
 }
 
 /** Tap by tap, each window's gradient goes to the first that equals its maximum, or is NaN; then there is none left. */
-function toMaxima(t: Tfjs, x: Info, gy: Info, w: Window): Info {
+function toMaxima(t: Tfjs, x: Info, gy: Info, w: WindowAttrs): Info {
   const [input, output] = [spatialOf(x), spatialOf(gy)];
   const most = maxima(t, x, w, output);
   const zeros = fill(t, 0, gy.shape);
@@ -99,7 +100,7 @@ function divided(
 }
 
 /** A sum over a window is a depthwise convolution with ones. */
-function onesFor(t: Tfjs, x: Info, w: Window): Info {
+function onesFor(t: Tfjs, x: Info, w: WindowAttrs): Info {
   return fill(t, 1, [x.shape.at(-1)!, 1, ...w.kernel]);
 }
 

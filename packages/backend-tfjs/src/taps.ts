@@ -1,13 +1,6 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import type { Info, Tfjs } from './tfjs.ts';
 import { pad, slice } from './vocabulary.ts';
-
-/** A window over any number of spatial axes; one entry per axis. */
-export interface Window {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly dilation: readonly number[];
-  readonly padding: readonly (readonly [number, number])[];
-}
 
 /**
  * A tap of a window, with the block of output positions whose reading of it lies inside the input: `count` of them from
@@ -22,7 +15,7 @@ export interface Tap {
 }
 
 /** The taps in row-major order, without those that never meet the input. */
-export function tapsOf(input: readonly number[], output: readonly number[], w: Window): Tap[] {
+export function tapsOf(input: readonly number[], output: readonly number[], w: WindowAttrs): Tap[] {
   let taps: Tap[] = [{ at: [], out: [], count: [], start: [] }];
   input.forEach((extent, i) => {
     const [stride, before] = [w.stride[i]!, w.padding[i]![0]];
@@ -46,7 +39,7 @@ export function tapsOf(input: readonly number[], output: readonly number[], w: W
 // Activations are `[n, ...spatial, c]` here.
 
 /** What the tap reads: the input at its block of output positions. */
-export function readInput(t: Tfjs, x: Info, tap: Tap, { stride }: Window): Info {
+export function readInput(t: Tfjs, x: Info, tap: Tap, { stride }: WindowAttrs): Info {
   return slice(t, x, [0, ...tap.start, 0], [x.shape[0]!, ...tap.count, x.shape.at(-1)!], [1, ...stride, 1]);
 }
 
@@ -56,7 +49,13 @@ export function readOutput(t: Tfjs, y: Info, tap: Tap): Info {
 }
 
 /** Values at what the tap reads, among zeros in all the rest of the input. */
-export function placeInInput(t: Tfjs, v: Info, tap: Tap, { stride }: Window, input: readonly number[]): Info {
+export function placeInInput(
+  t: Tfjs,
+  v: Info,
+  tap: Tap,
+  { stride }: WindowAttrs,
+  input: readonly number[],
+): Info {
   const after = input.map((n, i) => n - (tap.start[i]! + (tap.count[i]! - 1) * stride[i]! + 1));
   return pad(t, v, [0, ...tap.start, 0], [0, ...after, 0], {
     interior: [0, ...stride.map((s) => s - 1), 0],

@@ -1,5 +1,5 @@
 import {
-  type Activation,
+  type ActivationGeometry,
   type ConvProblem,
   dot,
   forwardGrid,
@@ -31,7 +31,7 @@ const PARTS = 16;
 
 /** Where a convolution reads its source: in place, or in a copy with zeros around. */
 interface Source {
-  readonly of: Activation;
+  readonly of: ActivationGeometry;
   readonly steps: Triple;
   readonly batchStep: number;
   readonly channelStep: number;
@@ -102,7 +102,7 @@ export interface PositionPlan extends SourcePlan {
 
 const AXES = [0, 1, 2] as const;
 
-function sourceOf(of: Activation, grids: readonly Grid[], planes = false): Source {
+function sourceOf(of: ActivationGeometry, grids: readonly Grid[], planes = false): Source {
   const [low, high] = [
     [0, 0, 0],
     [0, 0, 0],
@@ -216,8 +216,8 @@ export function inputGradPlan(heap: Heap, p: ConvProblem): PatchPlan {
 function patchPlan(
   heap: Heap,
   { window, groups }: ConvProblem,
-  from: Activation,
-  to: Activation,
+  from: ActivationGeometry,
+  to: ActivationGeometry,
   grids: readonly Grid[],
   weightLane: number,
   weightDepth: (tap: number, channel: number) => number,

@@ -8,7 +8,13 @@ import {
   type Shape,
   type TensorSpec,
 } from '@graftjs/core';
-import { type Activation, activation, type ConvProblem, product, window } from '@graftjs/core/planning';
+import {
+  type ActivationGeometry,
+  activation,
+  type ConvProblem,
+  product,
+  window,
+} from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import { patchProducts, positionProducts } from './conv-dense.ts';
 import {
@@ -132,7 +138,7 @@ function forward(
 }
 
 /** scale, shift and activation on a result in memory. */
-function applyAffine({ split }: Context, of: Activation, affine: number, y: number): void {
+function applyAffine({ split }: Context, of: ActivationGeometry, affine: number, y: number): void {
   const { batch, channels, extent, channelsLast } = of;
   const size = product(extent);
   const cost = batch * channels * size * 0.5;
@@ -175,7 +181,13 @@ function isPadded({ window: w }: ConvProblem): boolean {
 
 /** The problem as assembly/direct.ts reads it. */
 function problemTable({ input, output, window: w, groups }: ConvProblem): number[] {
-  const table = (a: Activation): number[] => [a.channels, ...a.extent, a.batchStep, a.channelStep, ...a.step];
+  const table = (a: ActivationGeometry): number[] => [
+    a.channels,
+    ...a.extent,
+    a.batchStep,
+    a.channelStep,
+    ...a.step,
+  ];
   return [
     input.batch,
     groups,

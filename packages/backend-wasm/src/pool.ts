@@ -1,5 +1,11 @@
 import { sizeOf, type Kernels, type Layout, type PoolAttrs, type Shape } from '@graftjs/core';
-import { type Activation, activation, product, type Window, window } from '@graftjs/core/planning';
+import {
+  type ActivationGeometry,
+  activation,
+  product,
+  type WindowGeometry,
+  window,
+} from '@graftjs/core/planning';
 import { produce, type Context } from './context.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
 import type { KernelName } from './module.ts';
@@ -13,7 +19,12 @@ const WIDTH = 16;
 const COST = 0.4;
 
 /** Per axis and output position: the taps that an average counts. */
-function counts(input: Activation, output: Activation, w: Window, includePad: boolean): number[] {
+function counts(
+  input: ActivationGeometry,
+  output: ActivationGeometry,
+  w: WindowGeometry,
+  includePad: boolean,
+): number[] {
   return ([0, 1, 2] as const).flatMap((axis) => {
     const low = includePad ? -w.before[axis] : 0;
     const high = input.extent[axis] + (includePad ? w.after[axis] : 0);
@@ -29,7 +40,11 @@ function counts(input: Activation, output: Activation, w: Window, includePad: bo
 }
 
 /** The windows of a row that lie inside the input whole: the first, and one past the last. */
-function wholeWindows(input: Activation, output: Activation, w: Window): [number, number] {
+function wholeWindows(
+  input: ActivationGeometry,
+  output: ActivationGeometry,
+  w: WindowGeometry,
+): [number, number] {
   const first = Math.min(Math.ceil(w.before[2] / w.stride[2]), output.extent[2]);
   const room = input.extent[2] - 1 - (w.kernel[2] - 1) * w.dilation[2] + w.before[2];
   const last = room < 0 ? first : Math.min(Math.floor(room / w.stride[2]) + 1, output.extent[2]);
@@ -37,8 +52,13 @@ function wholeWindows(input: Activation, output: Activation, w: Window): [number
 }
 
 /** A pool as assembly/window.ts reads it. */
-function tableOf(input: Activation, output: Activation, w: Window, layout: Layout): number[] {
-  const steps = (a: Activation): number[] => [...a.step, a.channelStep, a.batchStep];
+function tableOf(
+  input: ActivationGeometry,
+  output: ActivationGeometry,
+  w: WindowGeometry,
+  layout: Layout,
+): number[] {
+  const steps = (a: ActivationGeometry): number[] => [...a.step, a.channelStep, a.batchStep];
   return [
     input.channels,
     ...output.extent,

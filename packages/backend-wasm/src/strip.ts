@@ -1,4 +1,4 @@
-import { type Activation, type Grid, product, type Triple } from '@graftjs/core/planning';
+import { type ActivationGeometry, type Grid, product, type Triple } from '@graftjs/core/planning';
 import type { Heap, WasmBuffer } from './memory.ts';
 import { writeTable } from './tables.ts';
 
@@ -104,7 +104,7 @@ export function planStrips(heap: Heap, grids: readonly Grid[], lanes: Lanes): St
 }
 
 /** A `Source` without padding: up to n neighbouring pixels, one after the other. */
-export function plainSource(heap: Heap, from: Activation, n: number): WasmBuffer {
+export function plainSource(heap: Heap, from: ActivationGeometry, n: number): WasmBuffer {
   const places = Array.from({ length: 4 * Math.ceil(n / 4) }, (_, i) => i * PIXEL);
   const lanes = { count: from.channels, sources: 1, share: 1 };
   return sourceTable(heap, from, lanes, places, new Array<number>(12).fill(0));
@@ -112,7 +112,7 @@ export function plainSource(heap: Heap, from: Activation, n: number): WasmBuffer
 
 function sourceTable(
   heap: Heap,
-  { extent, batchStep, channelStep, step }: Activation,
+  { extent, batchStep, channelStep, step }: ActivationGeometry,
   { sources, share, count }: Lanes,
   places: readonly number[],
   strips: readonly number[],

@@ -1,5 +1,11 @@
 import { sizeOf, type ConvAttrs, type Operand, type Shape, type TensorSpec } from '@graftjs/core';
-import { activation, product, window, type Activation, type Window } from '@graftjs/core/planning';
+import {
+  activation,
+  product,
+  window,
+  type ActivationGeometry,
+  type WindowGeometry,
+} from '@graftjs/core/planning';
 import type { GlBuffer } from './buffer.ts';
 import { correlate, type Epilogue, type Rows } from './correlate.ts';
 import type { GlKernels, Work } from './kernels.ts';
@@ -8,9 +14,9 @@ import { weightGrad } from './weight-grad.ts';
 
 /** A convolution, direction aside: activations of the forward direction, its window, groups. */
 export interface Problem {
-  readonly input: Activation;
-  readonly output: Activation;
-  readonly window: Window;
+  readonly input: ActivationGeometry;
+  readonly output: ActivationGeometry;
+  readonly window: WindowGeometry;
   readonly groups: number;
   /** One channel in, one out, for each group: no sums over channels. */
   readonly depthwise: boolean;
@@ -31,7 +37,7 @@ export function problemOf(x: Shape, y: Shape, kernel: readonly number[], attrs: 
 export function packActivation(
   work: Work,
   { buffer, spec }: Operand<GlBuffer>,
-  a: Activation,
+  a: ActivationGeometry,
   groups: number,
 ): Packed {
   const perGroup = a.channels / groups;

@@ -1,5 +1,5 @@
 import type { FusedActivation, TensorSpec } from '@graftjs/core';
-import { product, type Activation, type Triple } from '@graftjs/core/planning';
+import { product, type ActivationGeometry, type Triple } from '@graftjs/core/planning';
 import { ROW } from './gl.ts';
 import type { Work } from './kernels.ts';
 import type { Packed } from './pack.ts';
@@ -26,8 +26,8 @@ const LOG_LAYERS = 3;
  * convolution has one class; a gradient one for each remainder of its stride, so that its rows share their taps.
  */
 export interface Rows {
-  readonly from: Activation;
-  readonly to: Activation;
+  readonly from: ActivationGeometry;
+  readonly to: ActivationGeometry;
   readonly kernel: Triple;
   readonly classes: Triple;
   readonly step: Triple;
@@ -125,8 +125,8 @@ const axes = (name: string, [z, y, x]: Triple): Record<string, number> => ({
 
 const PLACE = `
   int q = t;
-  int j = peel(q, columns);
-  int g = peel(q, groups);
+  int j = divmod(q, columns);
+  int g = divmod(q, groups);
   int row = q * ${LAYERS};
 ${each((i) => `  vec4 r${i} = vec4(0);`)}`;
 
@@ -203,7 +203,7 @@ function tapsBody(plain: boolean, deep: boolean, depthwise: boolean, aligned: bo
       : `  int first${axis} = k${axis};
   for (int i = t${axis} - 1; i >= 0; i--) {
     int q = f${axis} + o${axis} + i * d${axis} + 32768 * c${axis};
-    if (peel(q, c${axis}) == 0) first${axis} = i;
+    if (divmod(q, c${axis}) == 0) first${axis} = i;
   }`;
   const loop = (axis: string, tap: string): string =>
     `for (int ${tap} = first${axis}; ${tap} < k${axis}; ${tap} += ${plain ? '1' : `t${axis}`}) {
@@ -222,14 +222,14 @@ ${
     : `  int class_ = row / classRows;
   row -= class_ * classRows;
   int fz = class_;
-  int fx = peel(fz, cx);
-  int fy = peel(fz, cy);`
+  int fx = divmod(fz, cx);
+  int fy = divmod(fz, cy);`
 }
   // The first row's place; the others follow in row-major order.
   int sample_ = row;
-  int px = peel(sample_, nx);
-  int py = peel(sample_, ny);
-  int pz = peel(sample_, nz);
+  int px = divmod(sample_, nx);
+  int py = divmod(sample_, ny);
+  int pz = divmod(sample_, nz);
 ${each(
   (i) => `  int ax${i} = px * sx;
   int ay${i} = sample_ < batch ? py * sy : -0x40000000;
@@ -294,17 +294,17 @@ function arrange(
   // `c`, the place `p` and the sample `n` of element `e`.
   const place = groupsFirst
     ? `  int c = e;
-  int at = peel(c, perGroup);
-  int p = peel(c, positions);
+  int at = divmod(c, perGroup);
+  int p = divmod(c, positions);
   c = c * perGroup + at;
   const int n = 0;`
     : to.channelsLast
       ? `  int n = e;
-  int c = peel(n, channels);
-  int p = peel(n, positions);`
+  int c = divmod(n, channels);
+  int p = divmod(n, positions);`
       : `  int n = e;
-  int p = peel(n, positions);
-  int c = peel(n, channels);`;
+  int p = divmod(n, positions);
+  int c = divmod(n, channels);`;
   const affine = (vector: boolean, value: string, channel: string): string => {
     const per = (name: string): string =>
       vector ? `${name}_texel((${channel}) >> 2)` : `${name}_at(${channel})`;
@@ -332,19 +332,19 @@ vec4 texel(int n, int p, int g, int j) {
   ${
     plain
       ? 'int row = n * positions + p;'
-      : `int px = peel(p, ex);
-  int py = peel(p, ey);
-  int fx = peel(px, cx);
-  int fy = peel(py, cy);
-  int fz = peel(p, cz);
-  // What is left of a position is its place in its class. (peel leaves the quotient: px, py and p are that now.)
+      : `int px = divmod(p, ex);
+  int py = divmod(p, ey);
+  int fx = divmod(px, cx);
+  int fy = divmod(py, cy);
+  int fz = divmod(p, cz);
+  // What is left of a position is its place in its class. (divmod leaves the quotient: px, py and p are that now.)
   int row = ((fz * cy + fy) * cx + fx) * classRows + ((n * nz + p) * ny + py) * nx + px;`
   }
   return x_texel(((row >> ${LOG_LAYERS}) * groups + g) * columns + j, row & ${LAYERS - 1});
 }
 float element(int n, int p, int c) {
   int g = c;
-  int at = peel(g, perGroup);
+  int at = divmod(g, perGroup);
   return ${affine(false, 'pick(texel(n, p, g, at >> 2), at & 3)', 'c')};
 }
 ${
@@ -360,7 +360,7 @@ ${place}
         ? `  int e = t * 4;
 ${place}
   int g = c;
-  int j = peel(g, perGroup) >> 2;
+  int j = divmod(g, perGroup) >> 2;
   y0 = ${affine(true, 'texel(n, p, g, j)', 'c')};`
         : form === 'positions'
           ? `  int e = t * 4;

@@ -1,9 +1,9 @@
-import type { Activation } from '@graftjs/core/planning';
+import type { ActivationGeometry } from '@graftjs/core/planning';
 import { correlate } from './correlate.ts';
 import { textureOf, type GlKernels } from './kernels.ts';
 import { pack, type Packed } from './pack.ts';
 
-const activationOf = (batch: number, channels: number, positions: number): Activation => ({
+const activationOf = (batch: number, channels: number, positions: number): ActivationGeometry => ({
   batch,
   channels,
   extent: [1, 1, positions],

@@ -133,8 +133,8 @@ return inside ? a_at(i) : ${float ? 'intBitsToFloat(outside)' : 'outside'};
       ],
       ints: { extent, inner, count: sizeOf(indices!.spec.shape) },
       functions: `${output.dtype === 'float32' ? 'float' : 'int'} element(int e) {
-  int rest = peel(e, inner);
-  int k = peel(e, count);
+  int rest = divmod(e, inner);
+  int k = divmod(e, count);
   return a_at((e * extent + clamp(at_at(k), 0, extent - 1)) * inner + rest);
 }`,
       body: () => eachElement(output, (e) => `element(${e})`),
@@ -159,8 +159,8 @@ return inside ? a_at(i) : ${float ? 'intBitsToFloat(outside)' : 'outside'};
       ints: { size, inner, count },
       // Each place looks through all indices: adding where they point to is not what a draw can do.
       functions: `${type} element(int e) {
-  int rest = peel(e, inner);
-  int wanted = peel(e, size);
+  int rest = divmod(e, inner);
+  int wanted = divmod(e, size);
   int from = e * count * inner + rest;
   ${type} sum = ${type}(0);
   for (int k = 0; k < count; k++) if (at_at(k) == wanted) sum += a_at(from + k * inner);
@@ -205,8 +205,8 @@ function concat(
     inputs: inputs.map(([texture], i) => [`x${i}`, texture]),
     ints,
     functions: `${output.dtype === 'float32' ? 'float' : 'int'} element(int e) {
-  int rest = peel(e, inner);
-  int at = peel(e, extent);
+  int rest = divmod(e, inner);
+  int at = divmod(e, extent);
   int outer = e;
 ${inputs
   .slice(0, -1)

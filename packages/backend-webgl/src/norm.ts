@@ -59,8 +59,8 @@ function channelSums(
   const meanOf = form === 'channels' ? 'm_texel(c >> 2)' : `${vector}(m_at(c))`;
   const loop = `
   int q = e;
-  int c = peel(q, channels);
-  int from = peel(q, chunks) * chunk;
+  int c = divmod(q, channels);
+  int from = divmod(q, chunks) * chunk;
   int to = min(from + chunk, length);
   int at = ${a.channelsLast ? 'from * channels + c' : '(q * channels + c) * length + from'};
   ${mean ? `${vector} m_ = ${meanOf};` : ''}

@@ -49,9 +49,9 @@ export function pack(
       last: d.extent,
     },
     body: () => `  int q = t;
-  int d = peel(q, fours) * 4;
-  int c = peel(q, nc);
-  int b = peel(q, nb);
+  int d = divmod(q, fours) * 4;
+  int c = divmod(q, nc);
+  int b = divmod(q, nb);
   int at = q * sa + b * sb + c * sc + d * sd;
   y0 = vec4(
     x_at(at),

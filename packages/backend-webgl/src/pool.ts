@@ -50,8 +50,8 @@ function planOf(xShape: readonly number[], yShape: readonly number[], attrs: Poo
     return !channelsLast && (of === 'h' ? input : output).extent[2] % 4 === 0 ? 'row' : 'single';
   };
   const place = (e: string, of: 'h' | 'o'): string => {
-    const axes = ['x', 'y', 'z'].map((axis) => `int p${axis} = peel(n, ${of}${axis});`);
-    const channel = 'int c = peel(n, channels);';
+    const axes = ['x', 'y', 'z'].map((axis) => `int p${axis} = divmod(n, ${of}${axis});`);
+    const channel = 'int c = divmod(n, channels);';
     return [`int n = ${e};`, ...(channelsLast ? [channel, ...axes] : [...axes, channel])].join('\n  ');
   };
   return {
@@ -105,7 +105,7 @@ function overWindows(each: string): string {
   int last${z} = min((p${z} + b${z}) / s${z}, o${z} - 1);
   for (int ${z} = low${z} > 0 ? (low${z} + s${z} - 1) / s${z} : 0; ${z} <= last${z}; ${z}++) {
     int ${u} = p${z} + b${z} - ${z} * s${z};
-    if (d${z} > 1 && peel(${u}, d${z}) != 0) continue;`;
+    if (d${z} > 1 && divmod(${u}, d${z}) != 0) continue;`;
   return `${axis('z', 'u')}${axis('y', 'v')}${axis('x', 'w')}
     ${each}
   } } }`;

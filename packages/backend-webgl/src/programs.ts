@@ -36,14 +36,14 @@ void main() {
 }`;
 
 /**
- * `pick`: element k of a vector; an index that is computed is slow on some devices. `peel`: the last coordinate of a number
+ * `pick`: element k of a vector; an index that is computed is slow on some devices. `divmod`: the last coordinate of a number
  * that counts in row-major order; what is left in `q` counts the axes before it. One division serves both: a device
  * without integer division (most) would do `/` and `%` one after the other. `place`: where texel i is.
  */
 const COMMON = `
 float pick(vec4 v, int k) { return (k & 2) == 0 ? ((k & 1) == 0 ? v.x : v.y) : ((k & 1) == 0 ? v.z : v.w); }
 int pick(ivec4 v, int k) { return (k & 2) == 0 ? ((k & 1) == 0 ? v.x : v.y) : ((k & 1) == 0 ? v.z : v.w); }
-int peel(inout int q, int n) {
+int divmod(inout int q, int n) {
   int all = q;
   q = all / n;
   return all - q * n;

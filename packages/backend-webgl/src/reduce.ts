@@ -46,8 +46,8 @@ function reduceMiddle(
   const scalar = dtype === 'float32' ? 'float' : 'int';
   const place = (e: string): string => `
   int q = ${e};
-  int rest = peel(q, inner);
-  int from = peel(q, chunks) * chunk;
+  int rest = divmod(q, inner);
+  int from = divmod(q, chunks) * chunk;
   int to = min(from + chunk, extent);
   int at = (q * extent + from) * inner + rest;`;
   device.draw({
@@ -160,7 +160,7 @@ function argmax(
     inputs: [['x', x]],
     ints: { extent: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) },
     functions: `int element(int e) {
-  int rest = peel(e, inner);
+  int rest = divmod(e, inner);
   int at = e * extent * inner + rest;
   ${float ? 'float' : 'int'} best = x_at(at);
   int found = 0;

@@ -26,7 +26,7 @@ export function coordinates(rank: number, e: string, prefix = 'c', extents = 'n'
   if (rank === 0) return '';
   const lines = [`int ${prefix}0 = ${e};`];
   for (let axis = rank - 1; axis > 0; axis--)
-    lines.push(`int ${prefix}${axis} = peel(${prefix}0, ${extents}${axis});`);
+    lines.push(`int ${prefix}${axis} = divmod(${prefix}0, ${extents}${axis});`);
   return lines.join('\n');
 }
 

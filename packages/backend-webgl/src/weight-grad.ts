@@ -63,22 +63,22 @@ export function weightGrad(work: Work, x: Packed, gy: Packed, p: Problem, output
       ...{ sz, sy, sx, dz, dy, dx, bz, by, bx, hz, hy, hx, nz, ny, nx },
     },
     body: () => `  int q = t;
-  int c = peel(q, fours);
-  int o = peel(q, eights);
-  int tap = peel(q, taps);
-  int group = peel(q, groups);
+  int c = divmod(q, fours);
+  int o = divmod(q, eights);
+  int tap = divmod(q, taps);
+  int group = divmod(q, groups);
   int from = q * chunk;
   int to = min(from + chunk, rows);
   int oz = tap;
-  int ox = peel(oz, kx) * dx - bx;
-  int oy = peel(oz, ky) * dy - by;
+  int ox = divmod(oz, kx) * dx - bx;
+  int oy = divmod(oz, ky) * dy - by;
   oz = oz * dz - bz;
   // From the first x with x · sx + ox ≥ 0 to the last with x · sx + ox < hx.
   int first = ox < 0 ? (sx - 1 - ox) / sx : 0;
   int last = ox < hx ? min((hx - 1 - ox) / sx, nx - 1) : -1;
   int s = from;
-  int py = peel(s, ny);
-  int pz = peel(s, nz);
+  int py = divmod(s, ny);
+  int pz = divmod(s, nz);
 ${depthwise ? '  vec4 r0 = vec4(0);' : each((i) => `  vec4 r${i} = vec4(0);`)}
   for (int row = from; row < to; row++) {
     int z = pz * sz + oz;
@@ -128,8 +128,8 @@ ${depthwise ? '  y0 = r0;' : each((i) => `  y${i} = r${i};`)}`,
     },
     functions: `float element(int e) {
   int o = e;
-  int tap = peel(o, taps);
-  int c = peel(o, perGroup);
+  int tap = divmod(o, taps);
+  int c = divmod(o, perGroup);
 ${
   depthwise
     ? `  c = o;

@@ -18,7 +18,7 @@ export {
   parsePreprocess,
   toInput,
 } from './preprocess.ts';
-export { resize, type Window } from './resize.ts';
+export { resize, type CropBox } from './resize.ts';
 export { PictureSource, type PictureEntry, type PictureSourceOptions } from './source.ts';
 export { stratifiedSplit, type Split, type SplitFractions } from './split.ts';
 export { warp, type Warp } from './warp.ts';

@@ -98,7 +98,7 @@ function alongColumns(data: Uint8Array, width: number, taps: Taps, firstRow: num
 }
 
 /** A rectangle of the resized picture, in its pixels. */
-export interface Window {
+export interface CropBox {
   readonly left: number;
   readonly top: number;
   readonly width: number;
@@ -111,7 +111,7 @@ export interface Window {
  * @param window makes only this rectangle of the result: the same pixels as resizing, then cropping, for less work
  * @throws GraftError if a side is not a positive integer or the window leaves the result
  */
-export function resize(picture: Picture, width: number, height: number, window?: Window): Picture {
+export function resize(picture: Picture, width: number, height: number, window?: CropBox): Picture {
   const w = window ?? { left: 0, top: 0, width, height };
   if (![width, height, w.width, w.height].every((side) => Number.isInteger(side) && side > 0)) {
     throw new GraftError(`resize needs whole, positive sides; got ${width} × ${height}`);

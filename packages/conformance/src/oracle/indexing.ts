@@ -41,14 +41,14 @@ export const reduceGroups: (shape: Shape, axes: readonly number[]) => number[][]
 );
 
 /** An activation's extents, and where the element at (sample, channel, position) is; positions are flat, row-major. */
-export interface Activation {
+export interface ActivationIndex {
   readonly samples: number;
   readonly channels: number;
   readonly spatial: number[];
   readonly at: (sample: number, channel: number, position: number) => number;
 }
 
-export function activation(shape: Shape, layout: Layout): Activation {
+export function activation(shape: Shape, layout: Layout): ActivationIndex {
   const first = layout === 'channels-first';
   const samples = shape[0];
   const channels = first ? shape[1] : shape[shape.length - 1];
@@ -60,10 +60,10 @@ export function activation(shape: Shape, layout: Layout): Activation {
   return { samples, channels, spatial, at };
 }
 
-type Window = Pick<PoolAttrs, 'kernel' | 'stride' | 'padding' | 'dilation'>;
+type WindowAttrs = Pick<PoolAttrs, 'kernel' | 'stride' | 'padding' | 'dilation'>;
 
 /** Where tap `k` of window `o` lies: the coordinates in the unpadded input, which may be outside it. */
-function place(w: Window, o: readonly number[], k: readonly number[]): number[] {
+function place(w: WindowAttrs, o: readonly number[], k: readonly number[]): number[] {
   return o.map((at, i) => at * w.stride[i] - w.padding[i][0] + k[i] * w.dilation[i]);
 }
 
@@ -75,8 +75,8 @@ export interface Tap {
 }
 
 /** All taps that lie inside the input: for each tap of the kernel in row-major order, each output position in row-major order. */
-export const tapsOf: (input: Shape, output: Shape, w: Window) => Tap[] = memo(
-  (input: Shape, output: Shape, w: Window): Tap[] => {
+export const tapsOf: (input: Shape, output: Shape, w: WindowAttrs) => Tap[] = memo(
+  (input: Shape, output: Shape, w: WindowAttrs): Tap[] => {
     const outputs = coordinates(output);
     return coordinates(w.kernel).flatMap((k, tap) =>
       outputs.flatMap((o, number) => {

@@ -1,10 +1,10 @@
-import { product, type Activation, type Triple, type Window } from './geometry.ts';
+import { product, type ActivationGeometry, type Triple, type WindowGeometry } from './geometry.ts';
 
 /** A convolution: `input` and `output` are those of the forward direction, for the gradients too. */
 export interface ConvProblem {
-  readonly input: Activation;
-  readonly output: Activation;
-  readonly window: Window;
+  readonly input: ActivationGeometry;
+  readonly output: ActivationGeometry;
+  readonly window: WindowGeometry;
   readonly groups: number;
 }
 
@@ -14,8 +14,8 @@ export interface ConvProblem {
  * outside.
  */
 export interface Grid {
-  readonly from: Activation;
-  readonly to: Activation;
+  readonly from: ActivationGeometry;
+  readonly to: ActivationGeometry;
   readonly count: Triple;
   readonly step: Triple;
   readonly toStart: Triple;

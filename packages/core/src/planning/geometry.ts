@@ -1,13 +1,17 @@
+import type { PoolAttrs } from '../primitives.ts';
 import type { Layout, Shape } from '../types.ts';
 
 /** Depth, height, width. */
 export type Triple = readonly [number, number, number];
 
+/** A sliding window over any number of spatial axes, one entry per axis: what convolutions and pools have in common. */
+export type WindowAttrs = Pick<PoolAttrs, 'kernel' | 'stride' | 'padding' | 'dilation'>;
+
 /**
  * Everything about a window op in numbers. There are always three spatial axes: in one or two dimensions the leading
  * extents, kernel extents, strides and dilations are 1, and one loop nest serves all three.
  */
-export interface Window {
+export interface WindowGeometry {
   readonly kernel: Triple;
   readonly stride: Triple;
   readonly dilation: Triple;
@@ -17,7 +21,7 @@ export interface Window {
 }
 
 /** An activation `[n, c, d, h, w]` in either layout: extents, and how far apart neighbours are in memory. */
-export interface Activation {
+export interface ActivationGeometry {
   readonly batch: number;
   readonly channels: number;
   readonly extent: Triple;
@@ -32,7 +36,7 @@ export function triple(list: readonly number[], fill: number): Triple {
   return [a!, b!, c!];
 }
 
-export function activation(shape: Shape, layout: Layout): Activation {
+export function activation(shape: Shape, layout: Layout): ActivationGeometry {
   const channelsLast = layout === 'channels-last';
   const channels = channelsLast ? shape.at(-1)! : shape[1]!;
   const extent = triple(channelsLast ? shape.slice(1, -1) : shape.slice(2), 1);
@@ -49,14 +53,7 @@ export function activation(shape: Shape, layout: Layout): Activation {
   };
 }
 
-export function window(
-  kernel: readonly number[],
-  a: {
-    readonly stride: readonly number[];
-    readonly dilation: readonly number[];
-    readonly padding: readonly (readonly [number, number])[];
-  },
-): Window {
+export function window(kernel: readonly number[], a: Omit<WindowAttrs, 'kernel'>): WindowGeometry {
   return {
     kernel: triple(kernel, 1),
     stride: triple(a.stride, 1),

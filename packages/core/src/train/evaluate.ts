@@ -7,7 +7,7 @@ import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
-import { Prefix, runStages, type FeatureCache } from './feature-cache.ts';
+import { FrozenPrefix, runStages, type FeatureCache } from './feature-cache.ts';
 import { partsOf, samplesAtOnce, sizeUp } from './room.ts';
 import { wantClasses } from './step.ts';
 
@@ -17,7 +17,7 @@ export interface EvaluateOptions {
   /** Outputs of the locked prefix are taken from here, and left here. */
   readonly cache?: FeatureCache | null;
   /** The model's locked prefix, where the caller has it already. */
-  readonly prefix?: Prefix;
+  readonly prefix?: FrozenPrefix;
   /** How a batch is scored, where the caller keeps a compiled `scorer` from one evaluation to the next. */
   readonly score?: Scorer;
   /** See `FitOptions`. */
@@ -84,8 +84,8 @@ export async function evaluate(
     const prefix =
       options.prefix ??
       (options.cache
-        ? await Prefix.of(model, source.sampleShape, { compile })
-        : Prefix.none(model, source.sampleShape));
+        ? await FrozenPrefix.of(model, source.sampleShape, { compile })
+        : FrozenPrefix.none(model, source.sampleShape));
     const compiled = options.score
       ? null
       : await compiledWhereItGains(scorer(prefix.rest, source.classes.length), backend, {

@@ -122,7 +122,7 @@ export class FeatureCache {
  * late as it can, after the pooling where everything before the classifier is locked: 1,280 numbers a picture there
  * instead of 62,720 before it.
  */
-export class Prefix {
+export class FrozenPrefix {
   private constructor(
     readonly stages: readonly Stage[],
     readonly rest: readonly Stage[],
@@ -133,8 +133,8 @@ export class Prefix {
   ) {}
 
   /** No cut: all of the model is `rest`. */
-  static none(model: Module, sampleShape: Shape): Prefix {
-    return new Prefix(
+  static none(model: Module, sampleShape: Shape): FrozenPrefix {
+    return new FrozenPrefix(
       [],
       stagesOf(model),
       { shape: sampleShape, bytes: 0 },
@@ -148,12 +148,12 @@ export class Prefix {
     model: Module,
     sampleShape: Shape,
     options: { readonly compile?: boolean | undefined } = {},
-  ): Promise<Prefix> {
+  ): Promise<FrozenPrefix> {
     const all = stagesOf(model);
     let n = 0;
     while (n < all.length - 1 && all[n]!.module.frozen) n++;
     const stages = all.slice(0, n);
-    if (!stages.some((s) => s.module.parameters().length)) return Prefix.none(model, sampleShape);
+    if (!stages.some((s) => s.module.parameters().length)) return FrozenPrefix.none(model, sampleShape);
     const hash = new Fingerprint().text(sampleShape.join());
     for (const { name, module } of stages) {
       hash.text(name).text(module.constructor.name);
@@ -168,7 +168,7 @@ export class Prefix {
     });
     const sample = await sizeUp((x) => runStages(stages, x), sampleShape, backend);
     const key = `${stages.at(-1)!.name}-${hash.hex}`;
-    return new Prefix(stages, all.slice(n), sample, key, run);
+    return new FrozenPrefix(stages, all.slice(n), sample, key, run);
   }
 
   /** Shape of one sample where the cut is. */

@@ -12,7 +12,7 @@ import type { Shape } from '../types.ts';
 import { assertSameRun, captureRun, Initial, readState, restoreRun, type Position } from './checkpoint.ts';
 import { classWeightsOf } from './class-weights.ts';
 import { breathe, evaluate, majorityWarning, scorer, type Scorer } from './evaluate.ts';
-import { FeatureCache, Prefix } from './feature-cache.ts';
+import { FeatureCache, FrozenPrefix } from './feature-cache.ts';
 import { mixupPairs } from './mixup.ts';
 import type { EpochRecord, FitData, FitOptions, History, Monitor } from './options.ts';
 import { Statistics } from './statistics.ts';
@@ -54,7 +54,7 @@ class Run {
   readonly #stepsPerEpoch: number;
   readonly #monitor: Monitor;
   readonly #weights: Tensor | null;
-  #prefix: Prefix;
+  #prefix: FrozenPrefix;
   /** The training step and the evaluation, compiled where that gains; made anew when what is trained changes. */
   #compiled: {
     readonly key: string;
@@ -88,7 +88,7 @@ class Run {
     this.#monitor =
       options.monitor ?? options.earlyStopping?.monitor ?? (data.validation ? 'validationLoss' : 'loss');
     this.#weights = classWeightsOf(data.train, options.classWeights, this.#backend);
-    this.#prefix = Prefix.none(model, data.train.sampleShape);
+    this.#prefix = FrozenPrefix.none(model, data.train.sampleShape);
     this.#initial = new Initial(model);
   }
 
@@ -150,7 +150,7 @@ class Run {
     if (this.#at.epoch === 0 || this.#prefixChanged()) {
       const { compile } = this.options;
       this.#prefix.dispose();
-      this.#prefix = await Prefix.of(this.model, this.data.train.sampleShape, { compile });
+      this.#prefix = await FrozenPrefix.of(this.model, this.data.train.sampleShape, { compile });
     }
     const key = [...this.#trainable(), ...this.#prefix.rest].map(({ name }) => name).join('\n');
     if (key === this.#compiled?.key) return;

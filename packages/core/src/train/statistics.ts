@@ -8,7 +8,7 @@ import { channelAxis } from '../ops/spatial.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
 import { breathe } from './evaluate.ts';
-import type { FeatureCache, Prefix } from './feature-cache.ts';
+import type { FeatureCache, FrozenPrefix } from './feature-cache.ts';
 
 /**
  * Mean and variance of each channel in float64, over values that come block by block: each block in two passes, blocks
@@ -102,7 +102,7 @@ async function observe(
 
 /** What is known of a run at the end of an epoch's steps. */
 export interface Settling {
-  readonly prefix: Prefix;
+  readonly prefix: FrozenPrefix;
   readonly source: DataSource;
   readonly cache: FeatureCache | null;
   /** That the features are taken from: those of each epoch so far. */

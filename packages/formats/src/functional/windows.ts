@@ -17,40 +17,35 @@ import {
   sizeOf,
   stridesOf,
   tensor,
+  type PoolAttrs,
   type Tensor,
 } from '@graftjs/core';
 
 /** A window over the spatial axes of a channels-first activation. */
-export interface Window {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly (readonly [number, number])[];
-  readonly dilation: readonly number[];
-  readonly ceilMode: boolean;
-}
+export type PoolWindow = Omit<PoolAttrs, 'layout'>;
 
 /** Core's pools take padding of up to half the window, which keeps something of the input in each. */
-const fits = (w: Window): boolean =>
+const fits = (w: PoolWindow): boolean =>
   w.padding.every((p, i) => Math.max(...p) <= (w.dilation[i]! * (w.kernel[i]! - 1) + 1) / 2);
 
-function padded(x: Tensor, { padding }: Window, value: number): Tensor {
+function padded(x: Tensor, { padding }: PoolWindow, value: number): Tensor {
   return pad(x, {
     before: [0, 0, ...padding.map((p) => p[0])],
     after: [0, 0, ...padding.map((p) => p[1])],
     value,
   });
 }
-const unpadded = (w: Window): Window => ({ ...w, padding: w.padding.map(() => [0, 0]) });
+const unpadded = (w: PoolWindow): PoolWindow => ({ ...w, padding: w.padding.map(() => [0, 0]) });
 
 /** `maxPool` with any padding; a window that sees nothing of the input gives −∞. */
-export function windowMax(x: Tensor, w: Window): Tensor {
+export function windowMax(x: Tensor, w: PoolWindow): Tensor {
   return composite(() =>
     fits(w) ? maxPool(x, w.kernel, w) : maxPool(padded(x, w, -Infinity), w.kernel, unpadded(w)),
   );
 }
 
 /** `avgPool` with any padding. */
-export function windowMean(x: Tensor, w: Window, countIncludePad: boolean): Tensor {
+export function windowMean(x: Tensor, w: PoolWindow, countIncludePad: boolean): Tensor {
   return composite(() => {
     if (fits(w)) return avgPool(x, w.kernel, { ...w, countIncludePad });
     const mean = (y: Tensor): Tensor => avgPool(y, w.kernel, { ...unpadded(w), countIncludePad: false });
@@ -66,7 +61,7 @@ export function windowMean(x: Tensor, w: Window, countIncludePad: boolean): Tens
  * Where the maximum of each window is: its position in x, counted row-major over all axes (or with the spatial axes
  * column-major), int32. The first of equal maxima, as `windowMax` (ONNX MaxPool, Indices). Only for windows that see something.
  */
-export function windowArgmax(x: Tensor, w: Window, columnMajor: boolean): Tensor {
+export function windowArgmax(x: Tensor, w: PoolWindow, columnMajor: boolean): Tensor {
   const spatial = x.shape.slice(2);
   const rowMajor = stridesOf(spatial);
   const strides = columnMajor ? stridesOf([...spatial].reverse()).reverse() : rowMajor;
@@ -118,7 +113,7 @@ const power = (x: Tensor, p: number): Tensor => {
 };
 
 /** (Σ |x|ᵖ)^(1/p) over each window (ONNX LpPool). */
-export function windowNorm(x: Tensor, w: Window, p: number): Tensor {
+export function windowNorm(x: Tensor, w: PoolWindow, p: number): Tensor {
   return composite(() => {
     const count = w.kernel.reduce((n, k) => n * k, 1);
     const sums = mul(windowMean(power(x, p), w, true), count);

@@ -1,7 +1,7 @@
 import * as core from '@graftjs/core';
 import { ShapeError, sizeOf, type Tensor } from '@graftjs/core';
 import { scatterElements } from '../functional/indexing.ts';
-import { windowArgmax, windowMax, windowMean, windowNorm, type Window } from '../functional/windows.ts';
+import { windowArgmax, windowMax, windowMean, windowNorm, type PoolWindow } from '../functional/windows.ts';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
 import {
@@ -17,7 +17,7 @@ import {
 import { boundedWindow, paddingOf } from './layers.ts';
 
 /** A window over a channels-first input, with its padding worked out. */
-export function windowFor(x: Tensor, a: Attrs): Window {
+export function windowFor(x: Tensor, a: Attrs): PoolWindow {
   const kernel = numbers(a, 'kernel');
   const stride = numbers(a, 'stride');
   const dilation = optionalNumbers(a, 'dilation') ?? kernel.map(() => 1);

@@ -4,7 +4,7 @@ import { fromHWCM, fromSpatial, permuted } from '../weights-layout.ts';
 import { Unsupported, type Lowering, type Translation } from './lower.ts';
 import { attrBool, attrFloat, attrInt, attrInts, attrString, attrStrings, type TfNode } from './node.ts';
 
-interface Window {
+interface TfWindow {
   readonly layout: 'channels-last' | 'channels-first';
   readonly padding: Json;
   /** A list attribute's entries for the spatial axes. */
@@ -12,7 +12,7 @@ interface Window {
 }
 
 /** Layout, strides, padding and dilations of a convolution or pool with `rank` spatial axes. */
-function window(node: TfNode, rank: number): Window {
+function window(node: TfNode, rank: number): TfWindow {
   const format = attrString(node, 'data_format', rank === 3 ? 'NDHWC' : 'NHWC');
   if (!/^(ND?HWC|NCD?HW)$/.test(format)) throw new Unsupported(`data_format ${format}`);
   const isLast = format.endsWith('C');
@@ -79,7 +79,7 @@ const conv =
   };
 
 /** To channels first, or back. */
-const turned = (to: Lowering, x: Value, { layout }: Window, back = false): Value =>
+const turned = (to: Lowering, x: Value, { layout }: TfWindow, back = false): Value =>
   layout === 'channels-first' ? x : to.add('transpose', [x], { perm: back ? [0, 2, 3, 1] : [0, 3, 1, 2] });
 
 /**

@@ -1,16 +1,17 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import { sizeOf, type ConvAttrs, type Shape } from '@graftjs/core';
 import type { GraphBuilder, Value } from './builder.ts';
 import { correlate } from './correlate.ts';
 import { isSmallDepthwise, smallForward, smallInputGrad, smallWeightGrad } from './depthwise.ts';
 import type { Lowerings } from './lowerings.ts';
 import { fit, pad, reshape, reverse, slice, transpose } from './vocabulary.ts';
-import { fromChannelsFirst, padsOf, reachOf, spatialOf, toChannelsFirst, type Window } from './windows.ts';
+import { fromChannelsFirst, padsOf, reachOf, spatialOf, toChannelsFirst } from './windows.ts';
 import { weightGrad } from './weight-grad.ts';
 
 /** With fewer, reversing the weights of a dense convolution costs too much. */
 const FEW_POSITIONS = 768;
 
-const windowOf = (a: ConvAttrs, kernel: readonly number[]): Window => ({
+const windowOf = (a: ConvAttrs, kernel: readonly number[]): WindowAttrs => ({
   kernel,
   stride: a.stride,
   dilation: a.dilation,
@@ -36,7 +37,7 @@ export function transposedConv(
   b: GraphBuilder,
   gy: Value,
   w: Value,
-  window: Window,
+  window: WindowAttrs,
   group: number,
   input: Shape,
 ): Value {

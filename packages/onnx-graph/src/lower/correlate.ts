@@ -1,13 +1,14 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import type { GraphBuilder, Value } from './builder.ts';
 import { slice } from './vocabulary.ts';
-import { padsOf, reachOf, type Window } from './windows.ts';
+import { padsOf, reachOf } from './windows.ts';
 
 /** Negative padding cuts off, here already: ONNX's is 0 or more. */
 function cropped(
   b: GraphBuilder,
   x: Value,
-  padding: Window['padding'],
-): { readonly x: Value; readonly padding: Window['padding'] } {
+  padding: WindowAttrs['padding'],
+): { readonly x: Value; readonly padding: WindowAttrs['padding'] } {
   if (padding.flat().every((n) => n >= 0)) return { x, padding };
   const cut = padding.map(([lo, hi]): [number, number] => [Math.max(-lo, 0), Math.max(-hi, 0)]);
   const start = [0, 0, ...cut.map(([lo]) => lo)];
@@ -21,7 +22,7 @@ export function correlate(
   b: GraphBuilder,
   input: Value,
   w: Value,
-  { kernel, stride, dilation, padding }: Window,
+  { kernel, stride, dilation, padding }: WindowAttrs,
   group: number,
 ): Value {
   const { x, padding: pads } = cropped(b, input, padding);

@@ -1,7 +1,7 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import { sizeOf } from '@graftjs/core';
 import type { GraphBuilder, Value } from './builder.ts';
 import { reshape, transpose } from './vocabulary.ts';
-import type { Window } from './windows.ts';
 
 /*
  * Depthwise convolutions over small planes as products of matrices, one per channel: onnxruntime takes each plane of each
@@ -18,7 +18,7 @@ const MOST = 6000;
 interface Planes {
   readonly input: readonly number[];
   readonly output: readonly number[];
-  readonly window: Window;
+  readonly window: WindowAttrs;
 }
 
 /** Is it depthwise, with one filter per channel and planes that are small enough? */

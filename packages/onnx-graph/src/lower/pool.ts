@@ -1,3 +1,4 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import { sizeOf, type AvgPoolAttrs, type PoolAttrs, type Shape } from '@graftjs/core';
 import type { Attributes, GraphBuilder, Value } from './builder.ts';
 import { transposedConv } from './conv.ts';
@@ -15,10 +16,10 @@ import {
   scalar,
   slice,
 } from './vocabulary.ts';
-import { fromChannelsFirst, padsOf, reachOf, spatialOf, toChannelsFirst, type Window } from './windows.ts';
+import { fromChannelsFirst, padsOf, reachOf, spatialOf, toChannelsFirst } from './windows.ts';
 
 /** The window with as much padding after the input as its last position reaches; none where it ends before the input does. */
-function windowOf(a: PoolAttrs, input: Shape, output: Shape): Window {
+function windowOf(a: PoolAttrs, input: Shape, output: Shape): WindowAttrs {
   const reach = reachOf(a);
   const padding = a.padding.map(([lo], i): [number, number] => [
     lo,
@@ -34,7 +35,7 @@ const START = -3.4028234663852886e38;
 function prepared(
   b: GraphBuilder,
   x: Value,
-  w: Window,
+  w: WindowAttrs,
   below: number,
 ): { readonly wide: Value; readonly before: readonly number[]; readonly attributes: Attributes } {
   // It wants padding smaller than the kernel; and a window of padding only has no maximum.
@@ -52,7 +53,7 @@ function prepared(
 }
 
 /** x `[n, c, ...in]` → `[n, c, ...out]`. */
-function maxima(b: GraphBuilder, x: Value, w: Window, output: Shape): Value {
+function maxima(b: GraphBuilder, x: Value, w: WindowAttrs, output: Shape): Value {
   const result = { shape: [...x.shape.slice(0, 2), ...output] };
   const pooled = (of: Value, below: number): Value => {
     const { wide, attributes } = prepared(b, of, w, below);
@@ -76,7 +77,7 @@ const [BELOW, LOWEST, HIGHEST, ABOVE] = [-3e38, -1.75e38, 1.75e38, 3e38];
 function places(
   b: GraphBuilder,
   x: Value,
-  w: Window,
+  w: WindowAttrs,
   output: Shape,
 ): { readonly at: Value; readonly padded: Shape; readonly before: readonly number[] } {
   const half = elementwise(b, 'Mul', [x, scalar(b, 0.5)]);
@@ -89,7 +90,7 @@ function places(
 }
 
 /** A filter that adds up windows, channel by channel. */
-const onesFor = (b: GraphBuilder, channels: number, { kernel }: Window): Value =>
+const onesFor = (b: GraphBuilder, channels: number, { kernel }: WindowAttrs): Value =>
   expand(b, scalar(b, 1), [channels, 1, ...kernel]);
 
 /** Does one window cover all of the input, and nothing else? */

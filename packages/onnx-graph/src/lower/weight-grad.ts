@@ -1,8 +1,9 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import { sizeOf } from '@graftjs/core';
 import type { GraphBuilder, Value } from './builder.ts';
 import { correlate } from './correlate.ts';
 import { concat, elementwise, pad, reduce, reshape, slice, transpose } from './vocabulary.ts';
-import { reachOf, type Window } from './windows.ts';
+import { reachOf } from './windows.ts';
 
 /*
  * Gradients of weights, `x [n, c, ...in]`, `gy [n, o, ...out]` → `[o, c / groups, ...kernel]`. ONNX has no operator for them.
@@ -16,7 +17,7 @@ const FEW_POSITIONS = 1024;
 /** Channels that make a product of matrices worth it. */
 const FEW_CHANNELS = 8;
 
-export function weightGrad(b: GraphBuilder, x: Value, gy: Value, w: Window, groups: number): Value {
+export function weightGrad(b: GraphBuilder, x: Value, gy: Value, w: WindowAttrs, groups: number): Value {
   const c = x.shape[1]!;
   const taps = sizeOf(w.kernel);
   if (taps <= MANY_TAPS && w.padding.flat().every((p) => p >= 0)) {
@@ -27,7 +28,7 @@ export function weightGrad(b: GraphBuilder, x: Value, gy: Value, w: Window, grou
 }
 
 /** What each tap, in row-major order, reads of the input: `[a, b, ...out]` of x `[a, b, ...in]`. */
-function readsOf(b: GraphBuilder, x: Value, output: readonly number[], w: Window): Value[] {
+function readsOf(b: GraphBuilder, x: Value, output: readonly number[], w: WindowAttrs): Value[] {
   const reach = reachOf(w);
   const [before, after] = [w.padding.map(([lo]) => lo), w.padding.map(([, hi]) => hi)];
   // As much as the last window reads; what lies beyond is never read.
@@ -54,7 +55,7 @@ function cross(kernel: readonly number[]): number[][] {
 }
 
 /** Per tap the product of gy `[o, positions]` and what the tap reads `[positions, c]`. */
-function byProducts(b: GraphBuilder, x: Value, gy: Value, w: Window): Value {
+function byProducts(b: GraphBuilder, x: Value, gy: Value, w: WindowAttrs): Value {
   const [n, c] = x.shape as [number, number];
   const [, o, ...output] = gy.shape as [number, number, ...number[]];
   const positions = sizeOf(output);
@@ -82,7 +83,7 @@ function byProducts(b: GraphBuilder, x: Value, gy: Value, w: Window): Value {
 }
 
 /** Depthwise: per tap the sum of gy times what the tap reads. */
-function byChannel(b: GraphBuilder, x: Value, gy: Value, w: Window): Value {
+function byChannel(b: GraphBuilder, x: Value, gy: Value, w: WindowAttrs): Value {
   const [, c, ...output] = gy.shape as [number, number, ...number[]];
   const axes = [0, ...output.map((_, i) => i + 2)];
   const sums = readsOf(b, x, output, w).map((read) =>
@@ -95,7 +96,7 @@ function byChannel(b: GraphBuilder, x: Value, gy: Value, w: Window): Value {
  * The correlation of x with gy as the kernel, where samples take the place of channels, channels that of samples, and
  * stride and dilation change places.
  */
-function byCorrelation(b: GraphBuilder, x: Value, gy: Value, window: Window, groups: number): Value {
+function byCorrelation(b: GraphBuilder, x: Value, gy: Value, window: WindowAttrs, groups: number): Value {
   const [n, c, ...input] = x.shape as [number, number, ...number[]];
   const spatial = input.map((_, i) => i);
   const split = reshape(b, x, [n, groups, c / groups, ...input]);

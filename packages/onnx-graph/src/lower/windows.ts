@@ -1,3 +1,4 @@
+import type { WindowAttrs } from '@graftjs/core/planning';
 import type { Layout, Shape } from '@graftjs/core';
 import type { GraphBuilder, Value } from './builder.ts';
 import { transpose } from './vocabulary.ts';
@@ -21,20 +22,12 @@ export function spatialOf(shape: Shape, layout: Layout): readonly number[] {
   return layout === 'channels-last' ? shape.slice(1, -1) : shape.slice(2);
 }
 
-/** A window over any number of spatial axes; one entry per axis. */
-export interface Window {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly dilation: readonly number[];
-  readonly padding: readonly (readonly [number, number])[];
-}
-
 /** How far a window reaches on each axis, less one. */
-export function reachOf({ kernel, dilation }: Pick<Window, 'kernel' | 'dilation'>): number[] {
+export function reachOf({ kernel, dilation }: Pick<WindowAttrs, 'kernel' | 'dilation'>): number[] {
   return kernel.map((k, i) => (k - 1) * dilation[i]!);
 }
 
 /** ONNX's attribute: all that is before, then all that is after. */
-export function padsOf(padding: Window['padding']): number[] {
+export function padsOf(padding: WindowAttrs['padding']): number[] {
   return [...padding.map(([lo]) => lo), ...padding.map(([, hi]) => hi)];
 }
