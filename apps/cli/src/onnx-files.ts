@@ -1,6 +1,15 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { evaluating, GraftError, record, sampleShapeOf, type Module, type Preprocess } from '@graftjs/core';
+import {
+  evaluating,
+  GraftError,
+  imageNetPreprocess,
+  inputShape,
+  parsePreprocess,
+  record,
+  type Module,
+  type Preprocess,
+} from '@graftjs/core';
 import {
   exportOnnx,
   importOnnx,
@@ -9,7 +18,7 @@ import {
   type Network,
   type OnnxNetwork,
 } from '@graftjs/formats';
-import { imagenetPreprocess, isPreprocess, type ModelInfo } from '@graftjs/models';
+import type { ModelInfo } from '@graftjs/models';
 import { fileError } from './errors.ts';
 import { list } from './format.ts';
 import type { ModelInFile } from './model-files.ts';
@@ -164,10 +173,18 @@ function json(text: string | undefined): unknown {
 
 /** What Graft wrote into the metadata. A graph that takes bytes has it inside: what is left is how they are cut out. */
 function statedPreprocess({ metadata, inputs }: OnnxNetwork): Preprocess | null {
-  const stated = json(metadata.get(ONNX_METADATA.preprocess));
-  if (!isPreprocess(stated)) return null;
+  const stated = preprocessIn(metadata.get(ONNX_METADATA.preprocess));
+  if (stated === null) return null;
   if (inputs[0]!.element !== 'uint8') return stated;
   return { ...stated, ...PLAIN.bytes, layout: 'channels-last' };
+}
+
+function preprocessIn(text: string | undefined): Preprocess | null {
+  try {
+    return parsePreprocess(text);
+  } catch {
+    return null; // whoever wrote it meant something else
+  }
 }
 
 /** Preprocessing that leaves a byte v as it is, for (v / 255 − 0) / (1 / 255) = v, or only divides it. */
@@ -208,7 +225,7 @@ export function sampleOf(inputs: Inputs, size: number | null): number[] | undefi
  */
 function usualPreprocess({ inputs, inputRange }: Network, size: number | null): Preprocess {
   const layout = isChannelsFirst(inputs) ? 'channels-first' : 'channels-last';
-  const usual = imagenetPreprocess(sideOf(inputs, size));
+  const usual = imageNetPreprocess({ size: sideOf(inputs, size) });
   return { ...usual, ...(inputRange && PLAIN[inputRange]), layout };
 }
 
@@ -217,7 +234,7 @@ function usualPreprocess({ inputs, inputRange }: Network, size: number | null): 
  * @throws GraftError where it does not give one number for each
  */
 export function countClasses(model: Module, preprocess: Preprocess): number {
-  const spec = { dtype: 'float32', shape: [1, ...sampleShapeOf(preprocess)] } as const;
+  const spec = { dtype: 'float32', shape: [1, ...inputShape(preprocess)] } as const;
   const recording = evaluating([model], () => record((x) => model.forward(x), [spec]));
   recording.dispose();
   const { shape } = recording.specs[recording.results[0]!]!;
@@ -242,7 +259,7 @@ export async function toOnnx(
     return value === undefined ? [] : [[keyOf(text), value] as const];
   });
   return exportOnnx(model, {
-    input: sampleShapeOf(preprocess),
+    input: inputShape(preprocess),
     preprocess,
     ...(classes && { classes }),
     ...options,

@@ -1,15 +1,7 @@
 import * as graft from '@graftjs/core';
 import { loadBaseFrom, loadModel, saveModel, type LoadedModel } from '@graftjs/models';
 import baseFile from '@graftjs/models/coco-mobilenet-v3.safetensors?url';
-import {
-  drawHeat,
-  fitPicture,
-  inputShape,
-  PictureSource,
-  resize,
-  toInput,
-  type Picture,
-} from '@graftjs/vision';
+import { drawHeat, fitPicture, PictureSource, predict, resize, toInput, type Picture } from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/browser';
 import { expose } from 'comlink';
 import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
@@ -87,18 +79,17 @@ const api = {
   async explain(image: Image): Promise<{ scores: [string, number][]; picture: Picture }> {
     if (!trained) throw new Error('There is no model yet: train one first.');
     const { model, info } = trained;
-    const picture = await decodeImage(image, { size: info.preprocess!.size });
-    const x = graft.tensor(toInput(picture, info.preprocess!), [1, ...inputShape(info.preprocess!)]);
-    const y = graft.scope(() => graft.noGrad(() => graft.softmax(model.forward(x), 1)));
-    const scores = [...(await y.data())].map((p, i): [string, number] => [info.classes![i]!, p]);
-    const best = scores.reduce((b, [, p], i) => (p > scores[b]![1] ? i : b), 0);
-    const map = graft.gradCam(model, x, best);
+    const preprocess = info.preprocess!;
+    const picture = await decodeImage(image, { size: preprocess.size });
+    const [answers] = await predict(trained, [picture], { top: Infinity });
+    const x = graft.tensor(toInput(picture, preprocess), [1, ...graft.inputShape(preprocess)]);
+    const map = graft.gradCam(model, x, answers![0]!.index);
     const [, rows, columns] = map.shape as [number, number, number];
     const shown = 320 / Math.max(picture.width, picture.height);
     const large = resize(picture, Math.ceil(picture.width * shown), Math.ceil(picture.height * shown));
     const heat = drawHeat(large, { rows, columns, values: await map.data() });
-    for (const t of [x, y, map]) t.dispose();
-    return { scores: scores.sort(([, a], [, b]) => b - a), picture: heat };
+    for (const t of [x, map]) t.dispose();
+    return { scores: answers!.map((a) => [a.class, a.probability]), picture: heat };
   },
 };
 export type Api = typeof api;

@@ -3,20 +3,9 @@
  *   main.ts FOLDER MODEL.safetensors [PICTURE…]
  */
 import { createWasmBackend } from '@graftjs/backend-wasm';
-import {
-  evaluate,
-  fit,
-  GraftError,
-  headRecipe,
-  noGrad,
-  scope,
-  setDefaultBackend,
-  softmax,
-  tensor,
-  transfer,
-} from '@graftjs/core';
+import { evaluate, fit, GraftError, headRecipe, setDefaultBackend, transfer } from '@graftjs/core';
 import { loadBase, loadModelFile, saveModelFile } from '@graftjs/models/node';
-import { inputShape, toInput } from '@graftjs/vision';
+import { predict } from '@graftjs/vision';
 import { decodeImage, imageFolder } from '@graftjs/vision/node';
 
 async function train(folder: string, file: string): Promise<void> {
@@ -50,19 +39,13 @@ async function train(folder: string, file: string): Promise<void> {
   for (const done of [recipe.optimizer, model, base.model]) done.dispose();
 }
 
-async function predict(file: string, pictures: readonly string[]): Promise<void> {
+async function test(file: string, pictures: readonly string[]): Promise<void> {
   const { model, info } = await loadModelFile(file);
-  const { classes, preprocess } = info;
-  if (!classes || !preprocess) throw new GraftError(`${file}: not a classifier of pictures`);
-  for (const picture of pictures) {
-    const input = toInput(await decodeImage(picture, { size: preprocess.size }), preprocess);
-    const shape = [1, ...inputShape(preprocess)];
-    const y = scope(() => noGrad(() => softmax(model.forward(tensor(input, shape)), 1))); // frees all but y
-    const p = [...(await y.data())];
-    y.dispose();
-    const best = p.indexOf(Math.max(...p));
-    console.log(`${picture}: ${classes[best]}, ${(100 * p[best]!).toFixed(1)} %`);
-  }
+  const decoded = await Promise.all(pictures.map((p) => decodeImage(p, { size: info.preprocess!.size })));
+  const answers = await predict({ model, info }, decoded, { top: 1 });
+  answers.forEach(([best], i) =>
+    console.log(`${pictures[i]}: ${best!.class}, ${(100 * best!.probability).toFixed(1)} %`),
+  );
   model.dispose();
 }
 
@@ -71,7 +54,7 @@ try {
   if (!folder || !file) throw new GraftError('usage: main.ts FOLDER MODEL.safetensors [PICTURE…]');
   setDefaultBackend(await createWasmBackend());
   await train(folder, file);
-  await predict(file, pictures);
+  await test(file, pictures);
 } catch (error) {
   if (!(error instanceof GraftError)) throw error; // a bug: with its stack
   console.error(error.message);

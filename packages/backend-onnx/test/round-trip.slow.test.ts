@@ -10,7 +10,8 @@ import {
   fit,
   manualSeed,
   resize,
-  sampleShapeOf,
+  imageNetPreprocess,
+  inputShape,
   scope,
   setDefaultBackend,
   stagesOf,
@@ -22,7 +23,7 @@ import {
   type Module,
 } from '@graftjs/core';
 import { exportOnnx, importOnnx } from '@graftjs/formats';
-import { imagenetPreprocess, mobilenetV2, resnet18 } from '@graftjs/models';
+import { mobilenetV2, resnet18 } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -47,7 +48,7 @@ interface Subject {
 
 const drawn = (name: string, size: number, model: () => Module) => (): Promise<BaseModel> => {
   manualSeed(5);
-  return Promise.resolve({ name, preprocess: { ...imagenetPreprocess(), size }, model: model() });
+  return Promise.resolve({ name, preprocess: imageNetPreprocess({ size }), model: model() });
 };
 const subjects: Readonly<Record<string, Subject>> = {
   'ResNet-18': { make: drawn('resnet18', 64, resnet18), unlock: 'layer4.1' },
@@ -72,7 +73,7 @@ function pictures({ preprocess: p }: BaseModel, from: number, count: number): Ar
     const at = first ? Math.floor(i / (3 * plane)) * plane + (i % plane) : Math.floor(i / 3);
     values[i] = (large[at]! / 255 - p.mean[c]!) / p.std[c]!;
   }
-  return new ArraySource(values, labels, sampleShapeOf(p), CLASSES, `fashion-${p.size}-${from}`);
+  return new ArraySource(values, labels, inputShape(p), CLASSES, `fashion-${p.size}-${from}`);
 }
 
 async function logits(model: Module, source: ArraySource, backend: Backend): Promise<Float32Array> {

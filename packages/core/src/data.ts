@@ -1,5 +1,5 @@
 import { GraftError } from './errors.ts';
-import { showShape, sizeOf, type Layout, type Shape } from './types.ts';
+import { showShape, sizeOf, type Shape } from './types.ts';
 
 /**
  * Labelled samples that can be had by number. `view` 0 is the plain sample; views 1, 2, … are augmented ones, each the
@@ -97,16 +97,4 @@ export class Subset implements DataSource {
       view,
     );
   }
-}
-
-/** How a picture becomes the network's input; travels with the base and the trained model. */
-export interface Preprocess {
-  /** Height and width in pixels. */
-  readonly size: number;
-  /** `squash` scales both sides to `size`; `crop` scales the shorter side and cuts the centre; `pad` fits the longer and fills white. */
-  readonly fit: 'squash' | 'crop' | 'pad';
-  /** The network sees (value / 255 − mean) / std, per channel R, G, B. */
-  readonly mean: readonly [number, number, number];
-  readonly std: readonly [number, number, number];
-  readonly layout: Layout;
 }

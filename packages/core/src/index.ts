@@ -13,6 +13,7 @@ export * from './metrics.ts';
 export * from './nn/index.ts';
 export * from './ops/index.ts';
 export * from './optim/index.ts';
+export * from './preprocess.ts';
 export * from './primitives.ts';
 export * from './rng/index.ts';
 export * from './tensor.ts';

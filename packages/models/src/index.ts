@@ -5,7 +5,6 @@ export { COCO_MOBILENET_V3, cocoMobilenetPreprocess } from './coco-mobilenet-v3.
 export { buildModel, describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
 export {
   encodeModel,
-  isPreprocess,
   loadModel,
   MODEL_FORMAT_VERSION,
   readModelInfo,
@@ -16,7 +15,7 @@ export {
   type ModelInfo,
   type SaveOptions,
 } from './model-file.ts';
-export { imagenetPreprocess, mobilenetV2, type MobileNetV2Config } from './mobilenet-v2.ts';
+export { mobilenetV2, type MobileNetV2Config } from './mobilenet-v2.ts';
 export { resnet18, resnet34, type ResNetConfig } from './resnet.ts';
 export { loadWeights, saveWeights, type LoadWeightsOptions } from './weights-file.ts';
 export { smallCnn, type SmallCnnConfig } from './small-cnn.ts';

@@ -6,7 +6,6 @@ import {
   Sequential,
   zerosInit,
   type Layout,
-  type Preprocess,
 } from '@graftjs/core';
 import { ConvNormActivation, InvertedResidual, type LayerOptions } from './blocks.ts';
 
@@ -72,12 +71,3 @@ export function mobilenetV2(config: MobileNetV2Config = {}, options: LayerOption
     ]),
   });
 }
-
-/** How torchvision's weights want their pictures; any size from 32 pixels on works. */
-export const imagenetPreprocess = (size = 224): Preprocess => ({
-  size,
-  fit: 'crop',
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-  layout: 'channels-first',
-});

@@ -1,4 +1,4 @@
-import type { Backend, Module, Preprocess } from '@graftjs/core';
+import { parsePreprocess, type Backend, type Module, type Preprocess } from '@graftjs/core';
 import {
   FormatError,
   readSafetensors,
@@ -151,31 +151,27 @@ export interface LoadedModel {
   readonly info: ModelInfo;
 }
 
-/** Is this, from a file, the description of how a picture becomes an input? */
-export function isPreprocess(value: unknown): value is Preprocess {
-  if (typeof value !== 'object' || value === null) return false;
-  const p = value as Preprocess;
-  const isTriple = (v: unknown): boolean =>
-    Array.isArray(v) && v.length === 3 && v.every((x) => Number.isFinite(x));
-  return (
-    Number.isSafeInteger(p.size) &&
-    p.size >= 1 &&
-    p.size <= 4096 &&
-    ['squash', 'crop', 'pad'].includes(p.fit) &&
-    isTriple(p.mean) &&
-    isTriple(p.std) &&
-    ['channels-first', 'channels-last'].includes(p.layout)
-  );
+/** @throws FormatError for the parts that programs act on; the rest is for people */
+function parseInfo(info: unknown): ModelInfo {
+  if (typeof info !== 'object' || info === null) throw malformed();
+  const { classes, preprocess } = info as Partial<ModelInfo>;
+  if (classes !== undefined && !isNames(classes)) throw malformed();
+  return { ...info, ...(preprocess !== undefined && { preprocess: wellFormed(preprocess) }) };
 }
 
-/** The parts that programs act on; the rest is for people. */
-function isInfo(info: unknown): info is ModelInfo {
-  if (typeof info !== 'object' || info === null) return false;
-  const { classes, preprocess } = info as Partial<ModelInfo>;
-  return (
-    (classes === undefined || (Array.isArray(classes) && classes.every((c) => typeof c === 'string'))) &&
-    (preprocess === undefined || isPreprocess(preprocess))
-  );
+function wellFormed(preprocess: unknown): Preprocess {
+  try {
+    return parsePreprocess(preprocess);
+  } catch (error) {
+    throw malformed((error as Error).message);
+  }
+}
+
+const isNames = (v: unknown): v is readonly string[] =>
+  Array.isArray(v) && v.every((n) => typeof n === 'string');
+
+function malformed(how?: string): FormatError {
+  return new FormatError(`the metadata entry 'graft' is malformed${how === undefined ? '' : `; ${how}`}`);
 }
 
 /** A safetensors file with weights and no architecture: what Python saves, for one. */
@@ -225,12 +221,9 @@ function readHeader(metadata: Readonly<Record<string, string>>): Header {
     throw new FormatError("the metadata entry 'graft' does not describe a model");
   }
   const { info = {}, flags } = header;
-  const isNames = (v: unknown): boolean => Array.isArray(v) && v.every((n) => typeof n === 'string');
   const lists = [flags?.locked, flags?.stored, ...Object.values(flags?.groups ?? { none: null })];
-  if (!isInfo(info) || !flags || !lists.every(isNames)) {
-    throw new FormatError("the metadata entry 'graft' is malformed");
-  }
-  return { formatVersion: version, model: header.model, info, flags };
+  if (!flags || !lists.every(isNames)) throw malformed();
+  return { formatVersion: version, model: header.model, info: parseInfo(info), flags };
 }
 
 /** What a model file says about itself, without reading the weights: `bytes` may end after the file's header. */

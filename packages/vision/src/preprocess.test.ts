@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto';
+import { imageNetPreprocess } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
 import { createPicture } from './picture.ts';
-import {
-  fitPicture,
-  imageNetPreprocess,
-  inputShape,
-  inputWriter,
-  parsePreprocess,
-  toInput,
-} from './preprocess.ts';
+import { fitPicture, inputWriter, toInput } from './preprocess.ts';
 import { resize } from './resize.ts';
 import { noise, pixel } from './testing.ts';
 
@@ -68,8 +62,6 @@ describe('toInput', () => {
     const picture = noise(3, 3, 4);
     const first = toInput(picture, base);
     const last = toInput(picture, { ...base, layout: 'channels-last' });
-    expect(inputShape(base)).toEqual([3, 3, 3]);
-    expect(inputShape({ size: 5, layout: 'channels-last' })).toEqual([5, 5, 3]);
     for (let c = 0; c < 3; c++) for (let i = 0; i < 9; i++) expect(last[i * 3 + c]).toBe(first[c * 9 + i]);
   });
 
@@ -79,33 +71,5 @@ describe('toInput', () => {
     write(noise(3, 3, 4), into, 27);
     expect(into.subarray(27, 54)).toEqual(toInput(noise(3, 3, 4), base));
     expect(into.subarray(54)).toEqual(new Float32Array(6));
-  });
-});
-
-describe('parsePreprocess', () => {
-  it('reads what was written, as text or value', () => {
-    const wanted = imageNetPreprocess({ size: 96, fit: 'pad', layout: 'channels-last' });
-    expect(parsePreprocess(JSON.stringify(wanted))).toEqual(wanted);
-    expect(parsePreprocess({ ...wanted, extra: 1 })).toEqual(wanted);
-  });
-
-  it('names the field, its value and what it may be', () => {
-    const cases: [unknown, string][] = [
-      ['{', 'preprocessing: not valid JSON'],
-      [null, 'must be an object with size, fit, mean, std and layout; got null'],
-      [{ size: 0 }, "'size' must be a whole number of pixels, 1 to 4096; got 0"],
-      [{ size: 1e9 }, "'size'"],
-      [{ fit: 'stretch' }, '\'fit\' must be squash, crop, pad; got "stretch"'],
-      [{ layout: undefined }, "'layout' must be channels-first, channels-last; got undefined"],
-      [{ mean: [1, 2] }, "'mean' must be three numbers (red, green, blue); got [1,2]"],
-      [{ mean: [1, 2, Infinity] }, "'mean'"],
-      [{ std: [1, 0, 1] }, "'std' must be above 0; got [1, 0, 1]"],
-      [{ std: [1, 1e-60, 1] }, "'std' must be above 0"],
-    ];
-    for (const [change, message] of cases) {
-      const value =
-        change !== null && typeof change === 'object' ? { ...imageNetPreprocess(), ...change } : change;
-      expect(() => parsePreprocess(value)).toThrow(message);
-    }
   });
 });

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { Random, type DataSource } from '@graftjs/core';
+import { imageNetPreprocess, Random, type DataSource } from '@graftjs/core';
 import { augmentations, augmentPicture } from './augment.ts';
 import type { Picture } from './picture.ts';
-import { fitPicture, imageNetPreprocess, toInput } from './preprocess.ts';
+import { fitPicture, toInput } from './preprocess.ts';
 import { sha256 } from './sha256.ts';
 import { PictureSource, type PictureEntry } from './source.ts';
 import { noise } from './testing.ts';

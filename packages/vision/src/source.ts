@@ -1,9 +1,8 @@
-import type { DataSource, Preprocess, Shape } from '@graftjs/core';
-import { Random } from '@graftjs/core';
+import { inputShape, Random, type DataSource, type Preprocess, type Shape } from '@graftjs/core';
 import { augmentPicture, detailSize, type Augmentation } from './augment.ts';
 import { DatasetError } from './errors.ts';
 import type { Picture } from './picture.ts';
-import { fitPicture, inputShape, inputWriter } from './preprocess.ts';
+import { fitPicture, inputWriter } from './preprocess.ts';
 import { byCodeUnit } from './split.ts';
 import { sha256 } from './sha256.ts';
 

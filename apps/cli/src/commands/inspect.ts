@@ -1,5 +1,5 @@
 import {
-  sampleShapeOf,
+  inputShape,
   scope,
   stagesOf,
   summarize,
@@ -28,7 +28,7 @@ function field({ receptiveField: [first, ...others] }: LayerSummary): string {
 }
 
 function layersOf({ model, preprocess }: BaseModel): LayerSummary[] {
-  return scope(() => summarize(model, zeros([1, ...sampleShapeOf(preprocess)]), preprocess.layout));
+  return scope(() => summarize(model, zeros([1, ...inputShape(preprocess)]), preprocess.layout));
 }
 
 /** What a base takes, and how that is known. */

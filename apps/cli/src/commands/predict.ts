@@ -1,14 +1,5 @@
-import {
-  compile,
-  getDefaultBackend,
-  GraftError,
-  noGrad,
-  scope,
-  softmax,
-  tensor,
-  type Tensor,
-} from '@graftjs/core';
-import { inputShape, toInput } from '@graftjs/vision';
+import { GraftError } from '@graftjs/core';
+import { fitPicture, predict as ask, type Picture } from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/node';
 import { flag, number, required, text, type Values } from '../args.ts';
 import { describeError, UsageError } from '../errors.ts';
@@ -27,52 +18,43 @@ export interface Prediction {
   readonly top: readonly { readonly class: string; readonly probability: number }[];
 }
 
-/** Probabilities of a batch, `[n, classes]`. */
-type Score = (x: Tensor) => Tensor;
-
-/** What the model says about one picture. */
-async function predictOne(
-  { classes, preprocess }: Classifier,
-  score: Score,
-  file: string,
-  top: number,
-): Promise<Prediction> {
-  const picture = await decodeImage(file, { size: preprocess.size });
-  const input = toInput(picture, preprocess);
-  const output = scope(() => score(tensor(input, [1, ...inputShape(preprocess)])));
-  const p = await output.data();
-  output.dispose();
-  const order = classes.map((_, c) => c).sort((a, b) => p[b]! - p[a]! || a - b);
-  return { file, top: order.slice(0, top).map((c) => ({ class: classes[c]!, probability: p[c]! })) };
-}
-
 interface Failure {
   readonly file: string;
   readonly error: string;
 }
 
+/** Pictures that are held at a time, at the network's size. */
+const AT_ONCE = 256;
+
 /** Asks the model about every file. Those that are no pictures are named, and do not stop the others. */
 export async function predictFiles(
-  classifier: Classifier,
+  { model, classes, preprocess }: Classifier,
   files: readonly string[],
   top: number,
   progress: Progress,
 ): Promise<{ predictions: Prediction[]; failed: Failure[] }> {
   const predictions: Prediction[] = [];
   const failed: Failure[] = [];
-  const { model } = classifier;
-  const eager: Score = (x) => noGrad(() => softmax(model.forward(x), 1));
-  const compiled = getDefaultBackend().compile ? compile(eager, { captured: 'all' }) : null;
-  for (const [i, file] of files.entries()) {
-    try {
-      predictions.push(await predictOne(classifier, compiled ?? eager, file, top));
-    } catch (error) {
-      failed.push({ file, error: describeError(error) });
-      progress.say(describeError(error));
+  for (let first = 0; first < files.length; first += AT_ONCE) {
+    const read: { readonly file: string; readonly picture: Picture }[] = [];
+    for (const [i, file] of files.slice(first, first + AT_ONCE).entries()) {
+      try {
+        const picture = await decodeImage(file, { size: preprocess.size });
+        read.push({ file, picture: fitPicture(picture, preprocess) });
+      } catch (error) {
+        failed.push({ file, error: describeError(error) });
+        progress.say(describeError(error));
+      }
+      progress.update('pictures', { label: 'pictures', done: first + i + 1, total: files.length });
     }
-    progress.update('pictures', { label: 'pictures', done: i + 1, total: files.length });
+    const pictures = read.map((r) => r.picture);
+    const answers = await ask({ model, info: { classes, preprocess } }, pictures, { top });
+    for (const [i, { file }] of read.entries())
+      predictions.push({
+        file,
+        top: answers[i]!.map(({ class: name, probability }) => ({ class: name, probability })),
+      });
   }
-  compiled?.dispose();
   progress.clear();
   return { predictions, failed };
 }

@@ -48,8 +48,11 @@ export async function extractFeatures(
     { compile: options.compile, captured: 'all' },
   );
   await evaluating(modules, async () => {
-    const sample = await sizeUp((x) => runStages(stages, x), source.sampleShape, backend);
-    for (const [from, to] of partsOf(source.length, samplesAtOnce(batchSize, sample))) {
+    const atOnce =
+      source.length <= 1
+        ? batchSize
+        : samplesAtOnce(batchSize, await sizeUp((x) => runStages(stages, x), source.sampleShape, backend));
+    for (const [from, to] of partsOf(source.length, atOnce)) {
       const indices = Array.from({ length: to - from }, (_, i) => from + i);
       const samples = await source.load(indices, options.view ?? 0);
       const y = scope(() => run(tensor(samples, [indices.length, ...source.sampleShape], { backend })));

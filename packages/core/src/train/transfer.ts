@@ -1,4 +1,3 @@
-import type { Preprocess } from '../data.ts';
 import { GraftError } from '../errors.ts';
 import {
   AdaptiveAvgPool2d,
@@ -15,6 +14,7 @@ import { zerosInit } from '../nn/init.ts';
 import { withRandom } from '../nn/random-context.ts';
 import { zeros } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';
+import { inputShape, type Preprocess } from '../preprocess.ts';
 import { Random } from '../rng/index.ts';
 import { scope } from '../tensor.ts';
 import type { Layout, Shape } from '../types.ts';
@@ -49,11 +49,6 @@ export interface TransferOptions {
   readonly batchNorm?: 'stored' | 'batch';
   /** Seed of the initial weights of a `head` of one's own; the default one begins at 0. Default 0. */
   readonly seed?: number;
-}
-
-/** Shape of one input sample under a preprocessing. */
-export function sampleShapeOf(p: Preprocess): number[] {
-  return p.layout === 'channels-first' ? [3, p.size, p.size] : [p.size, p.size, 3];
 }
 
 /** Shape of one sample's features after `stages`. */
@@ -94,7 +89,7 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
   const chain = info ? info.model : (base as Module);
   const classes = typeof options.classes === 'number' ? options.classes : options.classes.length;
   if (!(classes >= 2)) throw new GraftError(`a classifier needs at least two classes, not ${classes}`);
-  const sampleShape = options.sampleShape ?? (info ? sampleShapeOf(info.preprocess) : undefined);
+  const sampleShape = options.sampleShape ?? (info ? inputShape(info.preprocess) : undefined);
   if (!sampleShape)
     throw new GraftError('transfer() of a bare module needs sampleShape, such as [3, 96, 96]');
 

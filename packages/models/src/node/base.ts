@@ -1,11 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { GraftError, nearest, type Backend, type BaseModel } from '@graftjs/core';
+import { GraftError, imageNetPreprocess, nearest, type Backend, type BaseModel } from '@graftjs/core';
 import { readSafetensors, toStateDict } from '@graftjs/formats';
 import type { ArchitectureName } from '../architectures.ts';
 import { loadBaseFrom, resized } from '../base.ts';
 import { COCO_MOBILENET_V3 } from '../coco-mobilenet-v3.ts';
 import { withGivenWeights, withWeights } from '../match-weights.ts';
-import { imagenetPreprocess } from '../mobilenet-v2.ts';
 import { download, type DownloadOptions, type UrlLike } from './download.ts';
 import { inFile, readBytes } from './files.ts';
 
@@ -79,7 +78,7 @@ async function fromWeights(name: ArchitectureName, options: LoadBaseOptions): Pr
     return {
       model: model.eval(),
       name,
-      preprocess: resized(imagenetPreprocess(), options.size),
+      preprocess: resized(imageNetPreprocess(), options.size),
       defaultCut: withWeights[name]!.cut,
     };
   } catch (error) {

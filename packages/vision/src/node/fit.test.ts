@@ -13,9 +13,9 @@ import {
   ReLU,
   Sequential,
   setDefaultBackend,
+  imageNetPreprocess,
 } from '@graftjs/core';
 import { augmentations } from '../augment.ts';
-import { imageNetPreprocess } from '../preprocess.ts';
 import { noise } from '../testing.ts';
 import { encodePng } from './encode.ts';
 import { imageFolder } from './image-folder.ts';

@@ -2,10 +2,10 @@ import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GraftError } from '@graftjs/core';
+import { GraftError, imageNetPreprocess } from '@graftjs/core';
 import { DatasetError } from '../errors.ts';
 import { createPicture } from '../picture.ts';
-import { imageNetPreprocess, toInput } from '../preprocess.ts';
+import { toInput } from '../preprocess.ts';
 import { noise } from '../testing.ts';
 import { decodeImage } from './decode.ts';
 import { encodePng } from './encode.ts';

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { suggestion, type Preprocess } from '@graftjs/core';
+import { imageNetPreprocess, suggestion, type Preprocess } from '@graftjs/core';
 import sharp from 'sharp';
 import { detailSize, type Augmentation } from '../augment.ts';
 import { DatasetError, ImageError } from '../errors.ts';
 import type { Picture } from '../picture.ts';
-import { fitPicture, imageNetPreprocess } from '../preprocess.ts';
+import { fitPicture } from '../preprocess.ts';
 import { PictureSource, type PictureEntry } from '../source.ts';
 import { byCodeUnit, stratifiedSplit, type SplitFractions } from '../split.ts';
 import { decodeImage, readImageFile } from './decode.ts';

@@ -58,7 +58,7 @@ export const typescript: Readonly<Record<string, Setting>> = {
   'packages/formats/README.md 2': {
     before: `${wasm}${data}
 import { readFile } from 'node:fs/promises';
-import { imageNetPreprocess } from '@graftjs/vision';
+import { imageNetPreprocess } from '@graftjs/core';
 const data = await imageFolder('photos', { preprocess: imageNetPreprocess({ size: 64 }) });`,
   },
   'packages/formats/README.md 3': {

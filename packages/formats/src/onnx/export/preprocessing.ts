@@ -1,4 +1,4 @@
-import { GraftError, sameShape, showShape, type Preprocess, type Shape } from '@graftjs/core';
+import { GraftError, inputShape, sameShape, showShape, type Preprocess, type Shape } from '@graftjs/core';
 import type { GraphBuilder, Value } from '@graftjs/onnx-graph';
 import { transposed, with_ } from './emit.ts';
 
@@ -8,7 +8,7 @@ import { transposed, with_ } from './emit.ts';
  */
 export function preprocessing(b: GraphBuilder, p: Preprocess, batch: number, input: Shape): Value {
   const pictures = [batch, p.size, p.size, 3];
-  const wanted = p.layout === 'channels-last' ? pictures : [batch, 3, p.size, p.size];
+  const wanted = [batch, ...inputShape(p)];
   if (!sameShape(wanted, input)) {
     throw new GraftError(
       `exportOnnx: the preprocessing gives samples of ${showShape(wanted.slice(1))}, the model is exported for ${showShape(input.slice(1))}`,
