@@ -89,7 +89,7 @@ async function fineTune(model: Module, unlock: string, source: ArraySource): Pro
   const stages = stagesOf(model).map((s) => s.name);
   const deepest = stages.filter((name) => name === unlock || name.startsWith(`${unlock}.`));
   model.unlock([...deepest, 'head.classifier']);
-  for (const [, m] of model.namedModules()) if ('statistics' in m) m.statistics = 'stored';
+  for (const [, m] of model.namedModules()) if (m.statistics !== null) m.statistics = 'stored';
   const losses: number[] = [];
   await fit(
     model.train(),
@@ -150,7 +150,7 @@ describe.skipIf(!present && !process.env['CI'])('there and back (needs dataset-f
       const model = await classifier(wasm);
       few = pictures(base, 0, PICTURES);
       // Statistics of these pictures, almost: with those of an untrained network nothing would reach its end.
-      const norms = [...model.namedModules()].flatMap(([, m]) => ('statistics' in m ? [m] : []));
+      const norms = [...model.namedModules()].flatMap(([, m]) => (m.statistics === null ? [] : [m]));
       const momentum = norms.map((m) => (m as BatchNorm2d).momentum);
       for (const m of norms) Object.assign(m, { statistics: 'batch', momentum: 0.6 });
       model.unlock().train();

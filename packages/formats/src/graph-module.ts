@@ -44,7 +44,7 @@ export interface GraphModuleOptions {
 export class GraphModule extends Module {
   readonly graph: GraphDef;
   /** What batch norm uses in training: the batch's statistics, or the stored ones as in evaluation. */
-  statistics: 'batch' | 'stored' = 'batch';
+  override statistics: 'batch' | 'stored' = 'batch';
   readonly #slots = new Map<string, Parameter | StateBuffer>();
   /** The one node that reads another: see `onlyReaders`. */
   readonly #reader: ReadonlyMap<string, GraphNode>;

@@ -4,6 +4,7 @@ import {
   GraftError,
   manualSeed,
   memory,
+  Module,
   setDefaultBackend,
   transfer,
   type Backend,
@@ -66,7 +67,7 @@ describe('a model file', () => {
       parameters: [...m.namedParameters()].map(([n, p]) => [n, p.locked, p.group]),
       modules: [...m.namedModules()]
         .slice(1)
-        .map(([n, v]) => [n, v.locked, 'statistics' in v ? v.statistics : null]),
+        .map(([n, v]) => [n, v.locked, v instanceof Module ? v.statistics : null]),
     });
     expect(flags(again as Sequential)).toEqual(flags(model));
     expect(again.module('features.0.1')).toMatchObject({ locked: true, statistics: 'batch' });

@@ -80,8 +80,6 @@ interface Flags {
   readonly groups: Readonly<Record<string, readonly string[]>>;
 }
 
-const isNorm = (m: object): m is { statistics: 'batch' | 'stored' } => 'statistics' in m;
-
 function readFlags(model: Module): Flags {
   const parameters = [...model.namedParameters()];
   const modules = [...model.namedModules()].filter(([name]) => name !== '');
@@ -94,8 +92,8 @@ function readFlags(model: Module): Flags {
   return {
     locked: pick<{ readonly locked: boolean }>([...modules, ...parameters], (v) => v.locked),
     stored: pick(
-      modules.filter(([, m]) => isNorm(m)),
-      (m) => isNorm(m) && m.statistics === 'stored',
+      modules.filter(([, m]) => m.statistics !== null),
+      (m) => m.statistics === 'stored',
     ),
     groups: Object.fromEntries(groups.map((g) => [g, pick(parameters, (p) => p.group === g)])),
   };
@@ -104,7 +102,7 @@ function readFlags(model: Module): Flags {
 function setFlags(model: Module, { locked, stored, groups }: Flags): void {
   for (const [name, m] of model.namedModules()) {
     if (name && covered(name, locked)) m.locked = true;
-    if (isNorm(m) && covered(name, stored)) m.statistics = 'stored';
+    if (m.statistics !== null && covered(name, stored)) m.statistics = 'stored';
   }
   for (const [name, p] of model.namedParameters()) {
     if (covered(name, locked)) p.locked = true;

@@ -17,7 +17,8 @@ import { relu, sigmoid, tanh } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
 import { constantInit, initParameter, type BackendOption } from './init.ts';
-import { Module, type Parameter } from './module.ts';
+import { Module } from './module.ts';
+import type { Parameter } from './parameter.ts';
 import type { LayoutOption } from './window.ts';
 
 /** A function of one tensor as a module: `new Activation(relu)`, or one of the named classes below. */

@@ -10,7 +10,8 @@ import type { Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { Activation } from './activation.ts';
 import { defaultBiasInit, defaultWeightInit, initParameter, type WeightOptions } from './init.ts';
-import type { Module, Parameter } from './module.ts';
+import type { Module } from './module.ts';
+import type { Parameter } from './parameter.ts';
 import { BatchNorm } from './norm.ts';
 import { SpatialModule, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
 

@@ -26,6 +26,9 @@ export {
 } from './init.ts';
 export * from './layers.ts';
 export * from './module.ts';
+export { Parameter, StateBuffer } from './parameter.ts';
+export * from './sequential.ts';
+export * from './stages.ts';
 export {
   BatchNorm1d,
   BatchNorm2d,

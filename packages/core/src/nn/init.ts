@@ -4,7 +4,7 @@ import { wantOneOf, wantRoom, wantShape } from '../ops/check.ts';
 import { tensor } from '../ops/index.ts';
 import type { Random } from '../rng/index.ts';
 import { showShape, sizeOf, type Shape } from '../types.ts';
-import { Parameter } from './module.ts';
+import { Parameter } from './parameter.ts';
 import { currentRandom } from './random-context.ts';
 
 /** Gives the initial values of a parameter, row-major. Drawn on the host: the same on every backend. */

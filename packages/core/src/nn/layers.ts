@@ -17,7 +17,8 @@ import {
   type BackendOption,
   type WeightOptions,
 } from './init.ts';
-import { Module, type Parameter } from './module.ts';
+import { Module } from './module.ts';
+import type { Parameter } from './parameter.ts';
 import type { LayoutOption } from './window.ts';
 
 /** x · wᵀ + b over the last axis; see `linear`. */

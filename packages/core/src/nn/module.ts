@@ -1,72 +1,14 @@
 import type { Backend } from '../backend.ts';
 import { mark, refuseForeign } from '../copies.ts';
-import { GraftError, StateError, unknownName } from '../errors.ts';
-import { inspectedAs, moduleText, slotText } from '../inspect.ts';
-import { Property } from '../lost.ts';
-import { commonBackend, composite, freeEarly, takesWhole } from '../op.ts';
+import { GraftError, unknownName } from '../errors.ts';
+import { inspectedAs, moduleText } from '../inspect.ts';
+import { commonBackend } from '../op.ts';
 import { Tensor } from '../tensor.ts';
-import { tracing, type Cell } from '../tracing.ts';
 import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
-import { nameLayer, traceErrors } from './layer-path.ts';
+import { traceErrors } from './layer-path.ts';
 import type { MovingStatistics } from './moving-statistics.ts';
-
-/** A named tensor of a module, replaced as a whole: the old value is freed when a new one is set. */
-abstract class Slot implements Cell {
-  /** Null until the function that made it under `compile` has run. */
-  #value: Tensor | null = null;
-  #property: Property | null = null;
-  constructor(value: Tensor) {
-    this.#put(value);
-  }
-  get value(): Tensor {
-    const trace = tracing();
-    if (trace) return trace.read(this, this.#value);
-    if (!this.#value)
-      throw new StateError('this value was to come from a compiled function that has not run, or failed');
-    return this.#value;
-  }
-  /** Takes `next` over; it must have the same shape and dtype. */
-  set(next: Tensor): void {
-    const value = this.#value === null && !tracing() ? null : this.value;
-    if (next === value) return;
-    if (value && (!sameShape(next.shape, value.shape) || next.dtype !== value.dtype)) {
-      throw new GraftError(
-        `cannot replace ${value.dtype}${showShape(value.shape)} by ${next.dtype}${showShape(next.shape)}`,
-      );
-    }
-    this.#put(next);
-  }
-  #put(next: Tensor): void {
-    const trace = tracing();
-    if (trace) return trace.write(this, next, this.#value);
-    this.#value?.dispose();
-    this.#value = next.keep();
-    // It is registered once, not for every value.
-    if (this.#property?.backend === next.backend) this.#property.exchange([next]);
-    else this.#property = new Property(this, [next]);
-  }
-  dispose(): void {
-    const trace = tracing();
-    if (trace) trace.drop(this);
-    else this.#value?.dispose();
-  }
-}
-
-/** A trainable tensor. */
-export class Parameter extends Slot {
-  /** A locked parameter gets no gradient and no step: no weight decay, no momentum. */
-  locked = false;
-  /** Optimizers may treat groups differently; `transfer` makes 'base' and 'head'. */
-  group = 'default';
-}
-
-/** A tensor that belongs to the state of a module but is not trained, such as running statistics. */
-export class StateBuffer extends Slot {
-  /** `loadStateDict` does not ask for it: PyTorch's older checkpoints lack `num_batches_tracked`. */
-  optional = false;
-  /** Its module is locked, so it stays as it is. */
-  locked = false;
-}
+import { Parameter, Slot, StateBuffer } from './parameter.ts';
+import { stageRange, type StageRange } from './stages.ts';
 
 export type Member = Module | Parameter | StateBuffer;
 
@@ -76,12 +18,6 @@ export type StateDict = ReadonlyMap<string, StateEntry>;
 
 /** A name, a prefix at a dot ('features.3'), a glob ('features.*.bn', '**' crosses dots), a RegExp, or several. */
 export type NamePattern = string | RegExp | readonly (string | RegExp)[];
-
-/** From or up to a stage of the chain, that stage included; see `stagesOf`. */
-export interface StageRange {
-  readonly from?: string;
-  readonly to?: string;
-}
 
 /** Does `name`, or a prefix of it that ends at a dot, match? */
 export function matchesName(name: string, pattern: NamePattern): boolean {
@@ -106,6 +42,9 @@ export abstract class Module {
   /** Set by `lock()`. A locked module behaves as in `eval()` and its parameters are not trained. */
   locked = false;
 
+  /** What its own batch norms use in training: the batch's statistics, or the stored ones as in evaluation; null: it has none. */
+  statistics: 'batch' | 'stored' | null = null;
+
   constructor() {
     traceErrors(new.target.prototype, Module.prototype);
   }
@@ -120,6 +59,11 @@ export abstract class Module {
   /** The classifier of a network, which `transfer` replaces? Layers that are one by their class need not say so. */
   get isHead(): boolean {
     return false;
+  }
+
+  /** The modules that it runs one after the other, where its `forward` does nothing else: a network can be cut between them. */
+  get chain(): ReadonlyMap<string, Module> | null {
+    return null;
   }
 
   /** Where the channels of its output are, if it is not where those of the network's input are. */
@@ -287,9 +231,7 @@ export abstract class Module {
 }
 
 mark(Module.prototype);
-mark(Slot.prototype);
 inspectedAs(Module.prototype, moduleText);
-inspectedAs(Slot.prototype, slotText as (slot: Slot, alone: boolean) => string);
 
 /** Runs `fn` with everything in evaluation mode, then gives each module back the mode it had. */
 export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
@@ -312,6 +254,10 @@ export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
   return result;
 }
 
+function isRange(which: NamePattern | StageRange | undefined): which is StageRange {
+  return typeof which === 'object' && !Array.isArray(which) && !(which instanceof RegExp);
+}
+
 function isMember(v: unknown): v is Member {
   if (v instanceof Module || v instanceof Slot) return true;
   refuseForeign(v);
@@ -319,114 +265,4 @@ function isMember(v: unknown): v is Member {
 }
 function join(prefix: string, key: string): string {
   return prefix ? `${prefix}.${key}` : key;
-}
-
-/**
- * Runs modules one after the other, several in one pass where one of them knows how. Each result is freed when the next is
- * there, unless a tape needs it; `x` is the caller's.
- */
-export function runChain(modules: readonly Module[], x: Tensor): Tensor {
-  const apart = takesWhole();
-  return composite(() => {
-    const since = Tensor.lastId;
-    let y = x;
-    for (let i = 0; i < modules.length; i++) {
-      const before = y;
-      const m = modules[i]!;
-      if (!m.forwardInto || apart) y = m.forward(y);
-      else {
-        const result = into(m, y, modules.slice(i + 1));
-        y = result.y;
-        i += result.taken;
-      }
-      if (y !== before) freeEarly(before, since);
-    }
-    return y;
-  });
-}
-
-/** `forwardInto` with errors named as those of `forward`. */
-function into(m: Module, x: Tensor, next: readonly Module[]): { readonly y: Tensor; readonly taken: number } {
-  try {
-    return m.forwardInto!(x, next);
-  } catch (error) {
-    nameLayer(error, m.namedModules(), m);
-    throw error;
-  }
-}
-
-/** Modules one after the other. From a list the names are '0', '1', …; from a record, its keys. */
-export class Sequential extends Module {
-  readonly #children: Map<string, Module>;
-  constructor(children: readonly Module[] | Readonly<Record<string, Module>> | ReadonlyMap<string, Module>) {
-    super();
-    this.#children =
-      children instanceof Map
-        ? new Map(children)
-        : new Map(Object.entries(children as Record<string, Module>));
-    for (const child of this.#children.values()) refuseForeign(child);
-  }
-  override *members(): IterableIterator<[string, Member]> {
-    yield* this.#children;
-  }
-  forward(x: Tensor): Tensor {
-    return runChain([...this.#children.values()], x);
-  }
-}
-
-export interface Stage {
-  readonly name: string;
-  readonly module: Module;
-}
-
-/**
- * A model as a chain: nested `Sequential`s opened up, each other module whole, by dotted path. Between any two stages
- * exactly one tensor passes, so these are the places where a network can be cut.
- */
-export function stagesOf(model: Module, prefix = ''): Stage[] {
-  refuseForeign(model);
-  if (!(model instanceof Sequential)) return [{ name: prefix, module: model }];
-  return [...model.members()].flatMap(([key, m]) =>
-    m instanceof Module ? stagesOf(m, join(prefix, key)) : [],
-  );
-}
-
-/** Runs stages one after the other. Errors carry the path of the layer as the whole model has it. */
-export function forwardStages(stages: readonly Stage[], x: Tensor): Tensor {
-  try {
-    return runChain(
-      stages.map((s) => s.module),
-      x,
-    );
-  } catch (error) {
-    nameLayer(
-      error,
-      stages.flatMap((s) => [...s.module.namedModules(s.name)]),
-    );
-    throw error;
-  }
-}
-
-function isRange(which: NamePattern | StageRange | undefined): which is StageRange {
-  return typeof which === 'object' && !Array.isArray(which) && !(which instanceof RegExp);
-}
-
-/** The stages from `range.from` to `range.to`, both included. @throws NameError for an unknown stage. */
-export function stageRange(model: Module, range: StageRange): Stage[] {
-  const stages = stagesOf(model);
-  const names = stages.map((s) => s.name);
-  const at = (name: string): [number, number] => {
-    const inside = names.flatMap((n, i) => (n === name || n.startsWith(`${name}.`) ? [i] : []));
-    if (!inside.length) throw unknownName('layer', name, names.flatMap(withParents));
-    return [inside[0]!, inside.at(-1)!];
-  };
-  const first = range.from === undefined ? 0 : at(range.from)[0];
-  const last = range.to === undefined ? stages.length - 1 : at(range.to)[1];
-  return stages.slice(first, last + 1);
-}
-
-/** 'a.b.c' → 'a', 'a.b', 'a.b.c'. */
-function withParents(name: string): string[] {
-  const parts = name.split('.');
-  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.ts';
-import type { StateBuffer } from './module.ts';
+import type { StateBuffer } from './parameter.ts';
 
 /** The statistics of a batch norm that move while it trains; see `Module.movingStatistics`. */
 export interface MovingStatistics {

@@ -6,8 +6,9 @@ import { fail, wantWhole } from '../ops/check.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { showShape, type DType, type Layout, type Shape } from '../types.ts';
 import { initParameter, onesInit, zerosInit, type BackendOption } from './init.ts';
-import { Module, StateBuffer, type Member, type Parameter } from './module.ts';
+import { Module, type Member } from './module.ts';
 import { batchObserver, type MovingStatistics } from './moving-statistics.ts';
+import { StateBuffer, type Parameter } from './parameter.ts';
 import type { LayoutOption } from './window.ts';
 
 export interface NormOptions extends BackendOption, LayoutOption {
@@ -55,7 +56,7 @@ export abstract class BatchNorm extends Norm {
   readonly numBatchesTracked: StateBuffer;
   readonly momentum: number;
   /** What is used in training: the batch's statistics, or the stored ones as in evaluation. */
-  statistics: 'batch' | 'stored' = 'batch';
+  override statistics: 'batch' | 'stored' = 'batch';
 
   constructor(
     readonly channels: number,

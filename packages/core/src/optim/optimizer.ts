@@ -1,6 +1,6 @@
 import type { Backend } from '../backend.ts';
 import { GraftError } from '../errors.ts';
-import { StateBuffer, type Parameter } from '../nn/module.ts';
+import { StateBuffer, type Parameter } from '../nn/parameter.ts';
 import { noGrad } from '../op.ts';
 import { hostTensor, tensor } from '../ops/index.ts';
 import { isTensor, scope, Tensor, type TensorLike } from '../tensor.ts';

@@ -1,6 +1,7 @@
 import { CheckpointError } from '../errors.ts';
 import type { Storage } from '../ledger.ts';
-import { Parameter, StateBuffer, type Module } from '../nn/module.ts';
+import type { Module } from '../nn/module.ts';
+import { Parameter, StateBuffer } from '../nn/parameter.ts';
 import type { Optimizer } from '../optim/index.ts';
 import { Tensor } from '../tensor.ts';
 import { sizeOf, type DType, type Shape, type TypedArray } from '../types.ts';

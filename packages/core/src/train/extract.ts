@@ -1,8 +1,8 @@
 import { compiledWhereItGains } from '../compile/where-it-gains.ts';
 import { ArraySource, type DataSource } from '../data.ts';
 import { getDefaultBackend } from '../default-backend.ts';
-import type { Module } from '../nn/module.ts';
-import { evaluating, stageRange } from '../nn/module.ts';
+import { evaluating, type Module } from '../nn/module.ts';
+import { stageRange } from '../nn/stages.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf } from '../types.ts';

@@ -1,6 +1,7 @@
 import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
 import type { DataSource } from '../data.ts';
-import { forwardStages, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import type { Module } from '../nn/module.ts';
+import { forwardStages, stagesOf, type Stage } from '../nn/stages.ts';
 import { noGrad } from '../op.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';

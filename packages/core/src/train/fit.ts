@@ -2,7 +2,8 @@ import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-ga
 import type { Backend } from '../backend.ts';
 import { wantLabels, type DataSource } from '../data.ts';
 import { CheckpointError, GraftError } from '../errors.ts';
-import type { Module, Parameter } from '../nn/module.ts';
+import type { Module } from '../nn/module.ts';
+import type { Parameter } from '../nn/parameter.ts';
 import { withRandom } from '../nn/random-context.ts';
 import { tensor } from '../ops/index.ts';
 import { joined, snapshotOf, type Snapshot } from '../optim/snapshot.ts';

@@ -1,6 +1,7 @@
 import { grad } from '../autograd.ts';
 import { GraftError } from '../errors.ts';
-import { evaluating, forwardStages, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { evaluating, type Module } from '../nn/module.ts';
+import { forwardStages, stageRange, stagesOf, type Stage } from '../nn/stages.ts';
 import { mean, mul, oneHot, relu, sum, tensor } from '../ops/index.ts';
 import { channelAxis, spatialAxes, spatialOf } from '../ops/spatial.ts';
 import { noGrad } from '../op.ts';

@@ -1,5 +1,6 @@
 import type { DataSource } from '../data.ts';
-import type { Module, NamePattern, StageRange } from '../nn/module.ts';
+import type { Module, NamePattern } from '../nn/module.ts';
+import type { StageRange } from '../nn/stages.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Tensor } from '../tensor.ts';
 import type { CheckpointStore } from './checkpoint.ts';

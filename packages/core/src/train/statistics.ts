@@ -1,5 +1,7 @@
 import type { DataSource } from '../data.ts';
-import { evaluating, forwardStages, type Stage, type StateBuffer } from '../nn/module.ts';
+import { evaluating } from '../nn/module.ts';
+import type { StateBuffer } from '../nn/parameter.ts';
+import { forwardStages, type Stage } from '../nn/stages.ts';
 import { observeBatches, type BatchObserver, type MovingStatistics } from '../nn/moving-statistics.ts';
 import { BatchNorm } from '../nn/norm.ts';
 import { noGrad } from '../op.ts';

@@ -9,7 +9,9 @@ import {
   Linear,
   Softmax,
 } from '../nn/index.ts';
-import { evaluating, Sequential, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { evaluating, type Module } from '../nn/module.ts';
+import { Sequential } from '../nn/sequential.ts';
+import { stageRange, stagesOf, type Stage } from '../nn/stages.ts';
 import { zerosInit } from '../nn/init.ts';
 import { withRandom } from '../nn/random-context.ts';
 import { zeros } from '../ops/index.ts';
@@ -111,7 +113,7 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
     s.module.lock();
     for (const p of s.module.parameters()) p.group = 'base';
     for (const [, m] of s.module.namedModules()) {
-      if ('statistics' in m) m.statistics = options.batchNorm ?? 'stored';
+      if (m.statistics !== null) m.statistics = options.batchNorm ?? 'stored';
     }
   }
   for (const p of head.parameters()) p.group = 'head';
