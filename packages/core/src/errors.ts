@@ -111,8 +111,9 @@ export function nearest(wanted: string, names: Iterable<string>, limit = 3): str
 /**
  * The name that was probably meant: the nearest, if no more than three in five of its letters differ. For "did you mean …?",
  * where a word that is far off misleads.
- * @example suggestion('tarin', ['train', 'predict']) // 'train'
- * @example suggestion('version', ['train', 'predict']) // undefined
+ * @example
+ * suggestion('tarin', ['train', 'predict']); // → 'train'
+ * suggestion('cat', ['train', 'predict']); // → undefined
  */
 export function suggestion(wanted: string, names: Iterable<string>): string | undefined {
   const first = ranked(wanted, names)[0];

@@ -147,8 +147,10 @@ export async function relieve(backend: Backend): Promise<void> {
  * milliseconds; loops that await `data()` need not call it.
  *
  * @example
+ * const backend = getDefaultBackend();
+ * for (let i = 0; i < 100; i++) zeros([64, 64]); // nobody holds them
  * await freeLost(backend);
- * console.log(memory(backend).bytes);
+ * typeof memory(backend).bytes; // → 'number'
  */
 export async function freeLost(backend: Backend): Promise<void> {
   const ledger = ledgerOf(backend);

@@ -251,12 +251,12 @@ export function isTensor(value: unknown): value is Tensor {
  * once 32 MiB or 4,096 tensors have come together. A loop that never awaits gives the event loop no turn, and nothing is
  * freed in it: with more than the backend may hold it ends with an OutOfMemoryError. It needs `scope`.
  *
+ * @throws GraftError where `fn` gives a promise.
  * @example
- * for (const x of pictures) {
- *   const y = scope(() => softmax(model.forward(x), 1));
- *   console.log(await y.data());
- *   y.dispose();
- * }
+ * const before = memory(getDefaultBackend()).tensors;
+ * const y = scope(() => relu(sub(ones([2, 3]), 0.5)));
+ * memory(getDefaultBackend()).tensors - before; // → 1
+ * y.dispose();
  */
 export function scope<T>(fn: () => T): T {
   return runScope(fn, isTensor);

@@ -1,0 +1,104 @@
+/**
+ * What the docstrings of public functions and classes say, checked by rule. (It stands here because the command is the one
+ * package that depends on all others.) A public name needs
+ * - a *docstring*;
+ * - *shape*: where it takes or gives tensors, their shapes in backquotes, `[n, c, ...spatial]`, or one of the words "any
+ *   shape", "same shape", "scalar";
+ * - *throws*: where a `throw` can be reached from it by calls that its text shows, `@throws` with the class and when. Of
+ *   every op it is true, and said there only, that it refuses what is no tensor (ShapeError), tensors that were disposed or
+ *   that live on different backends (StateError), and results for which there is no room (OutOfMemoryError);
+ * - *example*: if it is an op, a layer, a loss, an optimizer, `fit`, `transfer` or `compile`, an `@example`.
+ *
+ * An example is TypeScript of two to six lines without a fence. The names of its package need no import, and the default
+ * backend is there. At least one line ends in `// → value`: what its expression or its `const` gives, a tensor as nested
+ * arrays, a promise as what comes of it, numbers to the digits that are written. Examples are checked by the compiler and run.
+ */
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import * as core from '@graftjs/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { publicNames, type Requirement } from '../test/docstrings/api.ts';
+import { examplesOf, run, typeErrors } from '../test/docstrings/examples.ts';
+
+/** Names that still say too little. A list gets shorter, never longer. */
+const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = {
+  '@graftjs/core': {
+    docstring: `
+      getDefaultBackend constantInit isWindowed zeros ones neg abs floor ceil sqrt reciprocal exp log
+      tanh logicalNot add sub mul div pow maximum minimum logicalAnd logicalOr equal notEqual less
+      lessEqual greater greaterEqual sameShape scorer forwardGrid dot multiplyTriples triple activation
+      window product
+    `,
+    shape: `
+      customVjp freeEarly vjp bceWithLogits l1 mse smoothL1 instanceNorm layerNorm standardize
+      logSoftmax softmax relu6 leakyRelu elu gelu silu hardswish hardsigmoid hardtanh softplus mish
+      dropout padReflect padReplicate runChain forwardStages resolveConv zerosBehind
+      resolveConvTranspose tensor hostTensor full zeros ones arange randomUniform randomNormal select
+      cast clip neg abs sign floor ceil round sqrt rsqrt reciprocal exp expm1 log log1p tanh erf sigmoid
+      relu logicalNot add sub mul div pow maximum minimum logicalAnd logicalOr equal notEqual less
+      lessEqual greater greaterEqual matmul reshape squeeze expandDims transpose slice index pad concat
+      stack split broadcastTo gather flip maxPool avgPool adaptiveAvgPool adaptiveMaxPool sum max min
+      argmax mean variance sumTo clipGradValue runStages receptiveField
+    `,
+    throws: `
+      interpret composite customVjp valueAndGrad grad vjp getDefaultBackend storedAffine addBias
+      convBias nll bceWithLogits l1 mse smoothL1 instanceNorm standardize logSoftmax softmax relu6
+      leakyRelu prelu elu gelu silu hardswish hardsigmoid hardtanh softplus mish convTransposeBias
+      padReplicate predictedClasses accuracy topKAccuracy classScores balancedAccuracy defaultBiasInit
+      defaultWeightInit fans gain initParameter kaimingNormal kaimingUniform truncNormal xavierNormal
+      xavierUniform evaluating runChain stagesOf forwardStages manualSeed resolveConv convTranspose
+      zerosBehind resolveConvTranspose hostTensor zeros ones arange randomUniform randomNormal lift
+      select cast clip neg abs sign floor ceil round sqrt rsqrt reciprocal exp expm1 log log1p tanh erf
+      sigmoid relu logicalNot add sub mul div pow maximum minimum logicalAnd logicalOr equal notEqual
+      less lessEqual greater greaterEqual matmul reshape flatten squeeze expandDims transpose slice
+      index pad concat stack split broadcastTo gather flip oneHot maxPool avgPool globalAvgPool
+      globalMaxPool globalStatsPool adaptiveAvgPool adaptiveMaxPool sum max min argmax mean variance
+      sumTo adagrad adam adamW rmsprop sgd clipGradNorm clipGradValue cosineLR oneCycleLR scorer
+      evaluate extractFeatures runStages fit summarize headRecipe fineTuneRecipe scratchRecipe
+      featureShape
+    `,
+    example: `
+      compile batchNorm storedAffine addBias convAffine convBias crossEntropy nll bceWithLogits l1 mse
+      smoothL1 groupNorm instanceNorm layerNorm standardize resize logSoftmax softmax relu6 leakyRelu
+      prelu elu gelu silu hardswish hardsigmoid hardtanh softplus mish dropout linear convTransposeBias
+      padReflect padReplicate BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm LayerNorm
+      Activation ReLU ReLU6 LeakyReLU ELU GELU SiLU Hardswish Hardsigmoid Hardtanh Sigmoid Tanh Softplus
+      Mish Softmax LogSoftmax PReLU Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d
+      Linear Dropout Flatten Identity Upsample Residual SqueezeExcite Sequential MaxPool1d MaxPool2d
+      MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d
+      AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d GlobalAvgPool1d GlobalAvgPool2d
+      GlobalAvgPool3d GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d GlobalStatsPool1d
+      GlobalStatsPool2d GlobalStatsPool3d conv resolveConv convTranspose zerosBehind
+      resolveConvTranspose tensor hostTensor full zeros ones arange randomUniform randomNormal lift
+      select cast clip neg abs sign floor ceil round sqrt rsqrt reciprocal exp expm1 log log1p tanh erf
+      sigmoid relu logicalNot add sub mul div pow maximum minimum logicalAnd logicalOr equal notEqual
+      less lessEqual greater greaterEqual matmul reshape flatten squeeze expandDims transpose slice
+      index pad concat stack split broadcastTo gather flip oneHot maxPool avgPool globalAvgPool
+      globalMaxPool globalStatsPool adaptiveAvgPool adaptiveMaxPool sum max min argmax mean variance
+      sumTo adagrad adam adamW rmsprop sgd fit transfer
+    `,
+  },
+};
+
+const packages = { '@graftjs/core': core };
+
+describe.each([['@graftjs/core', 'packages/core']] as const)('docstrings of %s', (own, folder) => {
+  const { names, program } = publicNames(folder);
+  const examples = examplesOf(names, own, packages);
+
+  beforeAll(async () => core.setDefaultBackend(await createCpuBackend()));
+  afterAll(() => core.setDefaultBackend(null));
+
+  it.each(['docstring', 'shape', 'throws', 'example'] as const)('say what they must: %s', (requirement) => {
+    const exceptions = MISSING[own]?.[requirement]?.trim().split(/\s+/) ?? [];
+    const missing = names.filter((n) => n.missing.includes(requirement)).map((n) => n.name);
+    expect(missing.filter((name) => !exceptions.includes(name))).toEqual([]);
+  });
+
+  it('have examples that the compiler takes', () => {
+    expect(typeErrors(examples, program)).toEqual([]);
+  });
+
+  it.each(examples)('$name: its example gives what it says', async (example) => {
+    await run(example, packages);
+  });
+});
