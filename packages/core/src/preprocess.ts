@@ -16,7 +16,7 @@ export interface Preprocess {
 /**
  * Shape of one input, without the batch axis: `[3, size, size]` or `[size, size, 3]`.
  * @example
- * inputShape(imageNetPreprocess()); // [3, 224, 224]
+ * inputShape(imageNetPreprocess()); // → [3, 224, 224]
  */
 export function inputShape(preprocess: Pick<Preprocess, 'size' | 'layout'>): number[] {
   const { size, layout } = preprocess;
@@ -27,7 +27,7 @@ export function inputShape(preprocess: Pick<Preprocess, 'size' | 'layout'>): num
  * What most torchvision weights expect (224 pixels, ImageNet's mean and deviation); size and the rest can be replaced.
  * Source: torchvision's `ImageClassification` preset.
  * @example
- * imageNetPreprocess({ size: 96 });
+ * imageNetPreprocess({ size: 96 }).mean; // → [0.485, 0.456, 0.406]
  */
 export function imageNetPreprocess(changes: Partial<Preprocess> = {}): Preprocess {
   return {
@@ -68,7 +68,8 @@ function oneOf<T extends string>(name: string, value: unknown, allowed: readonly
  * @param json the parsed value, or its text
  * @throws GraftError naming the field, its value and what it may be
  * @example
- * const preprocess = parsePreprocess(await readFile('preprocess.json', 'utf8'));
+ * const text = JSON.stringify(imageNetPreprocess()); // as in a settings file
+ * parsePreprocess(text).size; // → 224
  */
 export function parsePreprocess(json: unknown): Preprocess {
   let value = json;

@@ -136,8 +136,7 @@ function agrees(wanted: ts.Expression, got: unknown): boolean {
   if (ts.isStringLiteral(wanted)) return got === wanted.text;
   const text = wanted.getText();
   const words: Record<string, unknown> = { true: true, false: false, null: null, undefined };
-  if (text in words)
-    return got === words[text] || (typeof words[text] === 'boolean' && got === Number(words[text]));
+  if (text in words) return got === words[text];
   if (typeof got !== 'number') return false;
   const number = text === '-Infinity' ? -Infinity : Number(text);
   if (Number.isNaN(number) && text !== 'NaN') throw new Error(`"→ ${text}" is no value`);

@@ -146,17 +146,27 @@ export interface ConvOptions {
 }
 
 /**
- * Convolution (cross-correlation, as in every deep-learning library) in 1, 2 or 3 dimensions.
+ * Convolution (cross-correlation, as in every deep-learning library) in 1, 2 or 3 dimensions: PyTorch's `conv1d` to `conv3d`.
  * @param x `[n, c, ...spatial]`, or `[n, ...spatial, c]` with channels-last.
  * @param w `[outChannels, c / groups, ...kernel]`, in either layout.
  * @returns `[n, outChannels, ...⌊(spatial + padding − dilation · (kernel − 1) − 1) / stride⌋ + 1]`.
  * @throws ShapeError where channels, groups or ranks disagree, or the window does not fit.
+ * @example
+ * const x = ones([1, 3, 32, 32]);
+ * conv(x, ones([8, 3, 3, 3]), { padding: 'same' }).shape; // → [1, 8, 32, 32]
+ * conv(x, ones([3, 1, 5, 5]), { stride: 2, groups: 3 }).shape; // → [1, 3, 14, 14]
+ * conv(tensor([[[1, 2, 3]]]), tensor([[[1, -1]]])); // → [[[-1, -1]]]
  */
 export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
   return convOp.apply([x, w], resolveConv(x, w, options));
 }
 
-/** The primitive's attributes from what a user may say. */
+/**
+ * The primitive's attributes from what a user may say.
+ * @param x `[n, c, ...spatial]` (or channels-last).
+ * @param w `[outChannels, c / groups, ...kernel]`.
+ * @throws ShapeError as `conv`.
+ */
 export function resolveConv(x: Tensor, w: Tensor, options: ConvOptions): ConvAttrs {
   const rank = w.rank - 2;
   if (rank < 1 || rank > 3)
@@ -189,13 +199,22 @@ export interface ConvTransposeOptions extends ConvOptions {
  * outputPadding; with `'same'`, in · stride.
  * @param x `[n, c, ...spatial]` (or channels-last).
  * @param w `[c, outChannels / groups, ...kernel]`, as in PyTorch.
+ * @returns `[n, outChannels, ...]`.
+ * @throws ShapeError where channels, groups or ranks disagree, padding leaves nothing, or outputPadding is not smaller than
+ * stride or dilation.
+ * @example
+ * const x = ones([1, 8, 16, 16]);
+ * convTranspose(x, ones([8, 3, 2, 2]), { stride: 2 }).shape; // → [1, 3, 32, 32]
  */
 export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
   const { attrs, missing } = resolveConvTranspose(x, w, options);
   return composite(() => zerosBehind(convInputGradOp.apply([x, w], attrs), attrs.layout, missing));
 }
 
-/** Zeros at the far side of the spatial axes. */
+/**
+ * Zeros at the far side of the spatial axes of `[n, c, ...spatial]` (or channels-last).
+ * @throws ShapeError where an amount is no whole number, 0 or more.
+ */
 export function zerosBehind(y: Tensor, layout: Layout, amounts: readonly number[]): Tensor {
   if (amounts.every((n) => n === 0)) return y;
   const after = new Array<number>(y.rank).fill(0);
@@ -206,6 +225,9 @@ export function zerosBehind(y: Tensor, layout: Layout, amounts: readonly number[
 /**
  * The primitive's attributes from what a user may say, and how many zeros must follow on each axis: an outputPadding that
  * only a dilation allows reaches beyond what any tap touches.
+ * @param x `[n, c, ...spatial]` (or channels-last).
+ * @param w `[c, outChannels / groups, ...kernel]`.
+ * @throws ShapeError as `convTranspose`.
  */
 export function resolveConvTranspose(
   x: Tensor,

@@ -65,8 +65,13 @@ const beyond = (kind: string, value: number | bigint): string =>
 /**
  * A tensor from numbers: `tensor([[1, 2], [3, 4]])`, or flat values with a shape: `tensor(float32Array, [2, 2])`. Typed
  * arrays of integers (bytes of a picture too) give int32, those of floats float32; `options.dtype` overrules.
+ * @param shape Default: that of the nested arrays, `[]` (a scalar) for one number, `[length]` for a typed array.
  * @throws ShapeError on ragged arrays, when the number of values is not that of the shape, and for integers that int32
- * does not hold unless `dtype` says what to make of them.
+ * does not hold unless `dtype` says what to make of them; StateError where there is no default backend.
+ * @example
+ * tensor([[1, 2, 3], [4, 5, 6]]).shape; // → [2, 3]
+ * tensor(new Float32Array([1, 2, 3, 4]), [2, 2]); // → [[1, 2], [3, 4]]
+ * tensor([0, 2], [2], { dtype: 'int32' }).dtype; // → 'int32'
  */
 export function tensor(values: TensorValues, shape?: Shape, options: CreateOptions = {}): Tensor {
   const backend = tracing()?.backend ?? options.backend ?? getDefaultBackend();
@@ -92,8 +97,11 @@ export function tensor(values: TensorValues, shape?: Shape, options: CreateOptio
 }
 
 /**
- * A float32 tensor whose values the host draws or computes. Where a function is being compiled, `make` is asked anew at
- * each of its calls, so that the values are not those of the first.
+ * A float32 tensor of `[...shape]` whose values the host draws or computes. Where a function is being compiled, `make` is asked
+ * anew at each of its calls, so that the values are not those of the first.
+ * @throws StateError where no backend is given and there is no default.
+ * @example
+ * hostTensor([3], () => [1, 2, 3]); // → [1, 2, 3]
  */
 export function hostTensor(shape: Shape, make: () => ArrayLike<number>, backend?: Backend): Tensor {
   const spec = { dtype: 'float32', shape: [...shape] } as const;
@@ -106,7 +114,13 @@ export function hostTensor(shape: Shape, make: () => ArrayLike<number>, backend?
 /** From so many elements on, a constant is one number that the backend repeats: the host need not hold it, too. */
 const REPEATED = 2 ** 16;
 
-/** A tensor whose every element is `value`. @throws OutOfMemoryError where there can be no room. */
+/**
+ * A tensor of `[...shape]` whose every element is `value`.
+ * @throws ShapeError where the shape is none, StateError where there is no default backend, OutOfMemoryError where there can be
+ * no room.
+ * @example
+ * full([2, 2], 7); // → [[7, 7], [7, 7]]
+ */
 export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
   return filled('full', shape, value, options);
 }
@@ -125,13 +139,36 @@ function room(op: string, shape: Shape, { backend }: CreateOptions, dtype: DType
   wantRoom(op, { dtype, shape }, tracing()?.backend ?? backend ?? getDefaultBackend());
   return sizeOf(shape);
 }
+
+/**
+ * A tensor of `[...shape]` full of 0.
+ * @throws ShapeError where the shape is none, StateError where there is no default backend, OutOfMemoryError where there can be
+ * no room.
+ * @example
+ * zeros([2, 3]); // → [[0, 0, 0], [0, 0, 0]]
+ */
 export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
   return filled('zeros', shape, 0, options);
 }
+
+/**
+ * A tensor of `[...shape]` full of 1.
+ * @throws ShapeError where the shape is none, StateError where there is no default backend, OutOfMemoryError where there can be
+ * no room.
+ * @example
+ * ones([3], { dtype: 'int32' }); // → [1, 1, 1]
+ */
 export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
   return filled('ones', shape, 1, options);
 }
-/** 0, 1, …, n − 1 as int32 (or `options.dtype`). */
+
+/**
+ * 0, 1, …, n − 1 as int32 (or `options.dtype`).
+ * @returns `[n]`.
+ * @throws ShapeError where n is not a whole number, 0 or more; StateError where there is no default backend.
+ * @example
+ * arange(4); // → [0, 1, 2, 3]
+ */
 export function arange(n: number, options: CreateOptions = {}): Tensor {
   const { dtype = 'int32' } = options;
   wantWhole('arange', 'n', n);
@@ -140,16 +177,38 @@ export function arange(n: number, options: CreateOptions = {}): Tensor {
   for (let i = 0; i < n; i++) values[i] = i;
   return tensor(values, [n], { ...options, dtype });
 }
-/** Uniform in [0, 1), from a counter-based stream: the same on every backend. */
+
+/**
+ * Uniform in [0, 1), from a counter-based stream: the same numbers on every backend.
+ * @returns float32 `[...shape]`.
+ * @throws ShapeError where the shape is none, StateError where there is no default backend.
+ * @example
+ * const random = new Random(7);
+ * randomUniform([2, 3], random).shape; // → [2, 3]
+ */
 export function randomUniform(shape: Shape, random: Random, options: CreateOptions = {}): Tensor {
   return tensor(random.uniformArray(room('randomUniform', shape, options, 'float32')), shape, options);
 }
-/** Standard normal, from a counter-based stream: the same on every backend. */
+
+/**
+ * Standard normal (mean 0, deviation 1), from a counter-based stream: the same numbers on every backend.
+ * @returns float32 `[...shape]`.
+ * @throws ShapeError where the shape is none, StateError where there is no default backend.
+ * @example
+ * const x = randomNormal([1000], new Random(7));
+ * mean(x); // → 0.0
+ * variance(x); // → 1.0
+ */
 export function randomNormal(shape: Shape, random: Random, options: CreateOptions = {}): Tensor {
   return tensor(random.normalArray(room('randomNormal', shape, options, 'float32')), shape, options);
 }
 
-/** A number as a scalar beside `like`; a tensor as it is. */
+/**
+ * A number as a scalar beside `like`, of its dtype and on its backend; a tensor of any shape as it is.
+ * @throws StateError where `like` was disposed.
+ * @example
+ * lift(3, tensor([1, 2])).shape; // → []
+ */
 export function lift(value: TensorLike, like: Tensor): Tensor {
   return isTensor(value) ? value : tensor(value, [], { dtype: like.dtype, backend: like.backend });
 }

@@ -175,61 +175,368 @@ type Unary = (x: Tensor) => Tensor;
 /** With broadcasting; a number stands for a scalar of the other operand's dtype. */
 type Binary = (a: TensorLike, b: TensorLike) => Tensor;
 
+/**
+ * −x, element by element.
+ * @param x Any shape, float32 or int32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * neg(tensor([1, -2])); // → [-1, 2]
+ */
 export const neg: Unary = unary('neg');
+
+/**
+ * |x|, element by element; the gradient at 0 is 0.
+ * @param x Any shape, float32 or int32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * abs(tensor([1, -2])); // → [1, 2]
+ */
 export const abs: Unary = unary('abs');
-/** −1, 0 or 1. */
+
+/**
+ * −1, 0 or 1, element by element; the gradient is 0.
+ * @param x Any shape, float32 or int32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * sign(tensor([-3, 0, 5])); // → [-1, 0, 1]
+ */
 export const sign: Unary = unary('sign');
+
+/**
+ * The greatest integer that is not above x, element by element; the gradient is 0.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * floor(tensor([1.5, -1.5])); // → [1, -2]
+ */
 export const floor: Unary = unary('floor');
+
+/**
+ * The least integer that is not below x, element by element; the gradient is 0.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * ceil(tensor([1.5, -1.5])); // → [2, -1]
+ */
 export const ceil: Unary = unary('ceil');
-/** To the nearest integer, halves to even. */
+
+/**
+ * To the nearest integer, halves to even as in PyTorch and unlike `Math.round`; the gradient is 0.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * round(tensor([0.5, 1.5, 1.7])); // → [0, 2, 2]
+ */
 export const round: Unary = unary('round');
+
+/**
+ * √x, element by element; NaN below 0.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * sqrt(tensor([4, 9])); // → [2, 3]
+ */
 export const sqrt: Unary = unary('sqrt');
-/** 1 / √x. */
+
+/**
+ * 1 / √x, element by element.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * rsqrt(tensor([4, 16])); // → [0.5, 0.25]
+ */
 export const rsqrt: Unary = unary('rsqrt');
+
+/**
+ * 1 / x, element by element.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * reciprocal(tensor([2, -4])); // → [0.5, -0.25]
+ */
 export const reciprocal: Unary = unary('reciprocal');
+
+/**
+ * eˣ, element by element; the same bits on cpu and wasm, from a polynomial of core.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * exp(tensor([0, 1])); // → [1, 2.71828]
+ */
 export const exp: Unary = unary('exp');
-/** exp(x) − 1, accurate near 0. */
+
+/**
+ * exp(x) − 1, accurate near 0.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * expm1(tensor([0, 1])); // → [0, 1.71828]
+ */
 export const expm1: Unary = unary('expm1');
+
+/**
+ * Natural logarithm, element by element: −∞ at 0, NaN below.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * log(tensor([1, 10])); // → [0, 2.302585]
+ */
 export const log: Unary = unary('log');
-/** log(1 + x), accurate near 0. */
+
+/**
+ * log(1 + x), accurate near 0.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * log1p(tensor([0, 1])); // → [0, 0.693147]
+ */
 export const log1p: Unary = unary('log1p');
+
+/**
+ * Hyperbolic tangent, element by element.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * tanh(tensor([0, 1])); // → [0, 0.76159]
+ */
 export const tanh: Unary = unary('tanh');
-/** The error function, 2/√π ∫₀ˣ exp(−t²) dt. */
+
+/**
+ * The error function, 2/√π ∫₀ˣ exp(−t²) dt.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * erf(tensor([0, 1])); // → [0, 0.8427]
+ */
 export const erf: Unary = unary('erf');
-/** 1 / (1 + exp(−x)). */
+
+/**
+ * 1 / (1 + exp(−x)), the logistic function.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * sigmoid(tensor([0, 2])); // → [0.5, 0.8808]
+ */
 export const sigmoid: Unary = unary('sigmoid');
-/** max(x, 0); its gradient at 0 is 0. */
+
+/**
+ * max(x, 0); its gradient at 0 is 0.
+ * @param x Any shape, float32 or int32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * relu(tensor([-1, 0, 2])); // → [0, 0, 2]
+ */
 export const relu: Unary = unary('relu');
+
+/**
+ * True where x is false.
+ * @param x Any shape, bool.
+ * @throws ShapeError where x is not bool.
+ * @example
+ * logicalNot(greater(tensor([1, 3]), 2)); // → [1, 0]
+ */
 export const logicalNot: Unary = unary('not');
 
+/**
+ * a + b, with broadcasting.
+ * @param a Any shape, float32 or int32; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or they are bool, or both are numbers.
+ * @example
+ * add(tensor([[1, 2], [3, 4]]), tensor([10, 20])); // → [[11, 22], [13, 24]]
+ */
 export const add: Binary = binary('add');
+
+/**
+ * a − b, with broadcasting.
+ * @param a Any shape, float32 or int32; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or they are bool, or both are numbers.
+ * @example
+ * sub(1, tensor([0.25, 2])); // → [0.75, -1]
+ */
 export const sub: Binary = binary('sub');
+
+/**
+ * a · b, element by element, with broadcasting; `matmul` is the matrix product.
+ * @param a Any shape, float32 or int32; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or they are bool, or both are numbers.
+ * @example
+ * mul(tensor([[1], [2]]), tensor([3, 4])); // → [[3, 4], [6, 8]]
+ */
 export const mul: Binary = binary('mul');
+
+/**
+ * a / b, with broadcasting; ±∞ or NaN where b is 0.
+ * @param a Any shape, float32; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or they are not float32, or both are numbers.
+ * @example
+ * div(tensor([1, 3]), 2); // → [0.5, 1.5]
+ */
 export const div: Binary = binary('div');
+
+/**
+ * a to the power of b, with broadcasting. The gradient in b takes 0 for 0 · log 0.
+ * @param a Any shape, float32; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or they are not float32, or both are numbers.
+ * @example
+ * pow(tensor([1, 2, 3]), 2); // → [1, 4, 9]
+ */
 export const pow: Binary = binary('pow');
+
+/**
+ * The larger of a and b, with broadcasting; of equal ones each gets half of the gradient. `max` reduces one tensor.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * maximum(tensor([1, 5]), 3); // → [3, 5]
+ */
 export const maximum: Binary = binary('max');
+
+/**
+ * The smaller of a and b, with broadcasting; of equal ones each gets half of the gradient. `min` reduces one tensor.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * minimum(tensor([1, 5]), 3); // → [1, 3]
+ */
 export const minimum: Binary = binary('min');
+
+/**
+ * Both, with broadcasting.
+ * @param a Any shape, bool; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * const x = tensor([1, 2, 3]);
+ * logicalAnd(greater(x, 1), less(x, 3)); // → [0, 1, 0]
+ */
 export const logicalAnd: Binary = binary('min');
+
+/**
+ * Either or both, with broadcasting.
+ * @param a Any shape, bool; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * const x = tensor([1, 2, 3]);
+ * logicalOr(less(x, 2), greater(x, 2)); // → [1, 0, 1]
+ */
 export const logicalOr: Binary = binary('max');
 
+/**
+ * a = b, with broadcasting; NaN equals nothing.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape, bool.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * equal(tensor([1, 2]), 2); // → [0, 1]
+ */
 export const equal: Binary = compare('equal');
+
+/**
+ * a ≠ b, with broadcasting; true where one is NaN.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape, bool.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * notEqual(tensor([1, 2]), 2); // → [1, 0]
+ */
 export const notEqual: Binary = compare('notEqual');
+
+/**
+ * a < b, with broadcasting; false where one is NaN.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape, bool.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * less(tensor([1, 2, 3]), 2); // → [1, 0, 0]
+ */
 export const less: Binary = compare('less');
+
+/**
+ * a ≤ b, with broadcasting; false where one is NaN.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape, bool.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * lessEqual(tensor([1, 2, 3]), 2); // → [1, 1, 0]
+ */
 export const lessEqual: Binary = compare('lessEqual');
+
+/**
+ * a > b, with broadcasting; false where one is NaN.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape, bool.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * greater(tensor([1, 2, 3]), 2); // → [0, 0, 1]
+ */
 export const greater: Binary = compare('greater');
+
+/**
+ * a ≥ b, with broadcasting; false where one is NaN.
+ * @param a Any shape, any dtype; a number is a scalar of the other operand's dtype.
+ * @param b A shape that broadcasts with a's, the same dtype.
+ * @returns The broadcast shape, bool.
+ * @throws ShapeError where the shapes do not broadcast, the dtypes differ, or both are numbers.
+ * @example
+ * greaterEqual(tensor([1, 2, 3]), 2); // → [0, 1, 1]
+ */
 export const greaterEqual: Binary = compare('greaterEqual');
 
-/** `condition ? a : b`, element by element, all three broadcast. */
+/**
+ * `condition ? a : b`, element by element; PyTorch's `where`. What is not chosen gets a gradient of 0, even where it is NaN.
+ * @param condition Any shape, bool.
+ * @param a A shape that broadcasts with the others, or a number.
+ * @param b The same, of a's dtype.
+ * @returns The broadcast shape.
+ * @throws ShapeError where condition is not bool, the dtypes of a and b differ, or the shapes do not broadcast.
+ * @example
+ * const x = tensor([-1, 4]);
+ * select(greater(x, 0), sqrt(x), 0); // → [0, 2]
+ */
 export function select(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
   return lifted('select', a, b, ([x, y]) => selectOp.apply([condition, x, y], {}));
 }
 
-/** Another dtype; float → int truncates towards zero. */
+/**
+ * The same values in another dtype; float32 → int32 truncates towards zero. Only float32 carries a gradient.
+ * @param x Any shape.
+ * @throws ShapeError where the dtype is not one of `'float32'`, `'int32'`, `'bool'`.
+ * @example
+ * cast(tensor([1.7, -1.7]), 'int32'); // → [1, -1]
+ */
 export function cast(x: Tensor, dtype: DType): Tensor {
   return x.dtype === dtype ? x : castOp.apply([x], { dtype });
 }
 
-/** Limits values to [low, high]; the gradient is 1 inside and on the limits, 0 outside. */
+/**
+ * Limits values to [low, high]; the gradient is 1 inside and on the limits, 0 outside. PyTorch's `clamp`.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * clip(tensor([-2, 0.5, 9]), 0, 1); // → [0, 0.5, 1]
+ */
 export function clip(x: Tensor, low: number, high: number): Tensor {
   return customVjp(
     'clip',

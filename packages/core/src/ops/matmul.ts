@@ -40,7 +40,18 @@ export interface MatmulOptions {
   readonly transposeB?: boolean;
 }
 
-/** Matrix product over the last two axes; leading axes broadcast. */
+/**
+ * Matrix product over the last two axes; leading axes broadcast. Sums go over k in ascending order.
+ * @param a `[...batch, m, k]`, or `[...batch, k, m]` with `transposeA`.
+ * @param b `[...batch, k, n]`, or `[...batch, n, k]` with `transposeB`.
+ * @returns `[...batch, m, n]`.
+ * @throws ShapeError where the inner extents differ, the batch axes do not broadcast, an operand has fewer than 2 axes or
+ * another dtype than float32.
+ * @example
+ * const a = tensor([[1, 2], [3, 4]]);
+ * matmul(a, tensor([[1], [10]])); // → [[21], [43]]
+ * matmul(a, a, { transposeB: true }); // → [[5, 11], [11, 25]]
+ */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;
   if (a.rank < 2 || b.rank < 2)

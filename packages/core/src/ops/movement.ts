@@ -179,7 +179,13 @@ export const scatterAddOp: Primitive<'scatterAdd'> = defineOp({
   flops: ([y]) => sizeOf(y!.shape),
 });
 
-/** Same elements, another shape; one extent may be −1 and is worked out. */
+/**
+ * Same elements, another shape; one extent may be −1 and is worked out.
+ * @param x Any shape.
+ * @throws ShapeError where the numbers of elements differ, or more than one extent is −1.
+ * @example
+ * reshape(arange(6), [2, -1]); // → [[0, 1, 2], [3, 4, 5]]
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const target = shape.map((d) => (d === -1 ? (known === 0 ? 0 : x.size / known) : d));
@@ -189,12 +195,24 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return reshapeOp.apply([x], { shape: target });
 }
 
-/** Joins the axes from `from` on into one: `[n, c, h, w]` → `[n, c·h·w]`. */
+/**
+ * Joins the axes from `from` on into one: `[n, c, h, w]` → `[n, c·h·w]`.
+ * @throws ShapeError where `from` leaves another number of elements.
+ * @example
+ * flatten(zeros([2, 3, 4, 4])).shape; // → [2, 48]
+ */
 export function flatten(x: Tensor, from = 1): Tensor {
   return reshape(x, [...x.shape.slice(0, from), sizeOf(x.shape.slice(from))]);
 }
 
-/** Drops axes of extent 1 (all of them, or the one named). */
+/**
+ * Drops axes of extent 1: all of them, or the one named.
+ * @param x Any shape.
+ * @throws ShapeError where the axis does not exist or has another extent than 1.
+ * @example
+ * squeeze(zeros([1, 3, 1])).shape; // → [3]
+ * squeeze(zeros([1, 3, 1]), 0).shape; // → [3, 1]
+ */
 export function squeeze(x: Tensor, axis?: number): Tensor {
   const at = axis === undefined ? undefined : normalizeAxis('squeeze', axis, x.rank);
   if (at !== undefined && x.shape[at] !== 1)
@@ -205,18 +223,42 @@ export function squeeze(x: Tensor, axis?: number): Tensor {
   );
 }
 
-/** Inserts an axis of extent 1. */
+/**
+ * Inserts an axis of extent 1, so that it becomes axis `axis` of the result. PyTorch's `unsqueeze`.
+ * @param x Any shape.
+ * @throws ShapeError where the result has no such axis.
+ * @example
+ * expandDims(zeros([2, 3]), 0).shape; // → [1, 2, 3]
+ * expandDims(zeros([2, 3]), -1).shape; // → [2, 3, 1]
+ */
 export function expandDims(x: Tensor, axis: number): Tensor {
   const at = normalizeAxis('expandDims', axis, x.rank + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
-/** Permutes axes; without `perm`, reverses them. */
+/**
+ * Permutes axes; without `perm`, reverses them. PyTorch's `permute`.
+ * @param x Any shape.
+ * @param perm Axis i of the result is axis perm[i] of x.
+ * @throws ShapeError where `perm` is not a permutation of the axes.
+ * @example
+ * transpose(tensor([[1, 2, 3], [4, 5, 6]])); // → [[1, 4], [2, 5], [3, 6]]
+ * transpose(zeros([1, 3, 8, 9]), [0, 2, 3, 1]).shape; // → [1, 8, 9, 3]
+ */
 export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
   return transposeOp.apply([x], { perm: perm ?? x.shape.map((_, i) => x.rank - 1 - i) });
 }
 
-/** `[start, end)` of one axis, as Array.slice: negative numbers count from the end. */
+/**
+ * `[start, end)` of one axis, as Array.slice: negative numbers count from the end, and what lies beyond is left out.
+ * @param x Any shape.
+ * @param step Every step-th element. Default 1.
+ * @throws ShapeError where the axis does not exist, a number is not whole, or step is not 1 or more.
+ * @example
+ * const x = tensor([[1, 2, 3, 4], [5, 6, 7, 8]]);
+ * slice(x, 1, 1, 3); // → [[2, 3], [6, 7]]
+ * slice(x, 0, -1); // → [[5, 6, 7, 8]]
+ */
 export function slice(x: Tensor, axis: number, start: number, end?: number, step = 1): Tensor {
   const a = normalizeAxis('slice', axis, x.rank);
   const extent = x.shape[a]!;
@@ -242,7 +284,16 @@ export function slice(x: Tensor, axis: number, start: number, end?: number, step
 /** What `index` takes for one axis: a position, `[start, end?, step?]`, or null for all of it. */
 export type Selector = number | null | readonly [start: number, end?: number, step?: number];
 
-/** `index(x, 0, null, [1, 3])` is numpy's `x[0, :, 1:3]`: a number drops its axis, negative numbers count from the end. */
+/**
+ * `index(x, 0, null, [1, 3])` is numpy's `x[0, :, 1:3]`: a number drops its axis, negative numbers count from the end.
+ * @param x Any shape.
+ * @param selectors One for each of the first axes; the others are taken whole.
+ * @throws ShapeError where there are more selectors than axes, or a position is outside its axis or not whole.
+ * @example
+ * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+ * index(x, -1); // → [4, 5, 6]
+ * index(x, null, [0, 2]); // → [[1, 2], [4, 5]]
+ */
 export function index(x: Tensor, ...selectors: Selector[]): Tensor {
   if (selectors.length > x.rank) fail('index', `${selectors.length} selectors for ${x.rank} axes`);
   let y = x;
@@ -275,19 +326,41 @@ export interface PadAmounts {
   readonly value?: number;
 }
 
-/** Constant padding, per axis. */
+/**
+ * Constant padding, per axis; `padReflect` and `padReplicate` repeat what is there.
+ * @param x Any shape.
+ * @param amounts One whole number for each axis, batch and channels included.
+ * @throws ShapeError where there is not one amount for each axis, or one is negative.
+ * @example
+ * pad(tensor([1, 2]), { before: [1], after: [2] }); // → [0, 1, 2, 0, 0]
+ * pad(tensor([1, 2]), { before: [0], after: [0], interior: [1], value: 9 }); // → [1, 9, 2]
+ */
 export function pad(x: Tensor, amounts: PadAmounts): Tensor {
   const { before, after, interior = x.shape.map(() => 0), value = 0 } = amounts;
   return padOp.apply([x], { before, after, interior, value });
 }
 
-/** Joins along an axis. */
+/**
+ * Joins tensors along an axis that is there; `stack` makes a new one.
+ * @param inputs At least one. One dtype, and the same shape but for that axis.
+ * @throws ShapeError where dtypes or shapes do not fit, the axis does not exist, or there is no input.
+ * @example
+ * concat([tensor([[1, 2]]), tensor([[3, 4]])]); // → [[1, 2], [3, 4]]
+ * concat([tensor([[1, 2]]), tensor([[3]])], 1); // → [[1, 2, 3]]
+ */
 export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
   const first = inputs[0] ?? fail('concat', 'no input');
   return concatOp.apply(inputs, { axis: normalizeAxis('concat', axis, first.rank) });
 }
 
-/** Joins tensors of one shape along a new axis. */
+/**
+ * Joins tensors of one shape along a new axis.
+ * @param inputs At least one; all of the same shape and dtype.
+ * @throws ShapeError where they are not, or the result has no such axis.
+ * @example
+ * stack([tensor([1, 2]), tensor([3, 4])]); // → [[1, 2], [3, 4]]
+ * stack([tensor([1, 2]), tensor([3, 4])], 1); // → [[1, 3], [2, 4]]
+ */
 export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
   return concat(
     inputs.map((t) => expandDims(t, axis)),
@@ -295,7 +368,15 @@ export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
   );
 }
 
-/** Cuts an axis into pieces of the given extents. */
+/**
+ * Cuts an axis into pieces of the given extents.
+ * @param x Any shape.
+ * @throws ShapeError where the axis does not exist, or the extents do not add up to its own.
+ * @example
+ * const [a, b] = split(tensor([1, 2, 3]), [1, 2]);
+ * a!; // → [1]
+ * b!; // → [2, 3]
+ */
 export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   const a = normalizeAxis('split', axis, x.rank);
   wantShape('split', sizes, 'pieces');
@@ -306,12 +387,26 @@ export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   return sizes.map((n) => slice(x, a, at, (at += n)));
 }
 
-/** numpy's broadcast_to. */
+/**
+ * Repeats axes of extent 1, and adds axes in front: numpy's broadcast_to, PyTorch's `expand`.
+ * @param x A shape that broadcasts to `[...shape]`.
+ * @throws ShapeError where it does not.
+ * @example
+ * broadcastTo(tensor([[1], [2]]), [2, 3]); // → [[1, 1, 1], [2, 2, 2]]
+ */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   return sameShape(x.shape, shape) ? x : broadcastToOp.apply([x], { shape });
 }
 
-/** Picks along an axis; `indices` is an int32 tensor with one axis, or numbers. */
+/**
+ * Picks along an axis. PyTorch's `index_select`. The gradient adds up where an index occurs twice.
+ * @param x Any shape of at least one axis.
+ * @param indices int32 `[k]`, or numbers: positions from 0 on. Those of a tensor are not looked at before the kernel runs.
+ * @returns x's shape with k in place of the axis' extent.
+ * @throws ShapeError where the axis does not exist, or the indices are not one axis of int32 or not whole numbers.
+ * @example
+ * gather(tensor([[1, 2, 3], [4, 5, 6]]), [2, 0], 1); // → [[3, 1], [6, 4]]
+ */
 export function gather(x: Tensor, indices: Tensor | readonly number[] | Int32Array, axis = 0): Tensor {
   if (Array.isArray(indices)) for (const i of indices) wantWhole('gather', 'index', i);
   const list = isTensor(indices)
@@ -320,7 +415,13 @@ export function gather(x: Tensor, indices: Tensor | readonly number[] | Int32Arr
   return gatherOp.apply([x, list], { axis: normalizeAxis('gather', axis, x.rank) });
 }
 
-/** Reverses axes. */
+/**
+ * Reverses axes.
+ * @param x Any shape.
+ * @throws ShapeError where an axis does not exist.
+ * @example
+ * flip(tensor([[1, 2], [3, 4]]), 1); // → [[2, 1], [4, 3]]
+ */
 export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
   return (typeof axes === 'number' ? [axes] : axes).reduce((y, axis) => {
     const n = y.shape[normalizeAxis('flip', axis, y.rank)]!;
@@ -332,7 +433,12 @@ export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
   }, x);
 }
 
-/** One-hot rows: int32 `[...shape]` → float32 `[...shape, classes]`; an index outside gives a row of zeros. */
+/**
+ * One-hot rows: int32 `[...shape]` → float32 `[...shape, classes]`; an index outside gives a row of zeros.
+ * @throws ShapeError where `classes` is not a whole number or the indices are not int32.
+ * @example
+ * oneHot(tensor([0, 2], [2], { dtype: 'int32' }), 3); // → [[1, 0, 0], [0, 0, 1]]
+ */
 export function oneHot(indices: Tensor, classes: number): Tensor {
   wantWhole('oneHot', 'classes', classes);
   wantRoom('oneHot', { dtype: 'float32', shape: [...indices.shape, classes] }, indices.backend);

@@ -149,7 +149,18 @@ function poolAttrs(op: string, x: Tensor, kernel: PerAxis, o: PoolOptions): Pool
   return { kernel: k, stride, padding, dilation, ceilMode: o.ceilMode ?? false, layout };
 }
 
-/** Largest element of each window, in 1, 2 or 3 dimensions. The gradient goes to the window's first maximum. */
+/**
+ * Largest element of each window, in 1, 2 or 3 dimensions; PyTorch's `max_pool2d`. The gradient goes to the window's first
+ * maximum.
+ * @param x `[n, c, ...spatial]` (or channels-last), float32.
+ * @param kernel Extents of the window: one number, or one for each spatial axis.
+ * @returns `[n, c, ...⌊(spatial + padding − dilation · (kernel − 1) − 1) / stride⌋ + 1]`.
+ * @throws ShapeError where the window does not fit, the padding is more than half of it, or x has not 1 to 3 spatial axes.
+ * @example
+ * const x = tensor([[[[1, 2], [3, 4]]]]);
+ * maxPool(x, 2); // → [[[[4]]]]
+ * maxPool(zeros([1, 64, 112, 112]), 3, { stride: 2, padding: 1 }).shape; // → [1, 64, 56, 56]
+ */
 export function maxPool(x: Tensor, kernel: PerAxis, options: PoolOptions = {}): Tensor {
   return maxPoolOp.apply([x], poolAttrs('maxPool', x, kernel, options));
 }
@@ -159,7 +170,15 @@ export interface AvgPoolOptions extends PoolOptions {
   readonly countIncludePad?: boolean;
 }
 
-/** Mean of each window, in 1, 2 or 3 dimensions. */
+/**
+ * Mean of each window, in 1, 2 or 3 dimensions; PyTorch's `avg_pool2d`.
+ * @param x `[n, c, ...spatial]` (or channels-last), float32.
+ * @param kernel Extents of the window: one number, or one for each spatial axis.
+ * @returns `[n, c, ...⌊(spatial + padding − dilation · (kernel − 1) − 1) / stride⌋ + 1]`.
+ * @throws ShapeError where the window does not fit, the padding is more than half of it, or x has not 1 to 3 spatial axes.
+ * @example
+ * avgPool(tensor([[[1, 3, 5, 7]]]), 2); // → [[[2, 6]]]
+ */
 export function avgPool(x: Tensor, kernel: PerAxis, options: AvgPoolOptions = {}): Tensor {
   const attrs: AvgPoolAttrs = {
     ...poolAttrs('avgPool', x, kernel, options),
@@ -168,7 +187,13 @@ export function avgPool(x: Tensor, kernel: PerAxis, options: AvgPoolOptions = {}
   return avgPoolOp.apply([x], attrs);
 }
 
-/** Mean over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`. */
+/**
+ * Mean over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`.
+ * @throws ShapeError where x is not float32 or the layout is not known.
+ * @example
+ * globalAvgPool(tensor([[[1, 2], [3, 5]]])); // → [[1.5, 4]]
+ * globalAvgPool(zeros([2, 1280, 7, 7])).shape; // → [2, 1280]
+ */
 export function globalAvgPool(
   x: Tensor,
   options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
@@ -181,7 +206,12 @@ export function globalAvgPool(
   });
 }
 
-/** Maximum over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`. */
+/**
+ * Maximum over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`.
+ * @throws ShapeError where there is no position, x is bool, or the layout is not known.
+ * @example
+ * globalMaxPool(tensor([[[1, 2], [3, 5]]])); // → [[2, 5]]
+ */
 export function globalMaxPool(
   x: Tensor,
   options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
@@ -198,6 +228,9 @@ export function globalMaxPool(
  * Mean and standard deviation over all positions: `[n, c, ...]` → `[n, 2c]` (means first), or with `keepDims` `[n, 2c, 1, …]`.
  * The deviation tells how unevenly a feature is spread, which the mean alone loses. √(variance + 1e-5), so that the
  * gradient of a constant map stays finite. Statistics pooling: Snyder et al., "X-vectors" (2018).
+ * @throws ShapeError where x is not float32 or the layout is not known.
+ * @example
+ * globalStatsPool(tensor([[[1, 3], [4, 4]]])); // → [[2, 4, 1.0, 0.003]]
  */
 export function globalStatsPool(
   x: Tensor,
@@ -273,7 +306,15 @@ function adaptive(
   return y;
 }
 
-/** Average pool to a fixed output extent; bins may overlap by one. */
+/**
+ * Average pool to a fixed output extent; bins may overlap by one. PyTorch's `adaptive_avg_pool2d`.
+ * @param x `[n, c, ...spatial]` (or channels-last), float32.
+ * @param output Extents of the output: one number, or one for each spatial axis.
+ * @returns `[n, c, ...output]`.
+ * @throws ShapeError where x has not 1 to 3 spatial axes or an empty one, OutOfMemoryError where there can be no room.
+ * @example
+ * adaptiveAvgPool(tensor([[[1, 2, 3, 4, 5]]]), 2); // → [[[2, 4]]]
+ */
 export function adaptiveAvgPool(
   x: Tensor,
   output: PerAxis,
@@ -297,7 +338,15 @@ export function adaptiveAvgPool(
   );
 }
 
-/** Max pool to a fixed output extent; bins may overlap by one. */
+/**
+ * Max pool to a fixed output extent; bins may overlap by one. PyTorch's `adaptive_max_pool2d`.
+ * @param x `[n, c, ...spatial]` (or channels-last), float32.
+ * @param output Extents of the output: one number, or one for each spatial axis.
+ * @returns `[n, c, ...output]`.
+ * @throws ShapeError where x has not 1 to 3 spatial axes or an empty one, OutOfMemoryError where there can be no room.
+ * @example
+ * adaptiveMaxPool(tensor([[[1, 2, 3, 4, 5]]]), 2); // → [[[3, 5]]]
+ */
 export function adaptiveMaxPool(
   x: Tensor,
   output: PerAxis,

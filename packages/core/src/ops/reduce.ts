@@ -45,7 +45,18 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
   flops: ([x]) => sizeOf(x!.shape),
 });
 
-/** Sum over `axes` (default: all). */
+/**
+ * Sum over `axes`.
+ * @param x Any shape, float32 or int32.
+ * @param axes One or several, negative ones from the end. Default: all, which gives a scalar.
+ * @returns The shape without these axes, or with extent 1 there (`keepDims`).
+ * @throws ShapeError where an axis does not exist or is named twice, or x is bool.
+ * @example
+ * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+ * sum(x); // → 21
+ * sum(x, 1); // → [6, 15]
+ * sum(x, 0, { keepDims: true }); // → [[5, 7, 9]]
+ */
 export function sum(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   return reduceOp.apply([x], {
     kind: 'sum',
@@ -54,7 +65,16 @@ export function sum(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor
   });
 }
 
-/** Largest element over `axes` (default: all). The gradient goes to the first of equal maxima. */
+/**
+ * Largest element over `axes`. The gradient goes to the first of equal maxima.
+ * @param x Any shape, float32 or int32.
+ * @param axes Default: all, which gives a scalar.
+ * @throws ShapeError where an axis does not exist, there is no element to choose from, or x is bool.
+ * @example
+ * const x = tensor([[1, 5], [7, 3]]);
+ * max(x); // → 7
+ * max(x, 1); // → [5, 7]
+ */
 export function max(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   return reduceOp.apply([x], {
     kind: 'max',
@@ -63,12 +83,27 @@ export function max(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor
   });
 }
 
-/** Smallest element over `axes` (default: all). */
+/**
+ * Smallest element over `axes`. The gradient goes to the first of equal minima.
+ * @param x Any shape, float32 or int32.
+ * @param axes Default: all, which gives a scalar.
+ * @throws ShapeError where an axis does not exist, there is no element to choose from, or x is bool.
+ * @example
+ * min(tensor([[1, 5], [7, 3]]), 1); // → [1, 3]
+ */
 export function min(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   return ops.neg(max(ops.neg(x), axes, options));
 }
 
-/** Position of the first largest element along `axis` (default: the last), int32. */
+/**
+ * Position of the first largest element along `axis`, int32; without a gradient.
+ * @param x Any shape of at least one axis, float32 or int32.
+ * @param axis Default: the last.
+ * @returns The shape without that axis.
+ * @throws ShapeError where the axis does not exist or is empty, or x is bool.
+ * @example
+ * argmax(tensor([[0.1, 0.9], [0.8, 0.2]])); // → [1, 0]
+ */
 export function argmax(x: Tensor, axis = -1): Tensor {
   return reduceOp.apply([x], {
     kind: 'argmax',
@@ -77,14 +112,33 @@ export function argmax(x: Tensor, axis = -1): Tensor {
   });
 }
 
-/** Sum divided by the number of elements. */
+/**
+ * Sum over `axes` divided by the number of elements; NaN of none.
+ * @param x Any shape, float32.
+ * @param axes Default: all, which gives a scalar.
+ * @throws ShapeError where an axis does not exist or is named twice, or x is not float32.
+ * @example
+ * const x = tensor([[1, 2], [3, 6]]);
+ * mean(x); // → 3
+ * mean(x, 1); // → [1.5, 4.5]
+ */
 export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   const list = normalizeAxes('mean', axes, x.rank);
   const n = list.reduce((p, a) => p * x.shape[a]!, 1);
   return ops.div(sum(x, list, options), n);
 }
 
-/** Mean of squared deviations from the mean, in two passes; `correction` 1 gives the unbiased estimate. */
+/**
+ * Mean of squared deviations from the mean, in two passes; `correction` 1 gives the unbiased estimate. PyTorch's `var`, whose
+ * correction is 1 if nothing is said: here it is 0.
+ * @param x Any shape, float32.
+ * @param axes Default: all, which gives a scalar.
+ * @throws ShapeError where an axis does not exist or is named twice, or x is not float32.
+ * @example
+ * const x = tensor([1, 2, 3, 4]);
+ * variance(x); // → 1.25
+ * variance(x, 0, { correction: 1 }); // → 1.6667
+ */
 export function variance(
   x: Tensor,
   axes?: Axes,
@@ -96,7 +150,14 @@ export function variance(
   return ops.div(sum(ops.mul(d, d), list, options), Math.max(n - (options.correction ?? 0), 0));
 }
 
-/** The adjoint of broadcasting: sums `x` down to `shape`. */
+/**
+ * The adjoint of broadcasting: sums `x` down to `shape`, which broadcasts to x's.
+ * @param x Any shape, float32 or int32.
+ * @throws ShapeError where `shape` does not broadcast to x's.
+ * @example
+ * sumTo(ones([2, 3]), [3]); // → [2, 2, 2]
+ * sumTo(ones([2, 3]), [2, 1]); // → [[3], [3]]
+ */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   const lead = x.rank - shape.length;
   const axes = x.shape
