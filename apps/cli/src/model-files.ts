@@ -1,7 +1,7 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { GraftError, type BaseModel, type Module, type Preprocess } from '@graftjs/core';
 import { foreignFile, sniffFile, sniffFolder, type FileKind } from '@graftjs/formats';
-import { loadModel, WeightsOnlyError, type ModelInfo } from '@graftjs/models';
+import { loadModel, networks, WeightsOnlyError, type ModelInfo } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
 import { fileError, UsageError } from './errors.ts';
 import { exists } from './files.ts';
@@ -10,7 +10,8 @@ import { assumptions, countClasses, isOnnx, readOnnx, type ReadOptions } from '.
 import { readTfjs } from './tfjs-files.ts';
 
 /** Bases of which only the architecture is here. */
-const WITHOUT_WEIGHTS: readonly string[] = ['mobilenet_v2', 'resnet18', 'resnet34'];
+const withoutWeights = (): string[] =>
+  [...networks.values()].filter((n) => n.takesWeights).map((n) => n.name);
 
 /** A trained classifier, ready for pictures. */
 export interface Classifier {
@@ -124,7 +125,7 @@ function inFile(path: string, error: unknown): unknown {
     const { architecture } = error;
     const say =
       architecture === null
-        ? `they fit none of ${WITHOUT_WEIGHTS.join(', ')}; export the network to .onnx, which holds both`
+        ? `they fit none of ${withoutWeights().join(', ')}; export the network to .onnx, which holds both`
         : `they are those of ${architecture}: say --base ${architecture} --weights ${shellWord(path)}`;
     return new GraftError(`${path}: weights without an architecture; ${say}`, { cause: error });
   }
@@ -207,7 +208,7 @@ export async function openBase(
   const size = o.size === null ? {} : { size: o.size };
   const { output = null } = o;
   if (!looksLikeFile(nameOrFile) && !(await exists(nameOrFile))) {
-    if (o.weights === null && WITHOUT_WEIGHTS.includes(nameOrFile)) {
+    if (o.weights === null && networks.get(nameOrFile)?.takesWeights) {
       throw new GraftError(
         `'${nameOrFile}' comes without weights: add --weights FILE|URL, a safetensors file with torchvision's parameter names`,
       );

@@ -5,6 +5,7 @@
  *
  *   pnpm --filter @graftjs/models run assets
  */
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -18,8 +19,9 @@ import {
   simplifyActivations,
   type GraphWithWeights,
 } from '@graftjs/formats';
-import { COCO_MOBILENET_V3, cocoMobilenetName, cocoMobilenetPreprocess } from '../src/coco-mobilenet-v3.ts';
 import { encodeModel } from '../src/model-file.ts';
+import { COCO_MOBILENET_V3 } from '../src/networks/coco-mobilenet-v3.ts';
+import { cocoMobilenetName } from './coco-names.ts';
 
 const require = createRequire(import.meta.url);
 const asset = fileURLToPath(new URL('../assets/coco-mobilenet-v3.safetensors', import.meta.url));
@@ -37,7 +39,8 @@ async function readBackbone(): Promise<GraphWithWeights> {
 
 /** The file's bytes, checked: every weight is the float16 value that the package holds. */
 async function buildBase(): Promise<Uint8Array> {
-  const { name, licence, source, defaultCut } = COCO_MOBILENET_V3;
+  const { name, defaultCut, preprocess, weights } = COCO_MOBILENET_V3;
+  const { licence, source } = weights!;
   const segments = cutGraph(await readBackbone());
   const tensors = segments.flatMap((s) =>
     [...s.weights].map(([path, values]) => [`${s.name}.${path}`, values] as const),
@@ -52,12 +55,15 @@ async function buildBase(): Promise<Uint8Array> {
   return encodeModel(
     { kind: 'Sequential', options: { children } },
     new Map(tensors),
-    { name, licence, source, defaultCut, preprocess: cocoMobilenetPreprocess() },
+    { name, licence, source, defaultCut: defaultCut!, preprocess },
     { float16: true },
   );
 }
 
 const bytes = await buildBase();
+const sha256 = createHash('sha256').update(bytes).digest('hex');
+if (sha256 !== COCO_MOBILENET_V3.weights!.sha256)
+  throw new Error(`the base's SHA-256 is ${sha256}, not the one in src/networks/coco-mobilenet-v3.ts`);
 await mkdir(dirname(asset), { recursive: true });
 await writeFile(`${asset}.tmp`, bytes);
 await rename(`${asset}.tmp`, asset);

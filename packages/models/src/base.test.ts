@@ -6,7 +6,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { loadBaseFrom } from './base.ts';
 import { saveModel } from './model-file.ts';
 import { loadBase } from './node/index.ts';
-import { smallCnn } from './small-cnn.ts';
+import { smallCnn } from './networks/small-cnn.ts';
 
 const bytes = new Uint8Array(
   readFileSync(new URL(import.meta.resolve('@graftjs/models/coco-mobilenet-v3.safetensors'))),

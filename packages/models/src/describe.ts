@@ -9,8 +9,8 @@ import {
   type Module,
 } from '@graftjs/core';
 import { FormatError, type Json } from '@graftjs/formats';
-import { architectures, type ArchitectureName } from './architectures.ts';
 import { kinds, type BuildContext } from './kinds.ts';
+import { networks } from './networks.ts';
 
 /** A module in words: what kind it is, and the options from which it is built. Plain JSON, nested like the model. */
 export interface ModelDescription {
@@ -51,7 +51,7 @@ export interface BuildOptions {
 }
 
 /**
- * A new module from its description, or from `{ kind: 'mobilenet_v2', options: config }`, any name in `architectures`. Weights
+ * A new module from its description, or from `{ kind: 'mobilenet_v2', options: config }`, any name in `networks`. Weights
  * are zeros unless `fresh`.
  * @throws FormatError, NameError or ShapeError where the description is not one.
  */
@@ -89,11 +89,10 @@ export function buildModel(description: ModelDescription, options: BuildOptions 
     const { kind, options: o } = d as Partial<ModelDescription>;
     if (typeof kind !== 'string' || typeof o !== 'object' || o === null)
       throw new FormatError('a module has no kind or no options');
-    if (Object.hasOwn(architectures, kind)) {
-      return architectures[kind as ArchitectureName](o as never, context.layer);
-    }
+    const build = networks.get(kind)?.build;
+    if (build) return build(o as never, context.layer);
     if (!Object.hasOwn(kinds, kind))
-      throw unknownName('kind of module', kind, [...Object.keys(kinds), ...Object.keys(architectures)]);
+      throw unknownName('kind of module', kind, [...Object.keys(kinds), ...networks.keys()]);
     return kinds[kind]!.build(o, context);
   }
   try {

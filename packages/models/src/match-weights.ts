@@ -1,26 +1,12 @@
 import type { Safetensors } from '@graftjs/formats';
 import { GraftError, Sequential, sizeOf, type Module, type Shape, type StateEntry } from '@graftjs/core';
-import type { ArchitectureName } from './architectures.ts';
 import { buildModel, type BuildOptions } from './describe.ts';
+import { networks } from './networks.ts';
+import type { Network } from './networks/network.ts';
 import { nowhere } from './nowhere.ts';
 
-/** What a network whose weights the caller brings is cut into. */
-interface Parts {
-  /** End of the features: where `transfer` cuts. */
-  readonly cut: string;
-  /** The last layers, which a file may lack: whoever trained on other classes has dropped them. */
-  readonly head: string;
-  /** The weight whose first extent is the number of classes. */
-  readonly classifier: string;
-}
-
 /** Networks that take weights from files with torchvision's parameter names. */
-export const withWeights: Partial<Record<ArchitectureName, Parts>> = {
-  mobilenet_v2: { cut: 'features.18', head: 'classifier', classifier: 'classifier.1.weight' },
-  resnet18: { cut: 'layer4', head: 'fc', classifier: 'fc.weight' },
-  resnet34: { cut: 'layer4', head: 'fc', classifier: 'fc.weight' },
-};
-const namesOf = Object.keys(withWeights) as ArchitectureName[];
+const takers = [...networks.values()].filter((n) => n.takesWeights);
 
 type State = ReadonlyMap<string, StateEntry>;
 
@@ -87,10 +73,14 @@ function match(shapes: ReadonlyMap<string, Shape>, given: State, head: string): 
   return { state, prefix, missing: missing.filter((n) => !inHead(n)), wrongShape, strange, others, hasHead };
 }
 
+/** Under that name, or with a prefix. */
+function entryOf(given: State, name: string): StateEntry | undefined {
+  return [...given].find(([n]) => n === name || n.endsWith(`.${name}`))?.[1];
+}
+
 /** As many outputs as the file's classifier has. */
-function build(name: ArchitectureName, given: State, options: BuildOptions): Module {
-  const { classifier } = withWeights[name]!;
-  const found = [...given].find(([n]) => n === classifier || n.endsWith(`.${classifier}`))?.[1];
+function build({ name, classifier }: Network, given: State, options: BuildOptions): Module {
+  const found = entryOf(given, `${classifier}.weight`);
   const classes = found?.shape.length === 2 && found.shape[0]! > 0 ? found.shape[0]! : 1000;
   const possible = found !== undefined && sizeOf(found.shape) <= 2 ** 28;
   return buildModel({ kind: name, options: possible ? { classes } : {} }, options);
@@ -101,19 +91,13 @@ const shapesOf = (model: Module): Map<string, Shape> =>
 const isWhole = (m: Matched): boolean => !m.missing.length && !m.wrongShape.length && !m.strange.length;
 
 /** The network whose names and shapes these weights have; null for none that is known. */
-export function architectureOf(given: State): ArchitectureName | null {
-  const name = namesOf.find((n) => {
-    // Names first: they cost nothing, and most files fail there.
-    if (
-      ![...given.keys()].some((key) =>
-        key.endsWith(n === 'mobilenet_v2' ? 'features.0.0.weight' : 'conv1.weight'),
-      )
-    )
-      return false;
-    const model = build(n, given, { backend: nowhere });
-    return isWhole(match(shapesOf(model), given, withWeights[n]!.head));
+export function architectureOf(given: State): string | null {
+  const network = takers.find((n) => {
+    // A name first: it costs nothing, and most files fail there.
+    if (!entryOf(given, `${n.firstConv}.weight`)) return false;
+    return isWhole(match(shapesOf(build(n, given, { backend: nowhere })), given, n.head));
   });
-  return name ?? null;
+  return network?.name ?? null;
 }
 
 /** `3 of 62`, and the first three. */
@@ -133,12 +117,12 @@ export interface WithWeights {
  * @throws GraftError that says in a line how many weights do not fit, which are the first, and which network they are of
  */
 export function withGivenWeights(
-  name: ArchitectureName,
+  network: Network,
   given: State,
   options: BuildOptions & { readonly unread?: Safetensors['unread'] } = {},
 ): WithWeights {
-  const { head } = withWeights[name]!;
-  const model = build(name, given, options);
+  const { name, head } = network;
+  const model = build(network, given, options);
   const shapes = shapesOf(model);
   const matched = match(shapes, given, head);
   const { state, prefix, missing, wrongShape, strange, others, hasHead } = matched;

@@ -23,7 +23,7 @@ import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
 import { loadModel, readModelInfo, saveModel, type ModelInfo } from './model-file.ts';
-import { smallCnn } from './small-cnn.ts';
+import { smallCnn } from './networks/small-cnn.ts';
 
 let cpu: Backend;
 beforeAll(async () => setDefaultBackend((cpu = await createCpuBackend())));

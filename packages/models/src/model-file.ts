@@ -9,7 +9,6 @@ import {
   type Safetensors,
   type TensorToWrite,
 } from '@graftjs/formats';
-import type { ArchitectureName } from './architectures.ts';
 import { buildModel, describeModel, type ModelDescription } from './describe.ts';
 import { architectureOf } from './match-weights.ts';
 import { nowhere } from './nowhere.ts';
@@ -177,7 +176,7 @@ export class WeightsOnlyError extends FormatError {
   override name = 'WeightsOnlyError';
   constructor(
     /** The network of this package whose names and shapes they have. */
-    readonly architecture: ArchitectureName | null,
+    readonly architecture: string | null,
   ) {
     super(
       "weights without an architecture: the metadata has no 'graft' entry",

@@ -14,7 +14,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
 import { loadModel, saveModel } from './model-file.ts';
 import { loadBase } from './node/index.ts';
-import { smallCnn } from './small-cnn.ts';
+import { smallCnn } from './networks/small-cnn.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

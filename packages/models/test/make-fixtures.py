@@ -1,4 +1,5 @@
-"""Writes fixtures/torchvision.json: parameter names and shapes of torchvision's networks, and what they compute.
+"""Writes fixtures/torchvision.json: parameter names and shapes of torchvision's networks, what they compute,
+and where their weights are.
 
 Run with PyTorch and torchvision installed: python3 make-fixtures.py
 Weights and pictures come from an integer hash that the test repeats, so no weights are stored. The reference runs in float64.
@@ -53,6 +54,11 @@ for key, build, size in [
         "state": [[n, list(v.shape)] for n, v in model.state_dict().items()],
         "output": [float(v) for v in y[0]],
     }
+out["addresses"] = {
+    "mobilenet_v2": torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1.url,
+    "resnet18": torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url,
+    "resnet34": torchvision.models.ResNet34_Weights.IMAGENET1K_V1.url,
+}
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "torchvision.json")
 with open(path, "w") as f:
     json.dump(out, f, separators=(",", ":"))

@@ -1,10 +1,11 @@
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GraftError, imageNetPreprocess, nearest, type Backend, type BaseModel } from '@graftjs/core';
+import { GraftError, nearest, type Backend, type BaseModel } from '@graftjs/core';
 import { readSafetensors, toStateDict } from '@graftjs/formats';
-import type { ArchitectureName } from '../architectures.ts';
 import { loadBaseFrom, resized } from '../base.ts';
-import { COCO_MOBILENET_V3 } from '../coco-mobilenet-v3.ts';
-import { withGivenWeights, withWeights } from '../match-weights.ts';
+import { withGivenWeights } from '../match-weights.ts';
+import { networks } from '../networks.ts';
+import type { Network } from '../networks/network.ts';
 import { download, type DownloadOptions, type UrlLike } from './download.ts';
 import { inFile, readBytes } from './files.ts';
 
@@ -25,11 +26,12 @@ export interface LoadBaseOptions extends DownloadOptions {
  * @throws GraftError in one line: unknown name with the nearest ones, missing or damaged weights.
  */
 export async function loadBase(name: string, options: LoadBaseOptions = {}): Promise<BaseModel> {
-  if (name === COCO_MOBILENET_V3.name) return embedded(options);
-  if (Object.hasOwn(withWeights, name)) return fromWeights(name as ArchitectureName, options);
+  const network = networks.get(name);
+  if (network?.takesWeights) return fromWeights(network, options);
+  if (network?.weights) return embedded(network.weights.address, options);
   // Names of bases have no dots: whatever has an ending is a file, which says itself what it is.
   if (/[\\/]|\.\w+$/.test(name)) return fromModelFile(name, options);
-  const names = [COCO_MOBILENET_V3.name, ...Object.keys(withWeights)];
+  const names = [...networks.values()].flatMap((n) => (n.weights ? [n.name] : []));
   throw new GraftError(
     `unknown base '${name}'; the nearest are ${nearest(name, names)
       .map((n) => `'${n}'`)
@@ -37,8 +39,8 @@ export async function loadBase(name: string, options: LoadBaseOptions = {}): Pro
   );
 }
 
-async function embedded(options: LoadBaseOptions): Promise<BaseModel> {
-  const asset = fileURLToPath(new URL(`../../assets/${COCO_MOBILENET_V3.file}`, import.meta.url));
+async function embedded(address: string, options: LoadBaseOptions): Promise<BaseModel> {
+  const asset = fileURLToPath(new URL(`../../assets/${basename(address)}`, import.meta.url));
   const bytes = await readBytes(asset).catch((error: unknown) => {
     throw Object.assign(
       new GraftError(`the embedded base is not where it should be (${asset}): install @graftjs/models again`),
@@ -57,11 +59,13 @@ async function fromModelFile(path: string, options: LoadBaseOptions): Promise<Ba
   }
 }
 
-async function fromWeights(name: ArchitectureName, options: LoadBaseOptions): Promise<BaseModel> {
+async function fromWeights(network: Network, options: LoadBaseOptions): Promise<BaseModel> {
   const { weights } = options;
+  const { name, preprocess, defaultCut, weights: published } = network;
   if (weights === undefined) {
     throw new GraftError(
-      `'${name}' needs weights: { weights: 'file.safetensors' or a URL }, with parameter names as in torchvision`,
+      `'${name}' needs weights: { weights: 'file.safetensors' or a URL }, with parameter names as in torchvision; ` +
+        `its own are ${published!.address} (${published!.licence})`,
     );
   }
   const source = typeof weights === 'string' ? weights : weights.href;
@@ -70,7 +74,7 @@ async function fromWeights(name: ArchitectureName, options: LoadBaseOptions): Pr
     : await readBytes(source.startsWith('file:') ? fileURLToPath(source) : source);
   try {
     const { tensors, unread } = readSafetensors(bytes);
-    const { model, notes } = withGivenWeights(name, toStateDict(tensors), {
+    const { model, notes } = withGivenWeights(network, toStateDict(tensors), {
       ...(options.backend && { backend: options.backend }),
       unread,
     });
@@ -78,8 +82,8 @@ async function fromWeights(name: ArchitectureName, options: LoadBaseOptions): Pr
     return {
       model: model.eval(),
       name,
-      preprocess: resized(imageNetPreprocess(), options.size),
-      defaultCut: withWeights[name]!.cut,
+      preprocess: resized(preprocess, options.size),
+      ...(defaultCut !== undefined && { defaultCut }),
     };
   } catch (error) {
     throw inFile(source, error);

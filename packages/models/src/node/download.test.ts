@@ -10,7 +10,7 @@ import { writeSafetensors, type TensorToWrite } from '@graftjs/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildModel } from '../describe.ts';
 import { saveModel } from '../model-file.ts';
-import { smallCnn } from '../small-cnn.ts';
+import { smallCnn } from '../networks/small-cnn.ts';
 import { loadBase } from './base.ts';
 import { download } from './download.ts';
 

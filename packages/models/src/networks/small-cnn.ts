@@ -2,13 +2,15 @@ import {
   Dropout,
   GlobalAvgPool2d,
   GraftError,
+  imageNetPreprocess,
   Linear,
   MaxPool2d,
   Sequential,
   type Layout,
   type Module,
 } from '@graftjs/core';
-import { ConvNormActivation, type LayerOptions } from './blocks.ts';
+import { ConvNormActivation, type LayerOptions } from '../blocks.ts';
+import { Network } from './network.ts';
 
 export interface SmallCnnConfig {
   /** Number of outputs. */
@@ -59,3 +61,12 @@ export function smallCnn(config: SmallCnnConfig, options: LayerOptions = {}): Se
     classifier: new Sequential([new Dropout(dropout), new Linear(from, classes, options)]),
   });
 }
+
+/** Nobody has published weights for it: it is trained from scratch, on pictures of 48 to 96 pixels. */
+export const SMALL_CNN: Network<SmallCnnConfig> = new Network({
+  name: 'small_cnn',
+  build: smallCnn,
+  preprocess: imageNetPreprocess({ size: 64 }),
+  firstConv: 'features.0.0',
+  classifier: 'classifier.1',
+});

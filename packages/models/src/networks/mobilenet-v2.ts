@@ -1,13 +1,15 @@
 import {
   Dropout,
   GlobalAvgPool2d,
+  imageNetPreprocess,
   Linear,
   normalInit,
   Sequential,
   zerosInit,
   type Layout,
 } from '@graftjs/core';
-import { ConvNormActivation, InvertedResidual, type LayerOptions } from './blocks.ts';
+import { ConvNormActivation, InvertedResidual, type LayerOptions } from '../blocks.ts';
+import { Network } from './network.ts';
 
 /**
  * MobileNetV2. Sandler, Howard, Zhu, Zhmoginov, Chen: "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
@@ -71,3 +73,20 @@ export function mobilenetV2(config: MobileNetV2Config = {}, options: LayerOption
     ]),
   });
 }
+
+export const MOBILENET_V2: Network<MobileNetV2Config> = new Network({
+  name: 'mobilenet_v2',
+  build: mobilenetV2,
+  preprocess: imageNetPreprocess(), // any size from 32 pixels on works
+  defaultCut: 'features.18',
+  firstConv: 'features.0.0',
+  classifier: 'classifier.1',
+  weights: {
+    address: 'https://download.pytorch.org/models/mobilenet_v2-b0353104.pth',
+    format: 'PyTorch',
+    licence: 'BSD-3-Clause',
+    mebibytes: 13.555,
+    sha256: 'b0353104',
+    source: 'torchvision, MobileNet_V2_Weights.IMAGENET1K_V1',
+  },
+});

@@ -2,6 +2,7 @@ import {
   BatchNorm2d,
   Conv2d,
   GlobalAvgPool2d,
+  imageNetPreprocess,
   kaimingNormal,
   Linear,
   MaxPool2d,
@@ -10,7 +11,8 @@ import {
   type Layout,
   type Module,
 } from '@graftjs/core';
-import { BasicBlock, type LayerOptions } from './blocks.ts';
+import { BasicBlock, type LayerOptions } from '../blocks.ts';
+import { Network } from './network.ts';
 
 /**
  * ResNet. He, Zhang, Ren, Sun: "Deep Residual Learning for Image Recognition", CVPR 2016, arXiv:1512.03385. Parameters are
@@ -62,3 +64,37 @@ export function resnet18(config: ResNetConfig = {}, options: LayerOptions = {}):
 export function resnet34(config: ResNetConfig = {}, options: LayerOptions = {}): Sequential {
   return resnet([3, 4, 6, 3], config, options);
 }
+
+const common = {
+  preprocess: imageNetPreprocess(),
+  defaultCut: 'layer4',
+  firstConv: 'conv1',
+  classifier: 'fc',
+};
+const published = { format: 'PyTorch', licence: 'BSD-3-Clause' } as const;
+
+export const RESNET18: Network<ResNetConfig> = new Network({
+  name: 'resnet18',
+  build: resnet18,
+  ...common,
+  weights: {
+    address: 'https://download.pytorch.org/models/resnet18-f37072fd.pth',
+    ...published,
+    mebibytes: 44.661,
+    sha256: 'f37072fd',
+    source: 'torchvision, ResNet18_Weights.IMAGENET1K_V1',
+  },
+});
+
+export const RESNET34: Network<ResNetConfig> = new Network({
+  name: 'resnet34',
+  build: resnet34,
+  ...common,
+  weights: {
+    address: 'https://download.pytorch.org/models/resnet34-b627a593.pth',
+    ...published,
+    mebibytes: 83.275,
+    sha256: 'b627a593',
+    source: 'torchvision, ResNet34_Weights.IMAGENET1K_V1',
+  },
+});

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   setDefaultBackend,
+  stageRange,
   stagesOf,
   sum,
   transpose,
@@ -10,9 +12,12 @@ import {
   type Module,
 } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fillHashed, hashedPicture } from '../test/hashed.ts';
-import { architectures } from './architectures.ts';
-import { buildModel } from './describe.ts';
+import { fillHashed, hashedPicture } from '../../test/hashed.ts';
+import { buildModel } from '../describe.ts';
+import { networks } from '../networks.ts';
+import { loadBase } from '../node/index.ts';
+import { mobilenetV2 } from './mobilenet-v2.ts';
+import { resnet18 } from './resnet.ts';
 import { smallCnn } from './small-cnn.ts';
 
 const zeros = { init: zerosInit, biasInit: zerosInit };
@@ -26,9 +31,10 @@ interface Fixture {
 }
 /** Written by test/make-fixtures.py with PyTorch in float64. */
 const fixtures = JSON.parse(
-  readFileSync(new URL('../test/fixtures/torchvision.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../test/fixtures/torchvision.json', import.meta.url), 'utf8'),
 ) as {
   models: Record<string, Fixture>;
+  addresses: Record<string, string>;
 };
 
 describe.each(Object.entries(fixtures.models))('%s, beside torchvision', (key, { size, state, output }) => {
@@ -65,7 +71,7 @@ describe.each(Object.entries(fixtures.models))('%s, beside torchvision', (key, {
 
 describe('as chains', () => {
   it('MobileNetV2 can be cut at any block', () => {
-    const names = stagesOf(architectures.mobilenet_v2({}, zeros)).map((s) => s.name);
+    const names = stagesOf(mobilenetV2({}, zeros)).map((s) => s.name);
     expect(names).toEqual([
       ...Array.from({ length: 19 }, (_, i) => `features.${i}`),
       'pool',
@@ -74,7 +80,7 @@ describe('as chains', () => {
     ]);
   });
   it('so can ResNet', () => {
-    const names = stagesOf(architectures.resnet18({}, zeros)).map((s) => s.name);
+    const names = stagesOf(resnet18({}, zeros)).map((s) => s.name);
     expect(names).toEqual([
       ...['conv1', 'bn1', 'relu', 'maxpool'],
       ...[1, 2, 3, 4].flatMap((l) => [`layer${l}.0`, `layer${l}.1`]),
@@ -97,5 +103,36 @@ describe('smallCnn', () => {
   });
   it('refuses absurd depths', () => {
     expect(() => smallCnn({ classes: 2, depth: 1e12, channels: [0] })).toThrow(/not 1 to 100 convolutions/);
+  });
+});
+
+describe('the records of networks', () => {
+  it('name what is there', async () => {
+    expect([...networks.keys()].sort()).toEqual([
+      ...['coco-mobilenet-v3', 'mobilenet_v2', 'resnet18', 'resnet34', 'small_cnn'],
+    ]);
+    for (const { name, build, firstConv, classifier, defaultCut, weights } of networks.values()) {
+      const model = build
+        ? buildModel({ kind: name, options: { classes: 7 } })
+        : (await loadBase(name)).model;
+      const state = model.stateDict();
+      expect(state.get(`${firstConv}.weight`)?.shape, name).toHaveLength(4);
+      if (classifier) expect(state.get(`${classifier}.weight`)?.shape[0], name).toBe(7);
+      if (defaultCut) expect(stageRange(model, { to: defaultCut }), name).not.toEqual([]);
+      if (weights) expect(weights.sha256, name).toMatch(/^[0-9a-f]{8,64}$/);
+    }
+  });
+  it('have the address of the weights that torchvision gives', () => {
+    const published = [...networks.values()]
+      .filter((n) => n.takesWeights)
+      .map((n) => [n.name, n.weights!.address]);
+    expect(Object.fromEntries(published)).toEqual(fixtures.addresses);
+  });
+  it('have size and checksum of the file in the package', () => {
+    const { address, mebibytes, sha256 } = networks.get('coco-mobilenet-v3')!.weights!;
+    const bytes = readFileSync(new URL(import.meta.resolve(address)));
+    expect([(bytes.length / 2 ** 20).toFixed(3), createHash('sha256').update(bytes).digest('hex')]).toEqual([
+      ...[String(mebibytes), sha256],
+    ]);
   });
 });
