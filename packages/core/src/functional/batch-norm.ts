@@ -27,9 +27,16 @@ export interface BatchNormOptions extends ChannelNormOptions {
  * In training, mean and biased variance are the batch's, over all axes but the channels' and in two passes; the running
  * variance takes the unbiased one. In evaluation the given statistics make it x · scale + shift.
  * @param x `[n, c, ...spatial]` or `[n, c]` (or channels-last).
- * @param running Statistics so far.
+ * @param running Statistics so far, `[c]` each.
  * @returns `y`, and the running statistics afterwards: new tensors in training, unseen by tapes; otherwise the given ones.
- * @throws ShapeError in training with a single value per channel, whose variance says nothing. An empty batch moves nothing.
+ * @throws ShapeError where a parameter is not `[c]`, and in training with a single value per channel, whose variance says
+ * nothing. An empty batch moves nothing.
+ * @example
+ * const running = { mean: zeros([1]), variance: ones([1]) };
+ * const { y, mean, variance } = batchNorm(tensor([[1], [3]]), running, { training: true });
+ * y; // → [[-1.0], [1.0]]
+ * mean; // → [0.2]
+ * variance; // → [1.1]
  */
 export function batchNorm(
   x: Tensor,
@@ -86,7 +93,14 @@ function scaleShift(
   );
 }
 
-/** Batch norm on stored statistics is x · scale + shift, both `[c]`. */
+/**
+ * Batch norm on stored statistics is x · scale + shift, both `[c]`.
+ * @throws ShapeError where the parameters are not float32 or their shapes differ.
+ * @example
+ * const { scale, shift } = storedAffine({ mean: tensor([1]), variance: tensor([4]) }, null, null, 0);
+ * scale; // → [0.5]
+ * shift; // → [-0.5]
+ */
 export function storedAffine(
   { mean, variance }: ChannelStatistics,
   weight: Tensor | null,

@@ -52,7 +52,11 @@ export interface ConvAffineOptions extends ConvOptions {
  * on stored statistics behind it. Same bits as the ops one after the other, gradients included.
  * @param x `[n, c, ...spatial]`, or `[n, ...spatial, c]` with channels-last.
  * @param w `[outChannels, c / groups, ...kernel]`.
+ * @returns `[n, outChannels, ...]`, as `conv`.
  * @throws ShapeError as `conv`, and where scale or shift are not `[outChannels]`.
+ * @example
+ * const options = { scale: tensor([2]), shift: tensor([-5]), activation: 'relu' } as const;
+ * convAffine(tensor([[[1, 2, 3]]]), ones([1, 1, 1]), options); // → [[[0, 0, 1]]]
  */
 export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}): Tensor {
   const { scale = null, shift = null, activation = 'none' } = options;
@@ -96,7 +100,12 @@ export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}
   )[0]!;
 }
 
-/** `conv` with a bias `[outChannels]`, added last. */
+/**
+ * `conv` with a bias `[outChannels]`, added last.
+ * @throws ShapeError as `conv`, and where the bias is not `[outChannels]`.
+ * @example
+ * convBias(tensor([[[1, 2, 3]]]), ones([1, 1, 2]), tensor([10])); // → [[[13, 15]]]
+ */
 export function convBias(x: Tensor, w: Tensor, b?: Tensor | null, options: ConvOptions = {}): Tensor {
   return convAffine(x, w, { ...options, shift: b ?? null });
 }

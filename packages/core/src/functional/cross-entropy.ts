@@ -56,7 +56,11 @@ export interface CrossEntropyOptions extends LossOptions {
  * @param logits `[n, c]` or `[n, c, ...spatial]`.
  * @param target int32 `[n]` or `[n, ...spatial]`, or float32 of the logits' shape.
  * @returns A scalar, or with `'none'` one loss per position.
- * @throws ShapeError on shapes; a label outside [0, c) other than `ignoreIndex` is a KernelError of `gather`.
+ * @throws ShapeError on shapes; a label outside [0, c) other than `ignoreIndex` is a KernelError.
+ * @example
+ * const labels = tensor([0, 2], [2], { dtype: 'int32' });
+ * crossEntropy(tensor([[5, 0, 0], [0, 0, 1]]), labels); // → 0.2824
+ * crossEntropy(zeros([2, 3]), labels, { labelSmoothing: 0.1 }); // → 1.0986
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   return fromTargets('crossEntropy', logits, target, options, (t) => negativeLogLikelihood(logits, t));
@@ -66,6 +70,11 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  * The same for log-probabilities, as `logSoftmax` gives them: −w[y] · logp[y].
  * @param logp `[n, c]` or `[n, c, ...spatial]`.
  * @param target int32 `[n]` or `[n, ...spatial]`.
+ * @returns A scalar, or with `'none'` one loss per position.
+ * @throws ShapeError on shapes; a label outside [0, c) other than `ignoreIndex` is a KernelError.
+ * @example
+ * const labels = tensor([1], [1], { dtype: 'int32' });
+ * nll(logSoftmax(tensor([[0, 0]])), labels); // → 0.6931
  */
 export function nll(
   logp: Tensor,
