@@ -97,7 +97,7 @@ class Onnx {
         await relieve(backend);
       },
       dispose: () => this.#dispose(),
-      run: (op, inputs, attrs, [output]) => [this.#run(op, inputs, attrs, output!)],
+      run: (op, inputs, attrs, output) => this.#run(op, inputs, attrs, output),
       compile: (graph, captures) => this.#compile(graph, captures),
       memory: () => ({ inUse: this.#inUse, pooled: this.#ops.bytes + this.#pool.bytes }),
     };

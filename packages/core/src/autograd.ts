@@ -60,6 +60,7 @@ class Tape implements Recorder {
       const gyOfFirst = outs[0] ?? zeros(entry.outputs[0]!.shape, { backend: first.backend });
       const found = entry.vjp({
         inputs: entry.inputs,
+        y: entry.outputs[0]!,
         outputs: entry.outputs,
         gy: gyOfFirst,
         grads: outs,

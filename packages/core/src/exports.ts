@@ -24,9 +24,11 @@ export type {
   FusedActivation,
   FusedAttrs,
   FusedComposite,
+  FusedInputs,
   FusedKernel,
   FusedKernels,
   FusedName,
+  FusedOutputs,
 } from './fused.ts';
 export { fusedComposites } from './fused-composites.ts';
 export type { Graph, GraphNode } from './graph.ts';

@@ -1,15 +1,17 @@
 import type { Backend, Operand } from './backend.ts';
 import { KernelError, GraftError, ShapeError, StateError } from './errors.ts';
 import { wantRoom } from './ops/check.ts';
-import type { OpAttrs, OpName } from './primitives.ts';
+import type { OpAttrs, OpInputs, OpName } from './primitives.ts';
 import { isTensor, scope, Tensor } from './tensor.ts';
 import type { TensorSpec } from './types.ts';
 
 /** What a vjp gets: the forward's tensors, the gradient of each output, and which gradients are wanted. */
-export interface VjpContext<A> {
-  readonly inputs: readonly Tensor[];
+export interface VjpContext<A, I = readonly Tensor[]> {
+  readonly inputs: I;
+  /** The first (usually the only) output. */
+  readonly y: Tensor;
   readonly outputs: readonly Tensor[];
-  /** The gradient with respect to the first (usually the only) output. */
+  /** The gradient with respect to `y`. */
   readonly gy: Tensor;
   /** One per output; null where the loss does not depend on it. */
   readonly grads: readonly (Tensor | null)[];
@@ -19,16 +21,18 @@ export interface VjpContext<A> {
 }
 
 /** One gradient per input, null where there is none or it is not needed. */
-export type Vjp<A> = (ctx: VjpContext<A>) => readonly (Tensor | null)[];
+export type Vjp<N extends OpName> = (
+  ctx: VjpContext<OpAttrs[N], OpInputs<Tensor>[N]>,
+) => OpInputs<Tensor | null>[N];
 
 export interface OpDefinition<N extends OpName> {
   readonly name: N;
-  /** Output specs; the only place where arguments are checked. */
-  readonly infer: (inputs: readonly TensorSpec[], attrs: OpAttrs[N]) => TensorSpec;
+  /** The output's spec; the only place where arguments are checked. */
+  readonly infer: (inputs: OpInputs<TensorSpec>[N], attrs: OpAttrs[N]) => TensorSpec;
   /** Written in public ops, so that gradients differentiate too. */
-  readonly vjp: Vjp<OpAttrs[N]>;
+  readonly vjp: Vjp<N>;
   /** Multiplications and additions, for reports. */
-  readonly flops: (inputs: readonly TensorSpec[], attrs: OpAttrs[N], output: TensorSpec) => number;
+  readonly flops: (inputs: OpInputs<TensorSpec>[N], attrs: OpAttrs[N], output: TensorSpec) => number;
 }
 
 /** What happened in one `apply`, as tapes record it. */
@@ -60,7 +64,7 @@ export interface Recorder {
 export interface Runner {
   run<N extends OpName>(
     op: OpDefinition<N>,
-    inputs: readonly Tensor[],
+    inputs: OpInputs<Tensor>[N],
     attrs: OpAttrs[N],
     output: TensorSpec,
   ): Tensor;
@@ -71,12 +75,12 @@ export function carryOut(
   name: string,
   inputs: readonly (Tensor | null)[],
   outputs: readonly TensorSpec[],
-  kernel: (operands: (Operand<unknown> | null)[]) => unknown[],
+  kernel: (operands: (Operand<unknown> | null)[]) => readonly unknown[],
 ): Tensor[] {
   const given = inputs.filter((t) => t !== null);
   const backend = commonBackend(name, given);
   const operands = inputs.map((t) => t && { buffer: t.storage.buffer, spec: t });
-  let buffers: unknown[];
+  let buffers: readonly unknown[];
   try {
     buffers = kernel(operands);
   } catch (e) {
@@ -91,10 +95,10 @@ export function carryOut(
 
 const eager: Runner = {
   run(op, inputs, attrs, output) {
-    const { backend } = inputs[0]!;
-    return carryOut(op.name, inputs, [output], (operands) =>
-      backend.run(op.name, operands as Operand<unknown>[], attrs, [output]),
-    )[0]!;
+    const { backend } = inputs[0];
+    return carryOut(op.name, inputs, [output], (operands) => [
+      backend.run(op.name, operands as unknown as OpInputs<Operand<unknown>>[typeof op.name], attrs, output),
+    ])[0]!;
   },
 };
 
@@ -157,7 +161,7 @@ export function commonBackend(name: string, inputs: readonly Tensor[]): Backend 
 
 /** A definition with its doorway: `apply` infers, hands to the runner, and tells the recorders. */
 export interface Primitive<N extends OpName> extends OpDefinition<N> {
-  readonly apply: (inputs: readonly Tensor[], attrs: OpAttrs[N]) => Tensor;
+  readonly apply: (inputs: OpInputs<Tensor>[N], attrs: OpAttrs[N]) => Tensor;
 }
 
 /** @throws StateError or ShapeError where one of an operation's inputs is no tensor of this copy of core. */
@@ -183,7 +187,7 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
         attrs,
         inputs,
         outputs: [output],
-        vjp: (ctx) => op.vjp({ ...ctx, attrs }),
+        vjp: (ctx) => op.vjp({ ...ctx, inputs, attrs }),
       };
       for (const r of recorders) r.record(entry);
     }
@@ -200,10 +204,10 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
 export function customVjp(
   name: string,
   inputs: readonly Tensor[],
-  forward: () => Tensor[],
+  forward: () => readonly Tensor[],
   vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[],
   attrs?: unknown,
-): Tensor[] {
+): readonly Tensor[] {
   if (!recorders.length) return scope(forward);
   const outputs = scope(() => noGrad(forward));
   for (const r of recorders) r.record({ name, attrs, inputs, outputs, vjp });

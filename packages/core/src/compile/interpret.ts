@@ -1,6 +1,7 @@
 import type { Backend, Executable, Operand } from '../backend.ts';
 import { GraftError, KernelError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
+import type { OpInputs, OpName } from '../primitives.ts';
 import { sizeOf } from '../types.ts';
 
 /**
@@ -36,10 +37,11 @@ export function interpret<B>(graph: Graph, backend: Backend<B>, captures: readon
       };
       try {
         nodes.forEach((node, i) => {
-          const operands = node.inputs.map((v): Operand<B> => ({ buffer: buffers.get(v)!, spec: specs[v]! }));
+          const operand = (v: number): Operand<B> => ({ buffer: buffers.get(v)!, spec: specs[v]! });
           let made: B;
           try {
-            made = backend.run(node.op, operands, node.attrs, [specs[node.output]!])[0]!;
+            const operands = node.inputs.map(operand) as unknown as OpInputs<Operand<B>>[OpName];
+            made = backend.run<OpName>(node.op, operands, node.attrs, specs[node.output]!);
           } catch (e) {
             const given = node.inputs.map((v) => specs[v]!);
             throw e instanceof GraftError ? e : new KernelError(node.op, given, e);

@@ -2,7 +2,7 @@ import type { Backend } from '../backend.ts';
 import { GraftError, StateError, UnsupportedError } from '../errors.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { withRunner, type OpDefinition, type Runner } from '../op.ts';
-import type { OpAttrs, OpName } from '../primitives.ts';
+import type { OpAttrs, OpInputs, OpName } from '../primitives.ts';
 import { neverGuard } from '../lost.ts';
 import { tensorsIn } from '../memory.ts';
 import { isTensor, scope, Tensor } from '../tensor.ts';
@@ -138,7 +138,7 @@ class Trace implements Tracing, Runner {
 
   run<N extends OpName>(
     op: OpDefinition<N>,
-    inputs: readonly Tensor[],
+    inputs: OpInputs<Tensor>[N],
     attrs: OpAttrs[N],
     output: TensorSpec,
   ): Tensor {

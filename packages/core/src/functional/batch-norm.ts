@@ -118,11 +118,11 @@ export function storedAffine(
 /** Mean and variance take two passes: first the mean, then the squared deviations from it. */
 export const batchNormForward: FusedComposite<'batchNorm'> = defineFused({
   name: 'batchNorm',
-  infer: ([x], { layout }) => [x!, ...statisticsOf(x!, layout, 2)],
+  infer: ([x], { layout }) => [x, statisticsOf(x, layout), statisticsOf(x, layout)],
   decompose([x, weight, bias], { eps, layout }) {
-    const { axes, n, wide } = over(x!, layout);
-    const mean = div(sum(x!, axes), n);
-    const d = sub(x!, wide(mean));
+    const { axes, n, wide } = over(x, layout);
+    const mean = div(sum(x, axes), n);
+    const d = sub(x, wide(mean));
     const variance = div(sum(mul(d, d), axes), n);
     const inverse = rsqrt(add(variance, eps));
     const scaled = mul(d, wide(weight ? mul(weight, inverse) : inverse));
@@ -133,14 +133,14 @@ export const batchNormForward: FusedComposite<'batchNorm'> = defineFused({
 /** gx = scale · (g − mean(g) − x̂ · mean(g · x̂)), x̂ = d · inverse, ordered for few passes over x. */
 export const batchNormGrad: FusedComposite<'batchNormGrad'> = defineFused({
   name: 'batchNormGrad',
-  infer: ([x], { layout }) => [x!, ...statisticsOf(x!, layout, 2)],
+  infer: ([x], { layout }) => [x, statisticsOf(x, layout), statisticsOf(x, layout)],
   decompose([x, g, mean, variance, weight], { eps, layout }) {
-    const { n, wide } = over(x!, layout);
-    const { inverse, d, along, sumG } = gradSums(x!, g!, mean!, variance!, { eps, layout });
+    const { n, wide } = over(x, layout);
+    const { inverse, d, along, sumG } = gradSums(x, g, mean, variance, { eps, layout });
     const scale = weight ? mul(weight, inverse) : inverse;
     const perD = mul(mul(scale, inverse), div(along, n));
     const constant = mul(scale, div(sumG, n));
-    return [sub(sub(mul(g!, wide(scale)), mul(d, wide(perD))), wide(constant)), along, sumG];
+    return [sub(sub(mul(g, wide(scale)), mul(d, wide(perD))), wide(constant)), along, sumG];
   },
 });
 
@@ -158,10 +158,9 @@ function gradSums(
   return { inverse, d, along: mul(sum(mul(g, d), axes), inverse), sumG: sum(g, axes) };
 }
 
-/** `count` outputs `[c]`. */
-function statisticsOf({ shape }: TensorSpec, layout: Layout, count: number): TensorSpec[] {
-  const c = shape[channelAxis(layout, shape.length)]!;
-  return new Array<TensorSpec>(count).fill({ dtype: 'float32', shape: [c] });
+/** `[c]` */
+function statisticsOf({ shape }: TensorSpec, layout: Layout): TensorSpec {
+  return { dtype: 'float32', shape: [shape[channelAxis(layout, shape.length)]!] };
 }
 
 /** All axes but the channels', the number of values that a channel has there, and how `[c]` broadcasts. */
@@ -196,11 +195,7 @@ function overBatch(
         let gWeight: Tensor | null = null;
         let gBias: Tensor | null = null;
         if (g && needs[0]) {
-          [gx, gWeight, gBias] = batchNormGrad.apply([x, g, m!, v!, weight], attrs) as [
-            Tensor,
-            Tensor,
-            Tensor,
-          ];
+          [gx, gWeight, gBias] = batchNormGrad.apply([x, g, m!, v!, weight], attrs);
         } else if (g) {
           ({ along: gWeight, sumG: gBias } = gradSums(x, g, m!, v!, attrs));
         }

@@ -24,14 +24,14 @@ import { perChannel, wantPerChannel } from './channels.ts';
 export const convAffineForward: FusedComposite<'convAffine'> = defineFused({
   name: 'convAffine',
   infer([x, w, scale, shift], attrs) {
-    const y = convOp.infer([x!, w!], attrs);
-    const channels = w!.shape[0]!;
+    const y = convOp.infer([x, w], attrs);
+    const channels = w.shape[0]!;
     if (scale) wantPerChannel('convAffine', 'scale', scale, channels);
     if (shift) wantPerChannel('convAffine', 'shift', shift, channels);
     return [y];
   },
   decompose([x, w, scale, shift], { activation, ...attrs }) {
-    let y = convOp.apply([x!, w!], attrs);
+    let y = convOp.apply([x, w], attrs);
     if (scale) y = mul(y, perChannel(scale, y.rank, attrs.layout));
     if (shift) y = add(y, perChannel(shift, y.rank, attrs.layout));
     return [activation === 'none' ? y : activation === 'relu' ? relu(y) : relu6(y)];
@@ -62,10 +62,11 @@ export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}
   const { scale = null, shift = null, activation = 'none' } = options;
   const attrs = { ...resolveConv(x, w, options), activation };
   if (takesWhole()) {
-    const whole = { name: 'convAffine', inputs: [x, w, scale, shift], attrs };
-    return composite(() => convAffineForward.decompose(whole.inputs, attrs, (value) => value)[0]!, whole);
+    const inputs = [x, w, scale, shift] as const;
+    const whole = { name: 'convAffine', inputs, attrs };
+    return composite(() => convAffineForward.decompose(inputs, attrs, (value) => value)[0], whole);
   }
-  const run = (): Tensor[] => convAffineForward.apply([x, w, scale, shift], attrs);
+  const run = (): readonly [Tensor] => convAffineForward.apply([x, w, scale, shift], attrs);
   // The scale's gradient needs what the convolution gave, which is not kept otherwise.
   if (isFollowed([scale]) || !isFollowed([x, w, shift])) return run()[0]!;
   const inputs = [x, w, ...(scale ? [scale] : []), ...(shift ? [shift] : [])];

@@ -93,22 +93,20 @@ function masked(t: Tensor, logp: Tensor): Tensor {
 export const softmaxCrossEntropy: FusedComposite<'softmaxCrossEntropy'> = defineFused({
   name: 'softmaxCrossEntropy',
   infer([x]) {
-    const [n, classes, ...spatial] = x!.shape as [number, number, ...number[]];
-    if (classes === 0) fail('crossEntropy', `logits ${showShape(x!.shape)} have no class`);
-    return [{ dtype: 'float32', shape: [n, ...spatial] }, x!];
+    const [n, classes, ...spatial] = x.shape as [number, number, ...number[]];
+    if (classes === 0) fail('crossEntropy', `logits ${showShape(x.shape)} have no class`);
+    return [{ dtype: 'float32', shape: [n, ...spatial] }, x];
   },
   decompose([x, t]) {
-    const logp = logSoftmaxForward(x!, 1);
-    return [sub(0, sum(masked(t!, logp), 1)), logp]; // 0 − 0 is +0, −(0) is not
+    const logp = logSoftmaxForward(x, 1);
+    return [sub(0, sum(masked(t, logp), 1)), logp]; // 0 − 0 is +0, −(0) is not
   },
 });
 
 export const softmaxCrossEntropyGrad: FusedComposite<'softmaxCrossEntropyGrad'> = defineFused({
   name: 'softmaxCrossEntropyGrad',
-  infer: ([logp]) => [logp!],
-  decompose: ([logp, t, g]) => [
-    mul(sub(mul(exp(logp!), sum(t!, 1, { keepDims: true })), t!), expandDims(g!, 1)),
-  ],
+  infer: ([logp]) => [logp],
+  decompose: ([logp, t, g]) => [mul(sub(mul(exp(logp), sum(t, 1, { keepDims: true })), t), expandDims(g, 1))],
 });
 
 /** −Σ_k t[k] · log softmax(x)[k] along axis 1, one number per position. */
@@ -121,7 +119,7 @@ function negativeLogLikelihood(x: Tensor, t: Tensor): Tensor {
     ({ outputs, grads: [g, gLogp], needs }) =>
       composite(() => {
         const logp = outputs[1]!;
-        let gx = g && needs[0] ? softmaxCrossEntropyGrad.apply([logp, t, g], {})[0]! : null;
+        let gx = g && needs[0] ? softmaxCrossEntropyGrad.apply([logp, t, g], {})[0] : null;
         if (gLogp && needs[0]) {
           const more = logSoftmaxGrad(logp, gLogp, 1);
           gx = gx ? add(gx, more) : more;

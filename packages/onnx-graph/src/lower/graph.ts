@@ -1,4 +1,4 @@
-import type { Graph, OpAttrs, OpName, TypedArray } from '@graftjs/core';
+import type { Graph, OpAttrs, OpInputs, OpName, TypedArray } from '@graftjs/core';
 import type { OnnxModel } from '../model.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { lower } from './lower.ts';
@@ -28,7 +28,7 @@ export function lowerGraph(graph: Graph, captures: readonly TypedArray[]): Lower
   for (const [id, data] of graph.constants) constant(id, data);
   for (const [i, { op, inputs, attrs, output }] of graph.nodes.entries()) {
     b.label = `#${i} ${op}: `;
-    const operands = inputs.map((id) => values.get(id)!);
+    const operands = inputs.map((id) => values.get(id)!) as unknown as OpInputs<Value>[OpName];
     values.set(output, lower<OpName>(b, op, operands, attrs as OpAttrs[OpName], specOf(output)));
   }
   const { model, outputs } = b.model(graph.outputs.map((id) => values.get(id)!));
