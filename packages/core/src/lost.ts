@@ -30,8 +30,6 @@ const LARGEST = 4;
 const RUNS = 8;
 /** The same where a program only goes on: much of what there is may be alive. */
 const FEW = 3;
-/** Frames of `overwriteStack`: some 64 bytes each, and a collector's own calls take a few KiB. */
-const STACK = 256;
 
 type Schedule = (run: () => void) => unknown;
 /** Looked up once: tests put others in their place. A turn of the event loop, and one as soon as there is nothing else. */
@@ -173,12 +171,13 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
     ledger.orphans = 0;
     registerYoung(ledger);
     let collected = false;
-    ledger.registry.register({}, () => (collected = true));
+    // Young collections alone would find a new object: so this one is let go only when it has grown old.
+    let sentinel: object | null = {};
+    ledger.registry.register(sentinel, () => (collected = true));
     await next();
     for (let i = 0; !(isEnough() && !whole); i++) {
-      // A young sentinel may go before what is older: where something is wanted, it counts later. A run of the whole is repeated.
-      if (i === TRIES || (collected && (whole || i > LARGEST))) break;
-      overwriteStack(STACK);
+      if (i === TRIES || collected) break;
+      if (i === LARGEST) sentinel = null;
       press(i);
       await (i < AT_ONCE ? next() : pause(2 ** (i - AT_ONCE)));
     }
@@ -188,14 +187,6 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
   }
   floor.bytes = ledger.bytes;
   floor.tensors = ledger.tensors;
-}
-
-/**
- * V8 may take what lies on the stack for references (conservative stack scanning), and what a call that is over has left
- * there lies at the same place at every attempt. So the part that the collector will stand on is filled with numbers.
- */
-function overwriteStack(frames: number): number {
-  return frames > 0 ? 1 + overwriteStack(frames - 1) : 0;
 }
 
 /**

@@ -9,6 +9,9 @@ const MOST_ELEMENTS = 4096;
 
 /** Numbers in an array of a dtype, by the rules of `cast`. */
 export function converted(values: ArrayLike<number | boolean>, dtype: DType): TypedArray {
+  // Copied as they are: there may be 10⁸ of them.
+  if (dtype === 'int32' && values instanceof Int32Array) return values.slice();
+  if (dtype === 'float32' && values instanceof Float32Array) return values.slice();
   if (dtype === 'float32') return Float32Array.from(values, Number);
   if (dtype === 'bool') return Uint8Array.from(values, (v) => (Number(v) === 0 ? 0 : 1));
   return Int32Array.from(values, (v) =>
