@@ -9,9 +9,13 @@ const coreOnly = {
   message: 'Of Graft, this package may import @graftjs/core only. Tests may import more.',
 };
 const coreAndFormats = {
-  regex: '^@graftjs/(?!(core|formats)$)',
+  regex: '^@graftjs/(?!(core|formats(/import)?)$)',
   message:
     'Of Graft, models and vision may import @graftjs/core and @graftjs/formats only. Tests may import more.',
+};
+const coreAndFiles = {
+  regex: '^@graftjs/(?!(core|formats(/import|/node)?)$)',
+  message: coreAndFormats.message,
 };
 const coreAndOnnx = {
   regex: '^@graftjs/(?!(core(/planning)?|onnx-graph)$)',
@@ -88,7 +92,7 @@ export default defineConfig(
     name: 'models and vision may read files, in Node',
     files: ['packages/{models,vision}/src/node/**/*.ts'],
     ignores: tests,
-    rules: { 'no-restricted-imports': imports(coreAndFormats) },
+    rules: { 'no-restricted-imports': imports(coreAndFiles) },
   },
   {
     name: 'these speak ONNX',

@@ -9,7 +9,8 @@ import {
   type TypedArray,
 } from '@graftjs/core';
 import { readSafetensors, writeSafetensors, type SafetensorsDtype } from '@graftjs/formats';
-import { describeError, fileError } from './errors.ts';
+import { fileError } from '@graftjs/formats/node';
+import { describeError } from './errors.ts';
 import { writeAtomic } from './files.ts';
 
 /** 1 had no checksum, and all weights. */

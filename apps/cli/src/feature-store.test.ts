@@ -1,8 +1,7 @@
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { defaultCacheFolder, FolderFeatureStore } from './feature-store.ts';
+import { FolderFeatureStore } from './feature-store.ts';
 import { temporaryFolder } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -64,12 +63,5 @@ describe('FolderFeatureStore', () => {
     await store.read('a');
     await store.prune(2 * 28);
     expect((await readdir(folder.path)).sort()).toEqual(['a.features', 'c.features', 'thesis.doc']);
-  });
-
-  it('lies where XDG says', () => {
-    expect(defaultCacheFolder({ XDG_CACHE_HOME: '/x' })).toBe('/x/graft/features');
-    expect(defaultCacheFolder({ XDG_CACHE_HOME: 'relative' })).toBe(join(homedir(), '.cache/graft/features'));
-    expect(defaultCacheFolder({ XDG_CACHE_HOME: '/x', GRAFT_CACHE: '/y' })).toBe('/y/features');
-    expect(defaultCacheFolder({})).toBe(join(homedir(), '.cache/graft/features'));
   });
 });

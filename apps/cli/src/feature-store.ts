@@ -1,22 +1,14 @@
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { FeatureStore } from '@graftjs/core';
-import type { Io } from './io.ts';
+import { writeFileAtomically } from '@graftjs/formats/node';
 
 const SUFFIX = '.features';
 const MAGIC = 0x54465247; // 'GRFT'
 const HEADER = 12;
 /** Most bytes that the folder keeps from one run to the next. */
 const LIMIT = 2 * 2 ** 30;
-
-/** Where features are kept between runs: $GRAFT_CACHE, else as the XDG base directory specification has it. */
-export function defaultCacheFolder(env: Io['env']): string {
-  const xdg = env['XDG_CACHE_HOME'];
-  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
-  return join(env['GRAFT_CACHE'] || join(base, 'graft'), 'features');
-}
 
 /**
  * Blocks of features as files: 'GRFT', the number of values, a CRC-32, the values (float32, little-endian). A file that
@@ -25,7 +17,6 @@ export function defaultCacheFolder(env: Io['env']): string {
 export class FolderFeatureStore implements FeatureStore {
   readonly #folder: string;
   readonly #mark: string;
-  #made = false;
 
   /** @param mark what the files' names begin with: features of backends that round differently are kept apart. */
   constructor(folder: string, mark: string = '') {
@@ -58,8 +49,6 @@ export class FolderFeatureStore implements FeatureStore {
   }
 
   async write(key: string, values: Float32Array): Promise<void> {
-    if (!this.#made) await mkdir(this.#folder, { recursive: true });
-    this.#made = true;
     const body = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const bytes = Buffer.alloc(HEADER + body.length);
     bytes.writeUInt32LE(MAGIC, 0);
@@ -67,14 +56,7 @@ export class FolderFeatureStore implements FeatureStore {
     bytes.writeUInt32LE(crc32(body), 8);
     bytes.set(body, HEADER);
     const path = this.#path(key);
-    const temp = `${path}.${process.pid}.tmp`;
-    try {
-      await writeFile(temp, bytes);
-      await rename(temp, path);
-    } catch (error) {
-      await rm(temp, { force: true }).catch(() => undefined);
-      throw error;
-    }
+    await writeFileAtomically(path, bytes, { flush: false });
   }
 
   /** Deletes what was not used for longest, until the folder holds at most `limit` bytes. Only our own files. */

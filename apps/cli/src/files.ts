@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
-import { access, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { access, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GraftError } from '@graftjs/core';
-import { fileError } from './errors.ts';
+import { createFile, fileError, writeFileAtomically } from '@graftjs/formats/node';
 
 /** Is there anything of that name? */
 export async function exists(path: string): Promise<boolean> {
@@ -24,42 +24,9 @@ function temporary(path: string): string {
   return join(dirname(path), `.${basename(path)}.tmp`);
 }
 
-/** A new file, never one that a link leads to. */
-async function create(path: string): Promise<FileHandle> {
-  await rm(path, { force: true });
-  return open(path, 'wx');
-}
-
-/**
- * Writes a file whole or not at all: to a temporary name beside it, flushed to the disk, then renamed. A crash leaves
- * the old file or the new one.
- */
+/** Writes a file whole or not at all: a crash leaves the old one or the new one. */
 export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
-  const temp = temporary(path);
-  try {
-    const file = await create(temp);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temp, path);
-    await syncFolder(dirname(path));
-  } catch (error) {
-    await rm(temp, { force: true }).catch(() => undefined);
-    throw fileError(path, error);
-  }
-}
-
-/** Makes a rename last through a power cut. Some systems cannot open folders, and need not. */
-async function syncFolder(path: string): Promise<void> {
-  try {
-    const folder = await open(path, 'r');
-    await folder.sync().finally(() => folder.close());
-  } catch {
-    // best effort
-  }
+  await writeFileAtomically(path, content, { temporary: temporary(path) });
 }
 
 /**
@@ -86,7 +53,7 @@ export async function checkWritable(path: string, option = '--out'): Promise<voi
   const temp = temporary(path);
   try {
     await access(folder, constants.W_OK);
-    await (await create(temp)).close();
+    await (await createFile(temp)).close();
   } catch (error) {
     throw fileError(path, error);
   } finally {

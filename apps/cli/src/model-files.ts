@@ -1,9 +1,10 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { GraftError, type BaseModel, type Module, type Preprocess } from '@graftjs/core';
 import { foreignFile, sniffFile, sniffFolder, type FileKind } from '@graftjs/formats';
+import { fileError } from '@graftjs/formats/node';
 import { loadModel, networks, WeightsOnlyError, type ModelInfo } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
-import { fileError, UsageError } from './errors.ts';
+import { UsageError } from './errors.ts';
 import { exists } from './files.ts';
 import { list, shellWord } from './format.ts';
 import { assumptions, countClasses, isOnnx, readOnnx, type ReadOptions } from './onnx-files.ts';

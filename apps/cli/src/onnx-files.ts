@@ -18,8 +18,8 @@ import {
   type Network,
   type OnnxNetwork,
 } from '@graftjs/formats';
+import { fileError } from '@graftjs/formats/node';
 import type { ModelInfo } from '@graftjs/models';
-import { fileError } from './errors.ts';
 import { list } from './format.ts';
 import type { ModelInFile } from './model-files.ts';
 

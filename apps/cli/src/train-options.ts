@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { cacheFolder } from '@graftjs/formats/node';
 import type { ArgsDef } from 'citty';
 import { choice, flag, number, required, text, type Values } from './args.ts';
 import { DEFAULT_BACKEND } from './backends.ts';
 import { DEFAULTS, FINE_TUNE, HEAD_ONLY } from './defaults.ts';
 import { UsageError } from './errors.ts';
-import { defaultCacheFolder } from './feature-store.ts';
 import { shellWord } from './format.ts';
 import type { Io } from './io.ts';
 import { OUTPUT_ARG } from './onnx-files.ts';
@@ -127,10 +127,10 @@ export const TRAIN_ARGS: ArgsDef = {
 };
 
 /** The folder of the feature cache; null where it is switched off. */
-export function cacheFolder(values: Values, io: Io): string | null {
+export function featureFolder(values: Values, io: Io): string | null {
   const given = text(values, 'cache');
   if (given === 'off') return null;
-  return given === undefined ? defaultCacheFolder(io.env) : resolve(given);
+  return given === undefined ? join(cacheFolder(io.env), 'features') : resolve(given);
 }
 
 /** Training writes safetensors: a name that says something else would be a lie. @throws UsageError that says what to do */
@@ -174,7 +174,7 @@ export function trainOptions(values: Values, io: Io): TrainOptions {
     force: flag(values, 'force'),
     strict: flag(values, 'strict'),
     report: flag(values, 'report'),
-    cache: cacheFolder(values, io),
+    cache: featureFolder(values, io),
     checkpointSeconds: number(values, 'checkpoint-seconds', { min: 0 }) ?? DEFAULTS.checkpointSeconds,
   };
 }

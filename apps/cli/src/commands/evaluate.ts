@@ -10,7 +10,7 @@ import { BACKEND_ARGS, backendChoice, openBackend, type OpenBackend } from '../o
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
 import { table } from '../table.ts';
-import { cacheFolder } from '../train-options.ts';
+import { featureFolder } from '../train-options.ts';
 
 function toJson(
   { scores, part, skipped, remarks, warnings }: FolderScores,
@@ -99,7 +99,7 @@ export const evaluate: Command = {
       const options = {
         folder,
         strict: flag(values, 'strict'),
-        cache: cacheFolder(values, io),
+        cache: featureFolder(values, io),
         featureMark: opened.featureMark,
       };
       const done = await evaluateFolder(model, options, progress);

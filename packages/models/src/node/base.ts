@@ -2,12 +2,13 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GraftError, nearest, type Backend, type BaseModel } from '@graftjs/core';
 import { readSafetensors, toStateDict } from '@graftjs/formats';
+import { readBytes } from '@graftjs/formats/node';
 import { loadBaseFrom, resized } from '../base.ts';
 import { withGivenWeights } from '../match-weights.ts';
 import { networks } from '../networks.ts';
 import type { Network } from '../networks/network.ts';
 import { download, type DownloadOptions, type UrlLike } from './download.ts';
-import { inFile, readBytes } from './files.ts';
+import { inFile } from './files.ts';
 
 export interface LoadBaseOptions extends DownloadOptions {
   /** Where the weights go. Default: `getDefaultBackend()`. */

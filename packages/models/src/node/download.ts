@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { GraftError, type AbortSignalLike } from '@graftjs/core';
-import { fileError } from './file-errors.ts';
+import { cacheFolder, fileError } from '@graftjs/formats/node';
 
 export interface DownloadOptions {
   /** Where downloads are kept. Default: `$GRAFT_CACHE`, or `graft` in `$XDG_CACHE_HOME`, or `~/.cache/graft`. */
@@ -19,11 +18,6 @@ export interface DownloadOptions {
 /** A `URL`, in words that do not need Node's types or the DOM's. */
 export interface UrlLike {
   readonly href: string;
-}
-
-export function cacheFolder(): string {
-  const { GRAFT_CACHE, XDG_CACHE_HOME } = process.env;
-  return GRAFT_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'graft');
 }
 
 const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
@@ -77,7 +71,7 @@ export async function download(
     }
     return { bytes, path };
   } catch (error) {
-    throw fileError('store', path, error);
+    throw fileError(path, error);
   }
 }
 

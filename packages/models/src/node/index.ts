@@ -1,9 +1,3 @@
 export { loadBase, type LoadBaseOptions } from './base.ts';
-export { cacheFolder, download, type DownloadOptions, type UrlLike } from './download.ts';
-export {
-  loadModelFile,
-  loadWeightsFile,
-  saveModelFile,
-  saveWeightsFile,
-  writeFileAtomically,
-} from './files.ts';
+export { download, type DownloadOptions, type UrlLike } from './download.ts';
+export { loadModelFile, loadWeightsFile, saveModelFile, saveWeightsFile } from './files.ts';

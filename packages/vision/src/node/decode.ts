@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { fileReason } from '@graftjs/formats/node';
 import sharp, { type Metadata } from 'sharp';
 import { ImageError } from '../errors.ts';
 import { createPicture, type Picture } from '../picture.ts';
@@ -36,7 +37,7 @@ export async function readImageFile(path: string, name: string = path): Promise<
   }
 }
 
-/** A file system error in words. */
+/** A file system error in words; of those that people meet most, with what to do. */
 export function fileProblem(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   // Bytes that are no UTF-8 come as U+FFFD, by which the file is not found again.
@@ -44,11 +45,8 @@ export function fileProblem(error: unknown): string {
   if (code === 'ENOENT') return 'there is no such file or folder; check the path';
   if (code === 'EACCES' || code === 'EPERM')
     return 'cannot be read: permission denied; change its permissions';
-  if (code === 'EISDIR') return 'is a folder, not a file';
   if (code === 'ENOTDIR') return 'a part of this path is a file, not a folder; check the path';
-  if (code === 'EMFILE' || code === 'ENFILE') return 'cannot be read: too many files are open';
-  if (code === 'ELOOP') return 'is a link that leads back to itself';
-  return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  return fileReason(error) ?? `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 const ADVICE = 'make or download it again, or delete it';

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeFileAtomically } from '@graftjs/formats/node';
 import { DatasetError } from '../errors.ts';
 import type { Picture } from '../picture.ts';
 import { fileProblem } from './decode.ts';
@@ -17,7 +18,6 @@ export class PictureCache {
   readonly #limit: number;
   readonly #keep: string | undefined;
   #bytes = 0;
-  #parts = 0;
   #temporary: Promise<string> | undefined;
   #removeAtExit: (() => void) | undefined;
 
@@ -44,12 +44,7 @@ export class PictureCache {
     if (remembered && this.#keep === undefined) return;
     const folder = this.#keep ?? (await this.#temporaryFolder());
     try {
-      await mkdir(folder, { recursive: true });
-      const file = fileOf(folder, key);
-      // Renamed when it is whole, so that a run killed meanwhile leaves no half picture.
-      const part = `${file}.${process.pid}-${this.#parts++}.part`;
-      await writeFile(part, encodeBlob(picture));
-      await rename(part, file);
+      await writeFileAtomically(fileOf(folder, key), encodeBlob(picture), { flush: false });
     } catch (error) {
       throw cannotWrite(folder, error);
     }
@@ -89,8 +84,9 @@ export class PictureCache {
 }
 
 function cannotWrite(folder: string, error: unknown): DatasetError {
-  const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
-  const problem = full ? 'the disk is full' : fileProblem(error);
+  const cause = (error as Error).cause ?? error;
+  const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
+  const problem = full ? 'the disk is full' : fileProblem(cause);
   return new DatasetError(`${folder}: the pictures' cache cannot be written: ${problem}`, { cause: error });
 }
 

@@ -1,0 +1,11 @@
+/** Files on disk, whole or not at all: what the packages that read and write them in Node have in common. */
+export {
+  cacheFolder,
+  createFile,
+  fileError,
+  fileReason,
+  readBeginning,
+  readBytes,
+  writeFileAtomically,
+  type WriteOptions,
+} from './files.ts';
