@@ -14,7 +14,6 @@ import {
   type FusedName,
   type Shape,
   type Tensor,
-  type FusedInputs,
 } from '@graftjs/core';
 import { random } from './data.ts';
 import { interleave, median } from './measure.ts';
@@ -82,8 +81,7 @@ for (const { name, what, shapes, attrs } of cases) {
       tensor(random(sizeOf(shape)).map(Math.abs), shape, { backend: on }),
     );
     return {
-      run: () =>
-        scope(() => void composite.apply(inputs as unknown as FusedInputs<Tensor>[FusedName], attrs)),
+      run: () => scope(() => void composite.apply(inputs, attrs)),
       dispose: () => inputs.forEach((t) => t.dispose()),
     };
   });

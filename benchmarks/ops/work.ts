@@ -7,7 +7,6 @@ import {
   type OpDefinition,
   type OpName,
   type TensorSpec,
-  type OpInputs,
 } from '@graftjs/core';
 import type { StepName } from './steps.ts';
 
@@ -35,7 +34,7 @@ export interface ConvWork {
 export interface PrimitiveWork<N extends OpName = OpName> {
   readonly kind: 'primitive';
   readonly op: N;
-  readonly inputs: OpInputs<TensorSpec>[N];
+  readonly inputs: readonly TensorSpec[];
   readonly attrs: OpAttrs[N];
 }
 

@@ -29,8 +29,9 @@ describe('movement', () => {
   it('reshapes without a copy', () => {
     const spec = { dtype: 'float32', shape: [2, 3] } as const;
     const buffer = backend.upload([1, 2, 3, 4, 5, 6], spec);
-    const y = backend.run('reshape', [{ buffer, spec }], { shape: [6] }, { dtype: 'float32', shape: [6] });
-    expect(y).toBe(buffer);
+    expect(
+      backend.run('reshape', [{ buffer, spec }], { shape: [6] }, [{ dtype: 'float32', shape: [6] }])[0],
+    ).toBe(buffer);
   });
 
   it('transposes', () => {

@@ -197,9 +197,9 @@ async function createPlain(
       disposed = true;
       await threads?.stop();
     },
-    run(op, inputs, attrs, output) {
+    run(op, inputs, attrs, outputs) {
       alive();
-      const made = kernels[op](inputs, attrs, output);
+      const made = kernels[op](inputs, attrs, outputs);
       guarded?.check();
       return made;
     },

@@ -2,12 +2,9 @@ import {
   sizeOf,
   type Backend,
   type FusedAttrs,
-  type FusedInputs,
   type FusedKernel,
   type FusedName,
-  type FusedOutputs,
   type OpAttrs,
-  type OpInputs,
   type OpName,
   type Operand,
   type Shape,
@@ -46,7 +43,7 @@ interface Probe {
     backend: Backend<WasmBuffer>,
     inputs: readonly Operand<WasmBuffer>[],
     outputs: readonly TensorSpec[],
-  ) => readonly WasmBuffer[];
+  ) => WasmBuffer[];
 }
 
 const probe = <N extends OpName>(
@@ -57,9 +54,7 @@ const probe = <N extends OpName>(
 ): Probe => ({
   inputs,
   outputs: [output],
-  run: (backend, operands, [output]) => [
-    backend.run(op, operands as unknown as OpInputs<Operand<WasmBuffer>>[N], attrs, output!),
-  ],
+  run: (backend, operands, outputs) => backend.run(op, operands, attrs, outputs),
 });
 
 const fusedProbe = <N extends FusedName>(
@@ -70,12 +65,7 @@ const fusedProbe = <N extends FusedName>(
 ): Probe => ({
   inputs,
   outputs,
-  run: ({ fused }, operands, specs) =>
-    (fused![name] as FusedKernel<N, WasmBuffer>)(
-      operands as unknown as FusedInputs<Operand<WasmBuffer>>[N],
-      attrs,
-      specs as unknown as FusedOutputs<TensorSpec>[N],
-    ),
+  run: ({ fused }, operands, specs) => (fused![name] as FusedKernel<N, WasmBuffer>)(operands, attrs, specs),
 });
 
 function probes(): Probe[] {

@@ -7,7 +7,6 @@ import {
   type Backend,
   type FusedKernels,
   type OpAttrs,
-  type OpInputs,
   type OpName,
   type Operand,
   type TensorSpec,
@@ -21,7 +20,7 @@ import { bitsOf, Device } from './device.ts';
 import { elementwise } from './elementwise.ts';
 import { fusedKernels } from './fused.ts';
 import type { Gl } from './gl.ts';
-import type { Each, GlKernel, GlKernels, Work } from './kernels.ts';
+import type { GlKernel, GlKernels, Work } from './kernels.ts';
 import { products } from './matmul.ts';
 import { movement } from './movement.ts';
 import { pools } from './pool.ts';
@@ -116,7 +115,7 @@ class Webgl {
       release: (buffer) => this.#release(buffer),
       flush: () => this.#flush().then(() => relieve(backend)),
       dispose: () => this.#dispose(),
-      run: (op, inputs, attrs, output) => this.#run(op, inputs, attrs, output),
+      run: (op, inputs, attrs, [output]) => [this.#run(op, inputs, attrs, output!)],
       fused: this.#fused(),
       memory: () => this.#device.textures.usage,
     };
@@ -145,13 +144,13 @@ class Webgl {
 
   #run<N extends OpName>(
     op: N,
-    inputs: OpInputs<Operand<GlBuffer>>[N],
+    inputs: readonly Operand<GlBuffer>[],
     attrs: OpAttrs[N],
     output: TensorSpec,
   ): GlBuffer {
     this.#alive();
-    if (op === 'reshape') return inputs[0].buffer;
-    return this.#carryOut(
+    if (op === 'reshape') return inputs[0]!.buffer;
+    const [y] = this.#carryOut(
       inputs,
       (work) => {
         if (sizeOf(output.shape) === 0) return [this.#device.take(output)];
@@ -160,16 +159,17 @@ class Webgl {
           return [fill(work, op === 'pad' ? (attrs as OpAttrs['pad']).value : 0, output)];
         return [(kernels[op as keyof GlKernels] as GlKernel<N>)(work, inputs, attrs, output)];
       },
-      [output] as const,
-    )[0];
+      [output],
+    );
+    return y!;
   }
 
   /** Runs a kernel, gives its scratch back, and makes buffers of what it drew. */
-  #carryOut<O extends readonly TensorSpec[]>(
+  #carryOut(
     inputs: readonly Operand<GlBuffer>[],
-    kernel: (work: Work) => Each<O, Texture>,
-    outputs: O,
-  ): Each<O, GlBuffer> {
+    kernel: (work: Work) => readonly Texture[],
+    outputs: readonly TensorSpec[],
+  ): GlBuffer[] {
     const scratch: Texture[] = [];
     let checks: Set<Check> | undefined;
     const own = (): Set<Check> => (checks ??= new Set());
@@ -196,8 +196,7 @@ class Webgl {
     };
     try {
       const textures = kernel(work);
-      const made = textures.map((texture, i) => new GlBuffer(texture, outputs[i]!, checks ?? NOTHING));
-      return made as unknown as Each<O, GlBuffer>;
+      return textures.map((texture, i) => new GlBuffer(texture, outputs[i]!, checks ?? NOTHING));
     } finally {
       for (const texture of scratch) this.#device.textures.give(texture);
     }
