@@ -54,9 +54,9 @@ export async function profileStep(name: StepName, layout: Layout): Promise<Profi
     return result;
   };
   const watcher: Backend = Object.assign(Object.create(backend) as Backend, {
-    run: ((op, inputs, attrs, outputs) =>
-      watched(op, [...inputs.map((i) => i.spec), ...outputs], () =>
-        backend.run(op, inputs as never, attrs, outputs),
+    run: ((op, inputs, attrs, output) =>
+      watched(op, [...inputs.map((i) => i.spec), output], () =>
+        backend.run(op, inputs as never, attrs, output),
       )) satisfies Backend['run'],
     fused: Object.fromEntries(
       Object.entries(backend.fused ?? {}).map(([op, kernel]) => [

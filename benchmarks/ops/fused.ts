@@ -14,6 +14,7 @@ import {
   type FusedName,
   type Shape,
   type Tensor,
+  type FusedInputs,
 } from '@graftjs/core';
 import { random } from './data.ts';
 import { interleave, median } from './measure.ts';
@@ -81,7 +82,8 @@ for (const { name, what, shapes, attrs } of cases) {
       tensor(random(sizeOf(shape)).map(Math.abs), shape, { backend: on }),
     );
     return {
-      run: () => scope(() => void composite.apply(inputs, attrs)),
+      run: () =>
+        scope(() => void composite.apply(inputs as unknown as FusedInputs<Tensor>[FusedName], attrs)),
       dispose: () => inputs.forEach((t) => t.dispose()),
     };
   });

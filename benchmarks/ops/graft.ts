@@ -7,6 +7,8 @@ import {
   type OpAttrs,
   type OpName,
   type TensorSpec,
+  type OpInputs,
+  type Operand,
 } from '@graftjs/core';
 import type { Contender, Task } from './contender.ts';
 import { convData, primitiveData, random, toFirst, toLast } from './data.ts';
@@ -46,25 +48,26 @@ interface Given {
 function runTask<N extends OpName>(
   backend: Backend,
   op: N,
-  inputs: readonly Given[],
+  inputs: OpInputs<Given>[N],
   attrs: OpAttrs[N],
   output: TensorSpec,
   toResult?: (values: ArrayLike<number>) => ArrayLike<number>,
 ): Task {
   const operands = inputs.map(({ spec, values }) => ({ spec, buffer: backend.upload(values, spec) }));
+  const enqueue = (): unknown =>
+    backend.run(op, operands as unknown as OpInputs<Operand<unknown>>[N], attrs, output);
   const run = (): void => {
-    for (const buffer of backend.run(op, operands, attrs, [output])) {
-      if (operands.every((o) => o.buffer !== buffer)) backend.release(buffer);
-    }
+    const buffer = enqueue();
+    if (operands.every((o) => o.buffer !== buffer)) backend.release(buffer);
   };
   return {
     run,
     ...(!backend.readSync && { finish: () => backend.flush() }),
     ...(toResult && {
       async result() {
-        const [buffer] = backend.run(op, operands, attrs, [output]);
-        const values = await backend.read(buffer!, output);
-        backend.release(buffer!);
+        const buffer = enqueue();
+        const values = await backend.read(buffer, output);
+        backend.release(buffer);
         return toResult(values);
       },
     }),
@@ -111,7 +114,10 @@ function convTask({ geometry, pass }: ConvWork, backend: Backend, layout: Layout
 }
 
 function primitiveTask<N extends OpName>(work: PrimitiveWork<N>, backend: Backend): Task {
-  const given = work.inputs.map((spec, i) => ({ spec, values: primitiveData(spec, i) }));
+  const given = work.inputs.map((spec, i) => ({
+    spec,
+    values: primitiveData(spec, i),
+  })) as unknown as OpInputs<Given>[N];
   return runTask(backend, work.op, given, work.attrs, outputOf(work));
 }
 

@@ -6,6 +6,7 @@ import {
   type OpName,
   type Shape,
   type TensorSpec,
+  type OpInputs,
 } from '@graftjs/core';
 import { outputOf, type BenchCase } from './work.ts';
 
@@ -21,7 +22,7 @@ function one<N extends OpName>(
   group: string,
   name: string,
   op: N,
-  inputs: readonly TensorSpec[],
+  inputs: OpInputs<TensorSpec>[N],
   attrs: OpAttrs[N],
 ): BenchCase {
   const work = { kind: 'primitive', op, inputs, attrs } as const;
@@ -89,8 +90,12 @@ const reductions: readonly BenchCase[] = [
   reduce('max over positions, channels last', last, [1, 2], 'max'),
 ];
 
-const move = <N extends OpName>(name: string, op: N, inputs: TensorSpec[], attrs: OpAttrs[N]): BenchCase =>
-  one('movement', name, op, inputs, attrs);
+const move = <N extends OpName>(
+  name: string,
+  op: N,
+  inputs: OpInputs<TensorSpec>[N],
+  attrs: OpAttrs[N],
+): BenchCase => one('movement', name, op, inputs, attrs);
 const transpose = (name: string, shape: Shape, perm: number[]): BenchCase =>
   move(`transpose ${name}`, 'transpose', [t(shape)], { perm });
 const slice = (name: string, x: TensorSpec, start: number[], size: number[], step: number[]): BenchCase =>

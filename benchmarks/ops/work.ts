@@ -7,6 +7,7 @@ import {
   type OpDefinition,
   type OpName,
   type TensorSpec,
+  type OpInputs,
 } from '@graftjs/core';
 import type { StepName } from './steps.ts';
 
@@ -34,7 +35,7 @@ export interface ConvWork {
 export interface PrimitiveWork<N extends OpName = OpName> {
   readonly kind: 'primitive';
   readonly op: N;
-  readonly inputs: readonly TensorSpec[];
+  readonly inputs: OpInputs<TensorSpec>[N];
   readonly attrs: OpAttrs[N];
 }
 

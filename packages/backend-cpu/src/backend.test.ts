@@ -54,7 +54,7 @@ describe('createCpuBackend', () => {
     const cpu = await createCpuBackend();
     const x = { spec: vector(1), buffer: cpu.upload([1], vector(1)) };
     const shape = [2 ** 40];
-    expect(() => cpu.run('broadcastTo', [x], { shape }, [{ dtype: 'float32', shape }])).toThrow(
+    expect(() => cpu.run('broadcastTo', [x], { shape }, { dtype: 'float32', shape })).toThrow(
       /no room for \d+ bytes/,
     );
   });

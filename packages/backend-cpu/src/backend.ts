@@ -56,7 +56,7 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
       pool.clear();
       space.clear();
     },
-    run: (op, inputs, attrs, outputs) => kernels[op](inputs, attrs, outputs),
+    run: (op, inputs, attrs, output) => kernels[op](inputs, attrs, output),
     memory: () => ({ inUse: pool.usage.inUse, pooled: pool.usage.pooled + space.bytes }),
   };
   return backend;

@@ -19,36 +19,36 @@ function problem(input: Shape, output: Shape, kernel: Shape, attrs: ConvAttrs): 
 
 export function convKernels(memory: Allocator, space: Workspace): Pick<Kernels<CpuBuffer>, ConvOp> {
   return {
-    conv([x, w], attrs, [y]) {
-      const to = memory.alloc('float32', sizeOf(y!.shape));
-      const p = problem(x!.spec.shape, y!.shape, w!.spec.shape.slice(2), attrs);
-      const [from, weights] = [x!.buffer as Float32Array, w!.buffer as Float32Array];
+    conv([x, w], attrs, y) {
+      const to = memory.alloc('float32', sizeOf(y.shape));
+      const p = problem(x.spec.shape, y.shape, w.spec.shape.slice(2), attrs);
+      const [from, weights] = [x.buffer as Float32Array, w.buffer as Float32Array];
       if (isPadded(p) && !allFinite(weights)) convDirect(p, from, weights, to);
       else if (isDepthwise(p)) convDepthwise(p, from, weights, to, space);
       else convDense(p, from, weights, to, space);
-      return [to];
+      return to;
     },
 
-    convInputGrad([gy, w], attrs, [gx]) {
-      const to = memory.alloc('float32', sizeOf(gx!.shape));
-      const p = problem(gx!.shape, gy!.spec.shape, w!.spec.shape.slice(2), attrs);
-      const [from, weights] = [gy!.buffer as Float32Array, w!.buffer as Float32Array];
+    convInputGrad([gy, w], attrs, gx) {
+      const to = memory.alloc('float32', sizeOf(gx.shape));
+      const p = problem(gx.shape, gy.spec.shape, w.spec.shape.slice(2), attrs);
+      const [from, weights] = [gy.buffer as Float32Array, w.buffer as Float32Array];
       // Near the border, some outputs under the taps do not exist even without padding.
       const incomplete = isPadded(p) || product(p.window.kernel) > 1;
       if (incomplete && !allFinite(weights)) convInputGradDirect(p, from, weights, to);
       else if (isDepthwise(p)) convInputGradDepthwise(p, from, weights, to, space);
       else convInputGradDense(p, from, weights, to, space);
-      return [to];
+      return to;
     },
 
-    convWeightGrad([x, gy], attrs, [gw]) {
-      const to = memory.alloc('float32', sizeOf(gw!.shape));
-      const p = problem(x!.spec.shape, gy!.spec.shape, attrs.kernelSize, attrs);
-      const [from, g] = [x!.buffer as Float32Array, gy!.buffer as Float32Array];
+    convWeightGrad([x, gy], attrs, gw) {
+      const to = memory.alloc('float32', sizeOf(gw.shape));
+      const p = problem(x.spec.shape, gy.spec.shape, attrs.kernelSize, attrs);
+      const [from, g] = [x.buffer as Float32Array, gy.buffer as Float32Array];
       if (isPadded(p) && !allFinite(g)) convWeightGradDirect(p, from, g, to);
       else if (isDepthwise(p)) convWeightGradDepthwise(p, from, g, to, space);
       else convWeightGradDense(p, from, g, to, memory, space);
-      return [to];
+      return to;
     },
   };
 }

@@ -10,54 +10,54 @@ type ElementwiseOp = 'unary' | 'binary' | 'compare' | 'select' | 'cast';
 export function elementwiseKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, ElementwiseOp> {
   return {
     unary([x], { kind }) {
-      const from = x!.buffer;
-      const y = memory.alloc(x!.spec.dtype, from.length);
+      const from = x.buffer;
+      const y = memory.alloc(x.spec.dtype, from.length);
       if (kind === 'not') for (let i = 0; i < y.length; i++) y[i] = from[i]! ^ 1;
       else if (from instanceof Float32Array) floatLoops[kind](from, y as Float32Array, y.length);
       else intLoops[kind as keyof typeof intLoops](from as Int32Array, y as Int32Array, y.length);
-      return [y];
+      return y;
     },
 
-    binary([a, b], { kind }, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
+    binary([a, b], { kind }, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
       const loop =
-        y!.dtype === 'float32'
+        y.dtype === 'float32'
           ? kind === 'pow'
             ? pow
             : floatPairs[kind]
-          : y!.dtype === 'int32'
+          : y.dtype === 'int32'
             ? intPairs[kind as keyof typeof intPairs]
             : boolPairs[kind as keyof typeof boolPairs];
-      forPairs(a!, b!, y!, to, loop as PairLoop<CpuBuffer, CpuBuffer>);
-      return [to];
+      forPairs(a, b, y, to, loop as PairLoop<CpuBuffer, CpuBuffer>);
+      return to;
     },
 
-    compare([a, b], { kind }, [y]) {
-      const to = memory.alloc('bool', sizeOf(y!.shape));
-      forPairs(a!, b!, y!, to, comparePairs[kind] as PairLoop<CpuBuffer, CpuBuffer>);
-      return [to];
+    compare([a, b], { kind }, y) {
+      const to = memory.alloc('bool', sizeOf(y.shape));
+      forPairs(a, b, y, to, comparePairs[kind] as PairLoop<CpuBuffer, CpuBuffer>);
+      return to;
     },
 
-    select(inputs, _, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
+    select(inputs, _, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
       const [condition, a, b] = inputs.map((t) => t.buffer) as [Uint8Array, CpuBuffer, CpuBuffer];
-      const walk = broadcast(inputs, y!);
+      const walk = broadcast(inputs, y);
       const rank = walk.shape.length;
       const columns = walk.shape[rank - 1] ?? 1;
       const [sc, sa, sb] = walk.strides.map((s) => s[rank - 1] ?? 0) as [number, number, number];
       const [x, z, out] = [bits(a), bits(b), bits(to)];
       let k = 0;
       forEachOuter(walk, 1, ([c, i, j]) => {
-        select(condition, c!, sc, x, i!, sa, z, j!, sb, out, k, columns);
+        select(condition, c, sc, x, i, sa, z, j, sb, out, k, columns);
         k += columns;
       });
-      return [to];
+      return to;
     },
 
     cast([x], { dtype }) {
-      const y = memory.alloc(dtype, x!.buffer.length);
-      convert(x!.buffer, y);
-      return [y];
+      const y = memory.alloc(dtype, x.buffer.length);
+      convert(x.buffer, y);
+      return y;
     },
   };
 }
@@ -89,11 +89,11 @@ function forPairs(
   forEachOuter(walk, 2, ([i, j]) => {
     loop(
       a.buffer,
-      i!,
+      i,
       sa[rank - 2] ?? 0,
       sa[rank - 1] ?? 0,
       b.buffer,
-      j!,
+      j,
       sb[rank - 2] ?? 0,
       sb[rank - 1] ?? 0,
       to,

@@ -9,24 +9,24 @@ const WIDTH = 512;
 
 export function matmulKernels(memory: Allocator, space: Workspace): Pick<Kernels<CpuBuffer>, 'matmul'> {
   return {
-    matmul([a, b], { transposeA, transposeB }, [y]) {
-      const to = memory.alloc('float32', sizeOf(y!.shape));
-      const [m, n] = y!.shape.slice(-2) as [number, number];
-      const k = a!.spec.shape.at(transposeA ? -2 : -1)!;
+    matmul([a, b], { transposeA, transposeB }, y) {
+      const to = memory.alloc('float32', sizeOf(y.shape));
+      const [m, n] = y.shape.slice(-2) as [number, number];
+      const k = a.spec.shape.at(transposeA ? -2 : -1)!;
       if (k === 0) to.fill(0);
       const [rowStep, aDepth] = transposeA ? [1, m] : [k, 1];
       const [bDepth, columnStep] = transposeB ? [1, k] : [n, 1];
-      const batch = sizeOf(y!.shape.slice(0, -2));
+      const batch = sizeOf(y.shape.slice(0, -2));
       for (let s = 0; s < batch; s++) {
         const rows = {
-          x: a!.buffer as Float32Array,
+          x: a.buffer as Float32Array,
           base: s * m * k,
           step: rowStep,
           depthStep: aDepth,
           count: m,
         };
         const columns = {
-          x: b!.buffer as Float32Array,
+          x: b.buffer as Float32Array,
           base: s * k * n,
           step: columnStep,
           depthStep: bDepth,
@@ -37,7 +37,7 @@ export function matmulKernels(memory: Allocator, space: Workspace): Pick<Kernels
         if (m > COLUMNS) product(rows, columns, k, { to, base, rowStep: n, columnStep: 1 }, space);
         else product(columns, rows, k, { to, base, rowStep: 1, columnStep: n }, space);
       }
-      return [to];
+      return to;
     },
   };
 }

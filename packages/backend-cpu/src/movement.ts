@@ -8,47 +8,47 @@ type MovementOp =
 
 export function movementKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, MovementOp> {
   return {
-    reshape: ([x]) => [x!.buffer],
+    reshape: ([x]) => x.buffer,
 
-    transpose([x], { perm }, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
-      const strides = stridesOf(x!.spec.shape);
+    transpose([x], { perm }, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
+      const strides = stridesOf(x.spec.shape);
       copyStrided(
-        x!.buffer,
+        x.buffer,
         0,
         perm.map((p) => strides[p]!),
         to,
         0,
-        stridesOf(y!.shape),
-        y!.shape,
+        stridesOf(y.shape),
+        y.shape,
       );
-      return [to];
+      return to;
     },
 
-    slice([x], { start, step }, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
-      const strides = stridesOf(x!.spec.shape);
+    slice([x], { start, step }, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
+      const strides = stridesOf(x.spec.shape);
       const from = start.reduce((sum, b, i) => sum + b * strides[i]!, 0);
       copyStrided(
-        x!.buffer,
+        x.buffer,
         from,
         strides.map((s, i) => s * step[i]!),
         to,
         0,
-        stridesOf(y!.shape),
-        y!.shape,
+        stridesOf(y.shape),
+        y.shape,
       );
-      return [to];
+      return to;
     },
 
-    pad([x], { before, interior, value }, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
-      to.fill(y!.dtype === 'bool' ? Number(value !== 0) : value);
-      const strides = stridesOf(y!.shape);
+    pad([x], { before, interior, value }, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
+      to.fill(y.dtype === 'bool' ? Number(value !== 0) : value);
+      const strides = stridesOf(y.shape);
       const at = before.reduce((sum, b, i) => sum + b * strides[i]!, 0);
-      const shape = x!.spec.shape;
+      const shape = x.spec.shape;
       copyStrided(
-        x!.buffer,
+        x.buffer,
         0,
         stridesOf(shape),
         to,
@@ -56,40 +56,40 @@ export function movementKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, Mov
         strides.map((s, i) => s * (interior[i]! + 1)),
         shape,
       );
-      return [to];
+      return to;
     },
 
-    concat(inputs, { axis }, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
-      const strides = stridesOf(y!.shape);
+    concat(inputs, { axis }, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
+      const strides = stridesOf(y.shape);
       let at = 0;
       for (const { buffer, spec } of inputs) {
         copyStrided(buffer, 0, stridesOf(spec.shape), to, at, strides, spec.shape);
         at += spec.shape[axis]! * strides[axis]!;
       }
-      return [to];
+      return to;
     },
 
-    broadcastTo([x], _, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
+    broadcastTo([x], _, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
       copyStrided(
-        x!.buffer,
+        x.buffer,
         0,
-        broadcastStrides(x!.spec.shape, y!.shape.length),
+        broadcastStrides(x.spec.shape, y.shape.length),
         to,
         0,
-        stridesOf(y!.shape),
-        y!.shape,
+        stridesOf(y.shape),
+        y.shape,
       );
-      return [to];
+      return to;
     },
 
-    gather(inputs, { axis }, [y]) {
-      const [x, indices] = inputs as [Operand<CpuBuffer>, Operand<CpuBuffer>];
+    gather(inputs, { axis }, y) {
+      const [x, indices] = inputs;
       const shape = x.spec.shape;
       const extent = shape[axis]!;
       checkIndices('gather', inputs, indices.buffer, extent);
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
       const inner = sizeOf(shape.slice(axis + 1));
       const outer = sizeOf(shape.slice(0, axis));
       const count = indices.buffer.length;
@@ -102,14 +102,14 @@ export function movementKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, Mov
           t += inner;
         }
       }
-      return [to];
+      return to;
     },
 
-    scatterAdd(inputs, { axis, size }, [out]) {
-      const [y, indices] = inputs as [Operand<CpuBuffer>, Operand<CpuBuffer>];
+    scatterAdd(inputs, { axis, size }, out) {
+      const [y, indices] = inputs;
       const shape = y.spec.shape;
       checkIndices('scatterAdd', inputs, indices.buffer, size);
-      const to = memory.zeros(out!.dtype, sizeOf(out!.shape));
+      const to = memory.zeros(out.dtype, sizeOf(out.shape));
       const inner = sizeOf(shape.slice(axis + 1));
       const outer = sizeOf(shape.slice(0, axis));
       const count = indices.buffer.length;
@@ -122,7 +122,7 @@ export function movementKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, Mov
           s += inner;
         }
       }
-      return [to];
+      return to;
     },
   };
 }

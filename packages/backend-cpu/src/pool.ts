@@ -88,22 +88,22 @@ function divisors({ input, output, window: w }: Plan, includePad: boolean): Int3
 
 export function poolKernels(memory: Allocator, space: Workspace): Pick<Kernels<CpuBuffer>, PoolOp> {
   return {
-    maxPool([x], attrs, [y]) {
-      const p = plan(x!.spec.shape, y!.shape, attrs);
-      const from = x!.buffer as Float32Array;
-      const to = memory.alloc('float32', sizeOf(y!.shape));
+    maxPool([x], attrs, y) {
+      const p = plan(x.spec.shape, y.shape, attrs);
+      const from = x.buffer as Float32Array;
+      const to = memory.alloc('float32', sizeOf(y.shape));
       const packed = space.floats('rows', p.offsets.length * LANES);
       forEachLanes(p, ([l0, l1, l2, l3], out, lanes) => {
         packLanes(from, l0, l1, l2, l3, p.offsets, packed, 0, -Infinity);
         maxima(packed, p, to, out, lanes);
       });
-      return [to];
+      return to;
     },
 
     maxPoolGrad([x, gy], attrs) {
-      const p = plan(x!.spec.shape, gy!.spec.shape, attrs);
-      const from = x!.buffer as Float32Array;
-      const gx = memory.zeros('float32', sizeOf(x!.spec.shape));
+      const p = plan(x.spec.shape, gy.spec.shape, attrs);
+      const from = x.buffer as Float32Array;
+      const gx = memory.zeros('float32', sizeOf(x.spec.shape));
       const size = p.offsets.length * LANES;
       const packed = space.floats('rows', size);
       const sums = space.floats('columns', size);
@@ -111,40 +111,40 @@ export function poolKernels(memory: Allocator, space: Workspace): Pick<Kernels<C
         packLanes(from, ...starts, p.offsets, packed, 0, -Infinity);
         sums.fill(0, 0, size);
         for (let lane = 0; lane < lanes; lane++) {
-          toMaxima(packed, p, gy!.buffer as Float32Array, out + lane * p.output.channelStep, lane, sums);
+          toMaxima(packed, p, gy.buffer as Float32Array, out + lane * p.output.channelStep, lane, sums);
           unpackLane(sums, lane, p.offsets, gx, starts[lane]!);
         }
       });
-      return [gx];
+      return gx;
     },
 
-    avgPool([x], attrs, [y]) {
-      const p = plan(x!.spec.shape, y!.shape, attrs);
-      const from = x!.buffer as Float32Array;
-      const to = memory.alloc('float32', sizeOf(y!.shape));
+    avgPool([x], attrs, y) {
+      const p = plan(x.spec.shape, y.shape, attrs);
+      const from = x.buffer as Float32Array;
+      const to = memory.alloc('float32', sizeOf(y.shape));
       const packed = space.floats('rows', p.offsets.length * LANES);
       const divisor = divisors(p, attrs.countIncludePad);
       forEachLanes(p, ([l0, l1, l2, l3], out, lanes) => {
         packLanes(from, l0, l1, l2, l3, p.offsets, packed, 0); // + 0 from the padding changes no sum
         averages(packed, p, divisor, to, out, lanes);
       });
-      return [to];
+      return to;
     },
 
-    avgPoolGrad([gy], attrs, [gx]) {
-      const p = plan(gx!.shape, gy!.spec.shape, attrs);
-      const to = memory.zeros('float32', sizeOf(gx!.shape));
+    avgPoolGrad([gy], attrs, gx) {
+      const p = plan(gx.shape, gy.spec.shape, attrs);
+      const to = memory.zeros('float32', sizeOf(gx.shape));
       const size = p.offsets.length * LANES;
       const sums = space.floats('columns', size);
       const divisor = divisors(p, attrs.countIncludePad);
       forEachLanes(p, (starts, out, lanes) => {
         sums.fill(0, 0, size);
         for (let lane = 0; lane < lanes; lane++) {
-          spread(gy!.buffer as Float32Array, out + lane * p.output.channelStep, p, divisor, lane, sums);
+          spread(gy.buffer as Float32Array, out + lane * p.output.channelStep, p, divisor, lane, sums);
           unpackLane(sums, lane, p.offsets, to, starts[lane]!);
         }
       });
-      return [to];
+      return to;
     },
   };
 }

@@ -57,16 +57,16 @@ function offsets(shape: Shape, strides: readonly number[]): Int32Array {
 
 export function reduceKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 'reduce'> {
   return {
-    reduce([x], { kind, axes }, [y]) {
-      const to = memory.alloc(y!.dtype, sizeOf(y!.shape));
-      if (to.length === 0) return [to];
-      const p = plan(x!.spec.shape, axes);
-      if (kind === 'max') max(x!.buffer, p, to);
-      else if (kind === 'argmax') argmax(x!.buffer, p, to as Int32Array);
-      else if (x!.buffer instanceof Int32Array) sumInt(x!.buffer, p, to as Int32Array);
-      else if (p.lanes > 1) sumLanes(x!.buffer as Float32Array, p, to as Float32Array, memory);
-      else sumRows(x!.buffer as Float32Array, p, to as Float32Array, memory);
-      return [to];
+    reduce([x], { kind, axes }, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
+      if (to.length === 0) return to;
+      const p = plan(x.spec.shape, axes);
+      if (kind === 'max') max(x.buffer, p, to);
+      else if (kind === 'argmax') argmax(x.buffer, p, to as Int32Array);
+      else if (x.buffer instanceof Int32Array) sumInt(x.buffer, p, to as Int32Array);
+      else if (p.lanes > 1) sumLanes(x.buffer as Float32Array, p, to as Float32Array, memory);
+      else sumRows(x.buffer as Float32Array, p, to as Float32Array, memory);
+      return to;
     },
   };
 }

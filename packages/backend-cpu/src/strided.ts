@@ -22,9 +22,9 @@ export function copyStrided(
   const [s1, s0] = [walk.strides[0]![rank - 2] ?? 0, walk.strides[0]![rank - 1] ?? 0];
   const [t1, t0] = [walk.strides[1]![rank - 2] ?? 0, walk.strides[1]![rank - 1] ?? 0];
   const copy = ([s, t]: readonly number[]): void => {
-    if (s0 === 1 && t0 === 1 && columns >= 64) copyRows(from, s!, s1, to, t!, t1, rows, columns);
-    else if (s0 > s1 && s1 > 0) copyBlocks(from, s!, s1, s0, to, t!, t1, t0, rows, columns);
-    else copyPlane(from, s!, s1, s0, to, t!, t1, t0, rows, columns);
+    if (s0 === 1 && t0 === 1 && columns >= 64) copyRows(from, s, s1, to, t, t1, rows, columns);
+    else if (s0 > s1 && s1 > 0) copyBlocks(from, s, s1, s0, to, t, t1, t0, rows, columns);
+    else copyPlane(from, s, s1, s0, to, t, t1, t0, rows, columns);
   };
   forEachOuter(walk, 2, copy, [fromStart, toStart]);
 }

@@ -9,6 +9,8 @@ import {
   type Shape,
   type TensorSpec,
   type TypedArray,
+  type OpInputs,
+  type Operand,
 } from '@graftjs/core';
 import fc from 'fast-check';
 import { expect } from 'vitest';
@@ -32,15 +34,13 @@ export function value(
 }
 
 /** Runs a primitive on fresh buffers, and gives the buffers back. */
-export function run<N extends OpName>(op: N, inputs: readonly Value[], attrs: OpAttrs[N]): Value {
-  const spec = primitives[op].infer(
-    inputs.map((i) => i.spec),
-    attrs,
-  );
+export function run<N extends OpName>(op: N, inputs: OpInputs<Value>[N], attrs: OpAttrs[N]): Value {
+  const specs = inputs.map((i) => i.spec) as unknown as OpInputs<TensorSpec>[N];
+  const spec = primitives[op].infer(specs, attrs);
   const operands = inputs.map((i) => ({ spec: i.spec, buffer: backend.upload(i.data, i.spec) }));
-  const [out] = backend.run(op, operands, attrs, [spec]);
-  const data = backend.readSync!(out!, spec);
-  if (!operands.some((o) => o.buffer === out)) backend.release(out!);
+  const out = backend.run(op, operands as unknown as OpInputs<Operand<CpuBuffer>>[N], attrs, spec);
+  const data = backend.readSync!(out, spec);
+  if (!operands.some((o) => o.buffer === out)) backend.release(out);
   for (const o of operands) backend.release(o.buffer);
   return { spec, data };
 }

@@ -1,5 +1,5 @@
-import { type OpAttrs, type OpName, type TensorSpec } from '@graftjs/core';
-import { encodeModel, GraphBuilder, lower, type OnnxModel } from '@graftjs/onnx-graph';
+import type { OpAttrs, OpInputs, OpName, TensorSpec } from '@graftjs/core';
+import { encodeModel, GraphBuilder, lower, type OnnxModel, type Value } from '@graftjs/onnx-graph';
 
 /** How one primitive on inputs of given specs is carried out. */
 export type Plan =
@@ -26,7 +26,7 @@ export function planOf<N extends OpName>(
   result: TensorSpec,
 ): Plan {
   const b = new GraphBuilder();
-  const inputs = specs.map((spec, i) => b.input(inputName(i), spec));
+  const inputs = specs.map((spec, i) => b.input(inputName(i), spec)) as unknown as OpInputs<Value>[N];
   const y = lower(b, op, inputs, attrs, result);
   const values = b.valuesOf(y);
   if (values) return { kind: 'constant', values, bytes: 0 };

@@ -3,7 +3,10 @@ import {
   sizeOf,
   UnsupportedError,
   type Backend,
+  type OpAttrs,
   type Operand,
+  type OpInputs,
+  type OpName,
   type TensorSpec,
 } from '@graftjs/core';
 import { converted } from '@graftjs/core/planning';
@@ -77,13 +80,17 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
       disposed = true;
       t.releaseAll();
     },
-    run(op, operands, attrs, [output]) {
-      const inputs = operands.map(info);
+    run<N extends OpName>(
+      op: N,
+      operands: OpInputs<Operand<object>>[N],
+      attrs: OpAttrs[N],
+      output: TensorSpec,
+    ) {
+      const inputs = operands.map(info) as unknown as OpInputs<Info>[N];
       const dataId = t.collect(
-        () =>
-          resultOfEmptyInputs(t, op, inputs, attrs, output!) ?? compositions[op](t, inputs, attrs, output!),
+        () => resultOfEmptyInputs(t, op, inputs, attrs, output) ?? compositions[op](t, inputs, attrs, output),
       );
-      return [t.hold(dataId, output!)];
+      return t.hold(dataId, output);
     },
     memory: () => t.usage,
   };

@@ -1,4 +1,4 @@
-import type { OpAttrs, OpName, TensorSpec } from '@graftjs/core';
+import type { OpAttrs, OpInputs, OpName, TensorSpec } from '@graftjs/core';
 import type { Info, Tfjs } from './tfjs.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { Info, Tfjs } from './tfjs.ts';
  */
 type Composition<N extends OpName> = (
   t: Tfjs,
-  inputs: readonly Info[],
+  inputs: OpInputs<Info>[N],
   attrs: OpAttrs[N],
   output: TensorSpec,
 ) => Info;

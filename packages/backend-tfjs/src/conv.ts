@@ -147,24 +147,24 @@ function grouped(
 
 export const convolutions: Pick<Compositions, 'conv' | 'convInputGrad' | 'convWeightGrad'> = {
   conv(t, [x, w], a, output) {
-    const last = toChannelsLast(t, x!, a.layout);
-    const win = windowOf(a, w!.shape.slice(2));
+    const last = toChannelsLast(t, x, a.layout);
+    const win = windowOf(a, w.shape.slice(2));
     const out = a.layout === 'channels-last' ? output.shape.slice(1, -1) : output.shape.slice(2);
-    const depthwise = a.groups > 1 && w!.shape[1] === 1;
+    const depthwise = a.groups > 1 && w.shape[1] === 1;
     const axis = last.shape.length - 1;
     const y = grouped(t, a.groups, axis, depthwise, (of) =>
-      forward(t, of(last, axis), of(w!, 0), win, out, depthwise),
+      forward(t, of(last, axis), of(w, 0), win, out, depthwise),
     );
     return fromChannelsLast(t, y, a.layout);
   },
 
   convInputGrad(t, [gy, w], a) {
-    const last = toChannelsLast(t, gy!, a.layout);
-    const win = windowOf(a, w!.shape.slice(2));
-    const depthwise = a.groups > 1 && w!.shape[1] === 1;
+    const last = toChannelsLast(t, gy, a.layout);
+    const win = windowOf(a, w.shape.slice(2));
+    const depthwise = a.groups > 1 && w.shape[1] === 1;
     const axis = last.shape.length - 1;
     const y = grouped(t, a.groups, axis, depthwise, (of) => {
-      const gx = inputGrad(t, of(last, axis), of(w!, 0), win, a.inputSize, depthwise);
+      const gx = inputGrad(t, of(last, axis), of(w, 0), win, a.inputSize, depthwise);
       if (!depthwise || gx.shape[axis] === a.groups) return gx;
       // Several filters per channel: their gradients lie side by side.
       return sum(t, view(gx, [...gx.shape.slice(0, -1), a.groups, gx.shape[axis]! / a.groups]), [axis + 1]);
@@ -173,7 +173,7 @@ export const convolutions: Pick<Compositions, 'conv' | 'convInputGrad' | 'convWe
   },
 
   convWeightGrad(t, [x, gy], a, output) {
-    const [lastX, lastGy] = [toChannelsLast(t, x!, a.layout), toChannelsLast(t, gy!, a.layout)];
+    const [lastX, lastGy] = [toChannelsLast(t, x, a.layout), toChannelsLast(t, gy, a.layout)];
     const win = windowOf(a, a.kernelSize);
     const depthwise = a.groups > 1 && output.shape[1] === 1;
     const axis = lastX.shape.length - 1;

@@ -104,15 +104,15 @@ function alike(t: Tfjs, a: Info, b: Info, shape: Shape): [Info, Info] {
 
 export const elementwise: Pick<Compositions, 'unary' | 'binary' | 'compare' | 'select' | 'cast'> = {
   unary(t, [x], { kind }) {
-    if (kind === 'not') return unary(t, 'LogicalNot', x!);
-    return x!.dtype === 'int32' ? integers[kind as keyof typeof integers](t, x!) : floats[kind](t, x!);
+    if (kind === 'not') return unary(t, 'LogicalNot', x);
+    return x.dtype === 'int32' ? integers[kind as keyof typeof integers](t, x) : floats[kind](t, x);
   },
 
   binary(t, inputs, { kind }, { shape, dtype }) {
     // XNNPACK broadcasts by itself, up to six axes.
     if (dtype === 'float32' && kind in xnnpack && shape.length <= MOST_AXES)
-      return binary(t, xnnpack[kind as keyof typeof xnnpack], inputs[0]!, inputs[1]!);
-    const [a, b] = alike(t, inputs[0]!, inputs[1]!, shape);
+      return binary(t, xnnpack[kind as keyof typeof xnnpack], inputs[0], inputs[1]);
+    const [a, b] = alike(t, inputs[0], inputs[1], shape);
     if (kind !== 'max' && kind !== 'min') return binary(t, arithmetic[kind], a, b);
     if (dtype === 'float32') return extreme(t, kind, a, b);
     if (dtype === 'bool') return binary(t, kind === 'max' ? 'LogicalOr' : 'LogicalAnd', a, b);
@@ -131,10 +131,10 @@ export const elementwise: Pick<Compositions, 'unary' | 'binary' | 'compare' | 's
   },
 
   cast(t, [x], { dtype }) {
-    if (x!.dtype === dtype) return x!;
-    if (dtype === 'bool') return binary(t, 'NotEqual', x!, 0);
-    if (dtype === 'int32' && x!.dtype === 'float32') return truncate(t, x!);
-    return convert(t, x!, dtype);
+    if (x.dtype === dtype) return x;
+    if (dtype === 'bool') return binary(t, 'NotEqual', x, 0);
+    if (dtype === 'int32' && x.dtype === 'float32') return truncate(t, x);
+    return convert(t, x, dtype);
   },
 };
 

@@ -13,26 +13,26 @@ function checkIndices(t: Tfjs, op: OpName, inputs: readonly Info[], extent: numb
 }
 
 export const movement: Pick<Compositions, MovementOp> = {
-  reshape: (_, [x], { shape }) => view(x!, shape),
+  reshape: (_, [x], { shape }) => view(x, shape),
 
-  transpose: (t, [x], { perm }) => transpose(t, x!, perm),
+  transpose: (t, [x], { perm }) => transpose(t, x, perm),
 
-  slice: (t, [x], { start, size, step }) => slice(t, x!, start, size, step),
+  slice: (t, [x], { start, size, step }) => slice(t, x, start, size, step),
 
-  pad: (t, [x], { before, after, interior, value }) => pad(t, x!, before, after, { interior, value }),
+  pad: (t, [x], { before, after, interior, value }) => pad(t, x, before, after, { interior, value }),
 
   concat: (t, inputs, { axis }) => concat(t, inputs, axis),
 
-  broadcastTo: (t, [x], { shape }) => broadcast(t, x!, shape),
+  broadcastTo: (t, [x], { shape }) => broadcast(t, x, shape),
 
   gather(t, inputs, { axis }, { shape, dtype }) {
-    const [x, indices] = inputs as [Info, Info];
+    const [x, indices] = inputs;
     checkIndices(t, 'gather', inputs, x.shape[axis]!);
     return sizeOf(shape) === 0 ? fill(t, 0, shape, dtype) : gather(t, x, indices, axis);
   },
 
   scatterAdd(t, inputs, { axis, size }, { shape, dtype }) {
-    const [y, indices] = inputs as [Info, Info];
+    const [y, indices] = inputs;
     checkIndices(t, 'scatterAdd', inputs, size);
     if (sizeOf(y.shape) === 0 || sizeOf(shape) === 0) return fill(t, 0, shape, dtype);
     // The axis goes to the front, where tfjs scatters, and back again.

@@ -109,20 +109,20 @@ const extents = (shape: readonly number[], { layout }: PoolAttrs): readonly numb
 
 export const pools: Pick<Compositions, PoolOp> = {
   maxPool(t, [x], a, { shape }) {
-    const last = toChannelsLast(t, x!, a.layout);
+    const last = toChannelsLast(t, x, a.layout);
     const output = extents(shape, a);
     const y = maxima(t, last, windowOf(a, spatialOf(last), output), output);
     return fromChannelsLast(t, y, a.layout);
   },
 
   maxPoolGrad(t, [x, gy], a) {
-    const [last, g] = [toChannelsLast(t, x!, a.layout), toChannelsLast(t, gy!, a.layout)];
+    const [last, g] = [toChannelsLast(t, x, a.layout), toChannelsLast(t, gy, a.layout)];
     const gx = toMaxima(t, last, g, windowOf(a, spatialOf(last), spatialOf(g)));
     return fromChannelsLast(t, gx, a.layout);
   },
 
   avgPool(t, [x], a, { shape }) {
-    const last = toChannelsLast(t, x!, a.layout);
+    const last = toChannelsLast(t, x, a.layout);
     const [input, output] = [spatialOf(last), extents(shape, a)];
     const w = windowOf(a, input, output);
     const sums = forward(t, last, onesFor(t, last, w), w, output, true);
@@ -130,7 +130,7 @@ export const pools: Pick<Compositions, PoolOp> = {
   },
 
   avgPoolGrad(t, [gy], a) {
-    const last = toChannelsLast(t, gy!, a.layout);
+    const last = toChannelsLast(t, gy, a.layout);
     const w = windowOf(a, a.inputSize, spatialOf(last));
     const shares = divided(t, last, a.inputSize, a);
     const gx = inputGrad(t, shares, onesFor(t, last, w), w, a.inputSize, true);

@@ -15,11 +15,11 @@ function argmax(t: Tfjs, x: Info, axis: number): Info {
 
 export const reductions: Pick<Compositions, 'reduce' | 'matmul'> = {
   reduce(t, [x], { kind, axes }, { shape }) {
-    if (axes.length === 0) return x!;
+    if (axes.length === 0) return x;
     const reduce = {
-      sum: () => sum(t, x!, axes),
-      max: () => t.run('Max', { x: x! }, { reductionIndices: [...axes], keepDims: false }),
-      argmax: () => argmax(t, x!, axes[0]!),
+      sum: () => sum(t, x, axes),
+      max: () => t.run('Max', { x: x }, { reductionIndices: [...axes], keepDims: false }),
+      argmax: () => argmax(t, x, axes[0]!),
     };
     return view(reduce[kind](), shape);
   },
@@ -30,7 +30,7 @@ export const reductions: Pick<Compositions, 'reduce' | 'matmul'> = {
       const matrices = view(x, [batch, ...x.shape.slice(-2)]);
       return swap ? transpose(t, matrices, [0, 2, 1]) : matrices;
     };
-    const [left, right] = [flat(a!, transposeA), flat(b!, transposeB)];
+    const [left, right] = [flat(a, transposeA), flat(b, transposeB)];
     if (batch === 1) return view(product(t, matrix(left), matrix(right)), shape);
     const y = t.run('BatchMatMul', { a: left, b: right }, { transposeA: false, transposeB: false });
     return view(y, shape);

@@ -197,9 +197,9 @@ async function createPlain(
       disposed = true;
       await threads?.stop();
     },
-    run(op, inputs, attrs, outputs) {
+    run(op, inputs, attrs, output) {
       alive();
-      const made = kernels[op](inputs, attrs, outputs);
+      const made = kernels[op](inputs, attrs, output);
       guarded?.check();
       return made;
     },

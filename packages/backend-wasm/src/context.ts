@@ -42,25 +42,25 @@ export function produce(
   context: Context,
   output: TensorSpec,
   fill: (y: number, scratch: Scratch) => void,
-): WasmBuffer[] {
-  return produceAll(context, [output], ([y], scratch) => fill(y!, scratch));
+): WasmBuffer {
+  return produceAll(context, [output] as const, ([y], scratch) => fill(y, scratch))[0];
 }
 
+/** `T` for each of several outputs. */
+type Each<O, T> = { readonly [K in keyof O]: T };
+
 /** The same with several outputs. */
-export function produceAll(
+export function produceAll<O extends readonly TensorSpec[]>(
   context: Context,
-  outputs: readonly TensorSpec[],
-  fill: (outputs: readonly number[], scratch: Scratch) => void,
-): WasmBuffer[] {
+  outputs: O,
+  fill: (outputs: Each<O, number>, scratch: Scratch) => void,
+): Each<O, WasmBuffer> {
   const made: WasmBuffer[] = [];
   const scratch = new Scratch(context.heap);
   try {
     for (const output of outputs) made.push(allocate(context, output));
-    fill(
-      made.map(({ ptr }) => ptr),
-      scratch,
-    );
-    return made;
+    fill(made.map(({ ptr }) => ptr) as unknown as Each<O, number>, scratch);
+    return made as unknown as Each<O, WasmBuffer>;
   } catch (error) {
     for (const buffer of made) context.heap.free(buffer);
     throw error;

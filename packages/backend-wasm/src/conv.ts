@@ -15,7 +15,7 @@ import {
   product,
   window,
 } from '@graftjs/core/planning';
-import { produce, type Context } from './context.ts';
+import { produce, produceAll, type Context } from './context.ts';
 import { patchProducts, positionProducts } from './conv-dense.ts';
 import {
   depthwiseInputGradPlan,
@@ -41,36 +41,36 @@ function problem(input: Shape, output: Shape, kernel: Shape, attrs: ConvAttrs): 
 export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp> {
   const { wasm, cache, heap } = context;
   return {
-    conv: ([x, w], attrs, [y]) =>
-      produce(context, y!, (to, scratch) => forward(context, scratch, x!, w!, attrs, y!, to, null)),
+    conv: ([x, w], attrs, y) =>
+      produce(context, y, (to, scratch) => forward(context, scratch, x, w, attrs, y, to, null)),
 
-    convInputGrad([gy, w], attrs, [gx]) {
-      const p = problem(gx!.shape, gy!.spec.shape, w!.spec.shape.slice(2), attrs);
-      const [from, weights] = [gy!.buffer.ptr, w!.buffer.ptr];
+    convInputGrad([gy, w], attrs, gx) {
+      const p = problem(gx.shape, gy.spec.shape, w.spec.shape.slice(2), attrs);
+      const [from, weights] = [gy.buffer.ptr, w.buffer.ptr];
       // Near the border, some outputs under the taps do not exist even without padding.
       const incomplete = isPadded(p) || product(p.window.kernel) > 1;
-      return produce(context, gx!, (to, scratch) => {
-        if (incomplete && !weightsFinite(context, w!)) {
-          wasm.fillWords(to, 0, 0, sizeOf(gx!.shape));
+      return produce(context, gx, (to, scratch) => {
+        if (incomplete && !weightsFinite(context, w)) {
+          wasm.fillWords(to, 0, 0, sizeOf(gx.shape));
           wasm.convInputGradDirect(scratch.ints(problemTable(p)), from, weights, to);
           return;
         }
         const key = `convInputGrad ${keyOf(p)}`;
         if (isDepthwise(p)) {
           const plan = cache.plan(key, () => depthwiseInputGradPlan(heap, p));
-          depthwiseSums(context, scratch, plan, from, w!.buffer, key, to, 0);
+          depthwiseSums(context, scratch, plan, from, w.buffer, key, to, 0);
         } else {
           const plan = cache.plan(key, () => inputGradPlan(heap, p));
-          patchProducts(context, scratch, plan, from, w!.buffer, key, to, 0);
+          patchProducts(context, scratch, plan, from, w.buffer, key, to, 0);
         }
       });
     },
 
-    convWeightGrad([x, gy], attrs, [gw]) {
-      const p = problem(x!.spec.shape, gy!.spec.shape, attrs.kernelSize, attrs);
-      const [from, g] = [x!.buffer.ptr, gy!.buffer.ptr];
-      return produce(context, gw!, (to, scratch) => {
-        if (isPadded(p) && !allFinite(context, gy!)) {
+    convWeightGrad([x, gy], attrs, gw) {
+      const p = problem(x.spec.shape, gy.spec.shape, attrs.kernelSize, attrs);
+      const [from, g] = [x.buffer.ptr, gy.buffer.ptr];
+      return produce(context, gw, (to, scratch) => {
+        if (isPadded(p) && !allFinite(context, gy)) {
           wasm.convWeightGradDirect(scratch.ints(problemTable(p)), from, g, to);
           return;
         }
@@ -89,11 +89,11 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
 
 export function fusedConvKernels(context: Context): Pick<FusedKernels<WasmBuffer>, 'convAffine'> {
   return {
-    convAffine: ([x, w, scale, shift], attrs, [y]) =>
-      produce(context, y!, (to, scratch) => {
+    convAffine: ([x, w, scale, shift], attrs, outputs) =>
+      produceAll(context, outputs, ([to], scratch) => {
         const [s, t] = [scale?.buffer.ptr ?? 0, shift?.buffer.ptr ?? 0];
         const after = { scale: s, shift: t, activation: ACTIVATIONS.indexOf(attrs.activation) };
-        forward(context, scratch, x!, w!, attrs, y!, to, after);
+        forward(context, scratch, x, w, attrs, outputs[0], to, after);
       }),
   };
 }

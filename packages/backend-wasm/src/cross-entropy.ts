@@ -33,12 +33,12 @@ export function crossEntropyKernels(
   return {
     softmaxCrossEntropy: ([x, t], _, outputs) =>
       produceAll(context, outputs, (made, scratch) =>
-        run('softmaxCrossEntropy', [x!.buffer.ptr, t!.buffer.ptr, ...made], x!, scratch),
+        run('softmaxCrossEntropy', [x.buffer.ptr, t.buffer.ptr, ...made], x, scratch),
       ),
     softmaxCrossEntropyGrad: ([logp, t, g], _, outputs) =>
       produceAll(context, outputs, (made, scratch) => {
-        const pointers = [logp!.buffer.ptr, t!.buffer.ptr, g!.buffer.ptr, ...made];
-        run('softmaxCrossEntropyGrad', pointers, logp!, scratch);
+        const pointers = [logp.buffer.ptr, t.buffer.ptr, g.buffer.ptr, ...made];
+        run('softmaxCrossEntropyGrad', pointers, logp, scratch);
       }),
   };
 }

@@ -38,14 +38,14 @@ const COST = 0.35;
 
 export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, ElementwiseOp> {
   /** A kernel that goes once over all elements. */
-  const each = (kernel: KernelName, x: Operand<WasmBuffer>, y: TensorSpec, cost = COST): WasmBuffer[] =>
+  const each = (kernel: KernelName, x: Operand<WasmBuffer>, y: TensorSpec, cost = COST): WasmBuffer =>
     produce(context, y, (to) => {
       const count = sizeOf(y.shape);
       context.split({ kernel, args: [x.buffer.ptr, to], count, grain: GRAIN, cost: cost * count });
     });
 
   /** `kind` of two operands that broadcast to `y`. */
-  const pairs = (a: Operand<WasmBuffer>, b: Operand<WasmBuffer>, kind: string, y: TensorSpec): WasmBuffer[] =>
+  const pairs = (a: Operand<WasmBuffer>, b: Operand<WasmBuffer>, kind: string, y: TensorSpec): WasmBuffer =>
     produce(context, y, (to, scratch) => {
       const { dtype } = a.spec;
       const walk = broadcast(scratch, [a, b], y.shape);
@@ -59,37 +59,37 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
     });
 
   return {
-    unary([x], { kind }, [y]) {
-      const int = x!.spec.dtype === 'int32';
-      return each(int ? (`unary_int_${kind}` as KernelName) : `unary_${kind}`, x!, y!, COSTS[kind]);
+    unary([x], { kind }, y) {
+      const int = x.spec.dtype === 'int32';
+      return each(int ? (`unary_int_${kind}` as KernelName) : `unary_${kind}`, x, y, COSTS[kind]);
     },
 
-    binary: ([a, b], { kind }, [y]) => pairs(a!, b!, kind, y!),
+    binary: ([a, b], { kind }, y) => pairs(a, b, kind, y),
 
-    compare([a, b], { kind }, [y]) {
-      if (kind === 'greater') return pairs(b!, a!, 'less', y!);
-      if (kind === 'greaterEqual') return pairs(b!, a!, 'lessEqual', y!);
-      return pairs(a!, b!, kind, y!);
+    compare([a, b], { kind }, y) {
+      if (kind === 'greater') return pairs(b, a, 'less', y);
+      if (kind === 'greaterEqual') return pairs(b, a, 'lessEqual', y);
+      return pairs(a, b, kind, y);
     },
 
-    select(inputs, _, [y]) {
-      return produce(context, y!, (to, scratch) => {
+    select(inputs, _, y) {
+      return produce(context, y, (to, scratch) => {
         const [c, a, b] = inputs.map((t) => t.buffer.ptr) as [number, number, number];
-        const walk = broadcast(scratch, inputs, y!.shape);
+        const walk = broadcast(scratch, inputs, y.shape);
         const [c1, c0, a1, a0, b1, b0] = walk.steps as [number, number, number, number, number, number];
         context.split({
           kernel: 'select',
-          args: [BYTES[y!.dtype], c, c1, c0, a, a1, a0, b, b1, b0, to, ...walk.plane],
+          args: [BYTES[y.dtype], c, c1, c0, a, a1, a0, b, b1, b0, to, ...walk.plane],
           count: walk.parts,
-          cost: COST * sizeOf(y!.shape),
+          cost: COST * sizeOf(y.shape),
         });
       });
     },
 
-    cast([x], { dtype }, [y]) {
-      const from: DType = x!.spec.dtype;
-      if (from === dtype) return [x!.buffer];
-      return each(`cast_${SHORT[from]}_${SHORT[dtype]}` as KernelName, x!, y!);
+    cast([x], { dtype }, y) {
+      const from: DType = x.spec.dtype;
+      if (from === dtype) return x.buffer;
+      return each(`cast_${SHORT[from]}_${SHORT[dtype]}` as KernelName, x, y);
     },
   };
 }

@@ -22,25 +22,25 @@ interface Matrix {
 
 export function matmulKernels(context: Context): Pick<Kernels<WasmBuffer>, 'matmul'> {
   return {
-    matmul([a, b], { transposeA, transposeB }, [y]) {
-      const [m, n] = y!.shape.slice(-2) as [number, number];
-      const k = a!.spec.shape.at(transposeA ? -2 : -1)!;
-      const count = sizeOf(y!.shape);
-      return produce(context, y!, (to, scratch) => {
+    matmul([a, b], { transposeA, transposeB }, y) {
+      const [m, n] = y.shape.slice(-2) as [number, number];
+      const k = a.spec.shape.at(transposeA ? -2 : -1)!;
+      const count = sizeOf(y.shape);
+      return produce(context, y, (to, scratch) => {
         if (k === 0) {
           context.split({ kernel: 'fillWords', args: [to, 0], count, grain: 4, cost: count });
           return;
         }
         if (count === 0) return;
         const rows: Matrix = {
-          ptr: a!.buffer.ptr,
+          ptr: a.buffer.ptr,
           step: transposeA ? 1 : k,
           depthStep: transposeA ? m : 1,
           count: m,
           resultStep: n,
         };
         const columns: Matrix = {
-          ptr: b!.buffer.ptr,
+          ptr: b.buffer.ptr,
           step: transposeB ? k : 1,
           depthStep: transposeB ? 1 : n,
           count: n,

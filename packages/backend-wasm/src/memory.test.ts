@@ -12,9 +12,9 @@ test('a released block is used again: the same steps take no more memory', async
   const spec = floats(1000);
   const step = (): void => {
     const x = backend.upload(new Float32Array(1000).fill(2), spec);
-    const [y] = backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, [spec]);
+    const y = backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, spec);
     backend.release(x);
-    backend.release(y!);
+    backend.release(y);
   };
   step();
   const first = backend.memory!();
@@ -45,7 +45,7 @@ test('a kernel that finds no room gives back what it had', async () => {
   const spec = floats(MiB);
   const buffer = backend.upload(new Float32Array(MiB), spec);
   const before = backend.memory!();
-  expect(() => backend.run('unary', [{ buffer, spec }], { kind: 'exp' }, [spec])).toThrow(OutOfMemoryError);
+  expect(() => backend.run('unary', [{ buffer, spec }], { kind: 'exp' }, spec)).toThrow(OutOfMemoryError);
   expect(backend.memory!()).toEqual(before);
 });
 
@@ -103,9 +103,9 @@ test('long rows of a depthwise convolution are not copied once for each thread',
   } as const;
   const x = { buffer: backend.upload(new Float32Array(n).fill(2), row), spec: row };
   const w = { buffer: backend.upload([1, 1, 1], kernel), spec: kernel };
-  const [y] = backend.run('conv', [x, w], attrs, [row]);
-  backend.run('convInputGrad', [x, w], { ...attrs, inputSize: [n] }, [row]);
-  expect([...backend.readSync!(y!, row).subarray(0, 2)]).toEqual([4, 6]);
+  const y = backend.run('conv', [x, w], attrs, row);
+  backend.run('convInputGrad', [x, w], { ...attrs, inputSize: [n] }, row);
+  expect([...backend.readSync!(y, row).subarray(0, 2)]).toEqual([4, 6]);
   // Input, two outputs and a padded copy, 4 MiB each; with copies 80 bytes wide for each thread it would be 320 MiB more.
   const { inUse, pooled } = backend.memory!();
   expect(inUse + pooled).toBeLessThan(32 * MiB);

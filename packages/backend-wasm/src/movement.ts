@@ -72,49 +72,49 @@ export function movementKernels(context: Context): Pick<Kernels<WasmBuffer>, Mov
   };
 
   return {
-    reshape: ([x]) => [x!.buffer],
+    reshape: ([x]) => x.buffer,
 
-    transpose([x], { perm }, [y]) {
-      const strides = stridesOf(x!.spec.shape);
+    transpose([x], { perm }, y) {
+      const strides = stridesOf(x.spec.shape);
       const from = perm.map((p) => strides[p]!);
-      return produce(context, y!, (to, scratch) => {
-        const size = BYTES[y!.dtype];
-        copyStrided(context, scratch, size, y!.shape, x!.buffer.ptr, from, to, stridesOf(y!.shape));
+      return produce(context, y, (to, scratch) => {
+        const size = BYTES[y.dtype];
+        copyStrided(context, scratch, size, y.shape, x.buffer.ptr, from, to, stridesOf(y.shape));
       });
     },
 
-    slice([x], { start, step }, [y]) {
-      const strides = stridesOf(x!.spec.shape);
-      const size = BYTES[y!.dtype];
-      const from = x!.buffer.ptr + size * start.reduce((sum, b, i) => sum + b * strides[i]!, 0);
+    slice([x], { start, step }, y) {
+      const strides = stridesOf(x.spec.shape);
+      const size = BYTES[y.dtype];
+      const from = x.buffer.ptr + size * start.reduce((sum, b, i) => sum + b * strides[i]!, 0);
       const steps = strides.map((s, i) => s * step[i]!);
-      return produce(context, y!, (to, scratch) =>
-        copyStrided(context, scratch, size, y!.shape, from, steps, to, stridesOf(y!.shape)),
+      return produce(context, y, (to, scratch) =>
+        copyStrided(context, scratch, size, y.shape, from, steps, to, stridesOf(y.shape)),
       );
     },
 
-    pad([x], { before, interior, value }, [y]) {
-      const strides = stridesOf(y!.shape);
-      const size = BYTES[y!.dtype];
+    pad([x], { before, interior, value }, y) {
+      const strides = stridesOf(y.shape);
+      const size = BYTES[y.dtype];
       const at = size * before.reduce((sum, b, i) => sum + b * strides[i]!, 0);
       const steps = strides.map((s, i) => s * (interior[i]! + 1));
-      const { shape } = x!.spec;
-      return produce(context, y!, (to, scratch) => {
-        const n = sizeOf(y!.shape);
-        if (y!.dtype === 'float32') bits.setFloat32(0, value);
+      const { shape } = x.spec;
+      return produce(context, y, (to, scratch) => {
+        const n = sizeOf(y.shape);
+        if (y.dtype === 'float32') bits.setFloat32(0, value);
         else bits.setInt32(0, value);
         const fill = (kernel: KernelName, word: number): void =>
           context.split({ kernel, args: [to, word], count: n, grain: 16, cost: n * NEAR });
-        if (y!.dtype === 'bool') fill('fillBytes', Number(value !== 0));
+        if (y.dtype === 'bool') fill('fillBytes', Number(value !== 0));
         else fill('fillWords', bits.getInt32(0));
-        copyStrided(context, scratch, size, shape, x!.buffer.ptr, stridesOf(shape), to + at, steps);
+        copyStrided(context, scratch, size, shape, x.buffer.ptr, stridesOf(shape), to + at, steps);
       });
     },
 
-    concat(inputs, { axis }, [y]) {
-      const strides = stridesOf(y!.shape);
-      const size = BYTES[y!.dtype];
-      return produce(context, y!, (to, scratch) => {
+    concat(inputs, { axis }, y) {
+      const strides = stridesOf(y.shape);
+      const size = BYTES[y.dtype];
+      return produce(context, y, (to, scratch) => {
         let at = to;
         for (const { buffer, spec } of inputs) {
           copyStrided(context, scratch, size, spec.shape, buffer.ptr, stridesOf(spec.shape), at, strides);
@@ -123,22 +123,22 @@ export function movementKernels(context: Context): Pick<Kernels<WasmBuffer>, Mov
       });
     },
 
-    broadcastTo([x], _, [y]) {
-      const from = broadcastStrides(x!.spec.shape, y!.shape.length);
-      return produce(context, y!, (to, scratch) => {
-        const size = BYTES[y!.dtype];
-        copyStrided(context, scratch, size, y!.shape, x!.buffer.ptr, from, to, stridesOf(y!.shape));
+    broadcastTo([x], _, y) {
+      const from = broadcastStrides(x.spec.shape, y.shape.length);
+      return produce(context, y, (to, scratch) => {
+        const size = BYTES[y.dtype];
+        copyStrided(context, scratch, size, y.shape, x.buffer.ptr, from, to, stridesOf(y.shape));
       });
     },
 
-    gather(inputs, { axis }, [y]) {
-      const [x, indices] = inputs as [Operand<WasmBuffer>, Operand<WasmBuffer>];
+    gather(inputs, { axis }, y) {
+      const [x, indices] = inputs;
       const { shape } = x.spec;
       const extent = shape[axis]!;
       const count = checkIndices('gather', inputs, extent);
-      const bytes = sizeOf(shape.slice(axis + 1)) * BYTES[y!.dtype];
+      const bytes = sizeOf(shape.slice(axis + 1)) * BYTES[y.dtype];
       const outer = sizeOf(shape.slice(0, axis));
-      return produce(context, y!, (to) => {
+      return produce(context, y, (to) => {
         const args = [x.buffer.ptr, indices.buffer.ptr, count, extent, bytes, to];
         const pieces = outer * count;
         // Pieces of bytes end where they end: no vector is written past them.
@@ -146,17 +146,17 @@ export function movementKernels(context: Context): Pick<Kernels<WasmBuffer>, Mov
       });
     },
 
-    scatterAdd(inputs, { axis, size }, [out]) {
-      const [y, indices] = inputs as [Operand<WasmBuffer>, Operand<WasmBuffer>];
+    scatterAdd(inputs, { axis, size }, out) {
+      const [y, indices] = inputs;
       const { shape } = y.spec;
       const count = checkIndices('scatterAdd', inputs, size);
       const inner = sizeOf(shape.slice(axis + 1));
       const outer = sizeOf(shape.slice(0, axis));
-      return produce(context, out!, (to) => {
+      return produce(context, out, (to) => {
         context.split({
-          kernel: out!.dtype === 'float32' ? 'scatterAdd_float' : 'scatterAdd_int',
+          kernel: out.dtype === 'float32' ? 'scatterAdd_float' : 'scatterAdd_int',
           args: [y.buffer.ptr, indices.buffer.ptr, count, size, inner, to],
-          count: sizeOf(out!.shape) === 0 ? 0 : outer * Math.ceil(inner / SCATTER_WIDTH),
+          count: sizeOf(out.shape) === 0 ? 0 : outer * Math.ceil(inner / SCATTER_WIDTH),
           cost: outer * (count + size) * (3 + inner * 0.3),
         });
       });

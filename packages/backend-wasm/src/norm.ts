@@ -58,12 +58,12 @@ export function normKernels(context: Context): Pick<FusedKernels<WasmBuffer>, 'b
   return {
     batchNorm: ([x, weight, bias], attrs, outputs) =>
       produceAll(context, outputs, (made, scratch) =>
-        run('batchNorm', x!, [...[x, weight, bias].map(pointer), ...made], 1, attrs, scratch),
+        run('batchNorm', x, [...[x, weight, bias].map(pointer), ...made], 1, attrs, scratch),
       ),
     batchNormGrad: ([x, g, mean, variance, weight], attrs, outputs) =>
       produceAll(context, outputs, (made, scratch) => {
         const pointers = [...[x, g, mean, variance, weight].map(pointer), ...made];
-        run('batchNormGrad', x!, pointers, 2, attrs, scratch);
+        run('batchNormGrad', x, pointers, 2, attrs, scratch);
       }),
   };
 }

@@ -103,28 +103,28 @@ export function poolKernels(context: Context): Pick<Kernels<WasmBuffer>, PoolOp>
   };
 
   return {
-    maxPool([x], attrs, [y]) {
-      return produce(context, y!, (to, scratch) =>
-        run(scratch, 'maxPool', [x!.buffer.ptr, to], [x!.spec.shape, y!.shape], attrs),
+    maxPool([x], attrs, y) {
+      return produce(context, y, (to, scratch) =>
+        run(scratch, 'maxPool', [x.buffer.ptr, to], [x.spec.shape, y.shape], attrs),
       );
     },
 
-    maxPoolGrad([x, gy], attrs, [gx]) {
-      const operands = [x!.buffer.ptr, gy!.buffer.ptr];
-      return produce(context, gx!, (to, scratch) =>
-        run(scratch, 'maxPoolGrad', [...operands, to], [gx!.shape, gy!.spec.shape], attrs),
+    maxPoolGrad([x, gy], attrs, gx) {
+      const operands = [x.buffer.ptr, gy.buffer.ptr];
+      return produce(context, gx, (to, scratch) =>
+        run(scratch, 'maxPoolGrad', [...operands, to], [gx.shape, gy.spec.shape], attrs),
       );
     },
 
-    avgPool([x], attrs, [y]) {
-      return produce(context, y!, (to, scratch) =>
-        run(scratch, 'avgPool', [x!.buffer.ptr, to], [x!.spec.shape, y!.shape], attrs),
+    avgPool([x], attrs, y) {
+      return produce(context, y, (to, scratch) =>
+        run(scratch, 'avgPool', [x.buffer.ptr, to], [x.spec.shape, y.shape], attrs),
       );
     },
 
-    avgPoolGrad([gy], attrs, [gx]) {
-      return produce(context, gx!, (to, scratch) =>
-        run(scratch, 'avgPoolGrad', [gy!.buffer.ptr, to], [gx!.shape, gy!.spec.shape], attrs),
+    avgPoolGrad([gy], attrs, gx) {
+      return produce(context, gx, (to, scratch) =>
+        run(scratch, 'avgPoolGrad', [gy.buffer.ptr, to], [gx.shape, gy.spec.shape], attrs),
       );
     },
   };

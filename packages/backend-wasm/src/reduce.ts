@@ -56,12 +56,12 @@ const MAXIMA = { float32: 2, int32: 3, bool: 4 } as const;
 
 export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce'> {
   return {
-    reduce([x], { kind, axes }, [y]) {
-      return produce(context, y!, (to, scratch) => {
-        const outputs = sizeOf(y!.shape);
+    reduce([x], { kind, axes }, y) {
+      return produce(context, y, (to, scratch) => {
+        const outputs = sizeOf(y.shape);
         if (outputs === 0) return;
-        const { shape, dtype } = x!.spec;
-        const from = x!.buffer.ptr;
+        const { shape, dtype } = x.spec;
+        const from = x.buffer.ptr;
         const size = sizeOf(shape);
         if (size === 0) {
           context.split({ kernel: 'fillWords', args: [to, 0], count: outputs, grain: 4, cost: outputs });

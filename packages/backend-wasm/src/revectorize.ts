@@ -2,9 +2,12 @@ import {
   sizeOf,
   type Backend,
   type FusedAttrs,
+  type FusedInputs,
   type FusedKernel,
   type FusedName,
+  type FusedOutputs,
   type OpAttrs,
+  type OpInputs,
   type OpName,
   type Operand,
   type Shape,
@@ -43,7 +46,7 @@ interface Probe {
     backend: Backend<WasmBuffer>,
     inputs: readonly Operand<WasmBuffer>[],
     outputs: readonly TensorSpec[],
-  ) => WasmBuffer[];
+  ) => readonly WasmBuffer[];
 }
 
 const probe = <N extends OpName>(
@@ -54,7 +57,9 @@ const probe = <N extends OpName>(
 ): Probe => ({
   inputs,
   outputs: [output],
-  run: (backend, operands, outputs) => backend.run(op, operands, attrs, outputs),
+  run: (backend, operands, [output]) => [
+    backend.run(op, operands as unknown as OpInputs<Operand<WasmBuffer>>[N], attrs, output!),
+  ],
 });
 
 const fusedProbe = <N extends FusedName>(
@@ -65,7 +70,12 @@ const fusedProbe = <N extends FusedName>(
 ): Probe => ({
   inputs,
   outputs,
-  run: ({ fused }, operands, specs) => (fused![name] as FusedKernel<N, WasmBuffer>)(operands, attrs, specs),
+  run: ({ fused }, operands, specs) =>
+    (fused![name] as FusedKernel<N, WasmBuffer>)(
+      operands as unknown as FusedInputs<Operand<WasmBuffer>>[N],
+      attrs,
+      specs as unknown as FusedOutputs<TensorSpec>[N],
+    ),
 });
 
 function probes(): Probe[] {

@@ -16,8 +16,8 @@ export function stepKernels(context: Context): Pick<FusedKernels<WasmBuffer>, 's
       return produceAll(context, outputs, ([y, buffer], scratch) => {
         const settings = scratch.floats([lr, weightDecay, momentum, 1 - dampening]);
         const flags = [weightDecay !== 0, dampening !== 0, nesterov].map(Number);
-        const count = sizeOf(p!.spec.shape);
-        const args = [...[p, g, before].map(pointer), y!, buffer ?? 0, settings, ...flags];
+        const count = sizeOf(p.spec.shape);
+        const args = [...[p, g, before].map(pointer), y, buffer ?? 0, settings, ...flags];
         context.split({ kernel: 'sgd', args, count, grain: GRAIN, cost: COST.sgd * count });
       });
     },
@@ -26,7 +26,7 @@ export function stepKernels(context: Context): Pick<FusedKernels<WasmBuffer>, 's
       return produceAll(context, outputs, (made, scratch) => {
         const moments = [beta1, 1 - beta1, beta2, 1 - beta2];
         const settings = scratch.floats([rate, ...moments, eps, weightDecay, shrink]);
-        const count = sizeOf(p!.spec.shape);
+        const count = sizeOf(p.spec.shape);
         const args = [...[p, g, m, v].map(pointer), ...made, settings, Number(weightDecay !== 0)];
         context.split({ kernel: 'adam', args, count, grain: GRAIN, cost: COST.adam * count });
       });

@@ -15,10 +15,10 @@ const ramp = Float32Array.from({ length: 1 << 20 }, (_, i) => Math.sin(i));
 /** SHA-256 of the values: comparing a million numbers one by one takes vitest a minute. */
 function exponentials(backend: WasmBackend): string {
   const x = backend.upload(ramp, spec);
-  const [y] = backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, [spec]);
-  const values = backend.readSync!(y!, spec) as Float32Array;
+  const y = backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, spec);
+  const values = backend.readSync!(y, spec) as Float32Array;
   backend.release(x);
-  backend.release(y!);
+  backend.release(y);
   return createHash('sha256').update(values).digest('hex');
 }
 
@@ -151,7 +151,7 @@ test('after its disposal a backend says so; giving buffers back is harmless', as
   await backend.dispose();
   expect(() => exponentials(backend)).toThrow(StateError);
   expect(() => backend.readSync!(x, spec)).toThrow(/was disposed/);
-  expect(() => backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, [spec])).toThrow(StateError);
+  expect(() => backend.run('unary', [{ buffer: x, spec }], { kind: 'exp' }, spec)).toThrow(StateError);
   backend.release(x);
 });
 
@@ -225,8 +225,8 @@ test('relaxed SIMD: nearly the same numbers, from both entries, whatever the thr
     const backend = await make();
     expect(backend.notes).toEqual([]);
     const x = { buffer: backend.upload(values, shape), spec: shape };
-    const [y] = backend.run('matmul', [x, x], { transposeA: false, transposeB: false }, [shape]);
-    const result = backend.readSync!(y!, shape) as Float32Array;
+    const y = backend.run('matmul', [x, x], { transposeA: false, transposeB: false }, shape);
+    const result = backend.readSync!(y, shape) as Float32Array;
     await backend.dispose();
     return result;
   };

@@ -7,6 +7,7 @@ import {
   type Backend,
   type FusedKernels,
   type OpAttrs,
+  type OpInputs,
   type OpName,
   type Operand,
   type TensorSpec,
@@ -20,7 +21,7 @@ import { bitsOf, Device } from './device.ts';
 import { elementwise } from './elementwise.ts';
 import { fusedKernels } from './fused.ts';
 import type { Gl } from './gl.ts';
-import type { GlKernel, GlKernels, Work } from './kernels.ts';
+import type { Each, GlKernel, GlKernels, Work } from './kernels.ts';
 import { products } from './matmul.ts';
 import { movement } from './movement.ts';
 import { pools } from './pool.ts';
@@ -115,7 +116,7 @@ class Webgl {
       release: (buffer) => this.#release(buffer),
       flush: () => this.#flush().then(() => relieve(backend)),
       dispose: () => this.#dispose(),
-      run: (op, inputs, attrs, [output]) => [this.#run(op, inputs, attrs, output!)],
+      run: (op, inputs, attrs, output) => this.#run(op, inputs, attrs, output),
       fused: this.#fused(),
       memory: () => this.#device.textures.usage,
     };
@@ -144,13 +145,13 @@ class Webgl {
 
   #run<N extends OpName>(
     op: N,
-    inputs: readonly Operand<GlBuffer>[],
+    inputs: OpInputs<Operand<GlBuffer>>[N],
     attrs: OpAttrs[N],
     output: TensorSpec,
   ): GlBuffer {
     this.#alive();
-    if (op === 'reshape') return inputs[0]!.buffer;
-    const [y] = this.#carryOut(
+    if (op === 'reshape') return inputs[0].buffer;
+    return this.#carryOut(
       inputs,
       (work) => {
         if (sizeOf(output.shape) === 0) return [this.#device.take(output)];
@@ -159,17 +160,16 @@ class Webgl {
           return [fill(work, op === 'pad' ? (attrs as OpAttrs['pad']).value : 0, output)];
         return [(kernels[op as keyof GlKernels] as GlKernel<N>)(work, inputs, attrs, output)];
       },
-      [output],
-    );
-    return y!;
+      [output] as const,
+    )[0];
   }
 
   /** Runs a kernel, gives its scratch back, and makes buffers of what it drew. */
-  #carryOut(
+  #carryOut<O extends readonly TensorSpec[]>(
     inputs: readonly Operand<GlBuffer>[],
-    kernel: (work: Work) => readonly Texture[],
-    outputs: readonly TensorSpec[],
-  ): GlBuffer[] {
+    kernel: (work: Work) => Each<O, Texture>,
+    outputs: O,
+  ): Each<O, GlBuffer> {
     const scratch: Texture[] = [];
     let checks: Set<Check> | undefined;
     const own = (): Set<Check> => (checks ??= new Set());
@@ -196,7 +196,8 @@ class Webgl {
     };
     try {
       const textures = kernel(work);
-      return textures.map((texture, i) => new GlBuffer(texture, outputs[i]!, checks ?? NOTHING));
+      const made = textures.map((texture, i) => new GlBuffer(texture, outputs[i]!, checks ?? NOTHING));
+      return made as unknown as Each<O, GlBuffer>;
     } finally {
       for (const texture of scratch) this.#device.textures.give(texture);
     }

@@ -140,21 +140,21 @@ export function convolve(
 }
 
 export const convolutions: Pick<GlKernels, 'conv' | 'convInputGrad' | 'convWeightGrad'> = {
-  conv: (work, [x, w], attrs, output) => convolve(work, x!, w!, attrs, output),
+  conv: (work, [x, w], attrs, output) => convolve(work, x, w, attrs, output),
 
   convInputGrad(work, [gy, w], attrs, output) {
-    const p = problemOf(output.shape, gy!.spec.shape, w!.spec.shape.slice(2), attrs);
+    const p = problemOf(output.shape, gy.spec.shape, w.spec.shape.slice(2), attrs);
     const groups = p.depthwise ? 1 : p.groups;
-    const a = packActivation(work, gy!, p.output, groups);
-    const b = packWeights(work, w!, p, true);
+    const a = packActivation(work, gy, p.output, groups);
+    const b = packWeights(work, w, p, true);
     return correlate(work, a, b, rowsOf(p, true), { groups, depthwise: p.depthwise }, output);
   },
 
   convWeightGrad(work, [x, gy], attrs, output) {
-    const p = problemOf(x!.spec.shape, gy!.spec.shape, attrs.kernelSize, attrs);
+    const p = problemOf(x.spec.shape, gy.spec.shape, attrs.kernelSize, attrs);
     const groups = p.depthwise ? 1 : p.groups;
-    const a = packActivation(work, x!, p.input, groups);
-    const b = packActivation(work, gy!, p.output, groups);
+    const a = packActivation(work, x, p.input, groups);
+    const b = packActivation(work, gy, p.output, groups);
     return weightGrad(work, a, b, p, output);
   },
 };

@@ -1,27 +1,27 @@
-import type { FusedAttrs, FusedKernels, Operand, TensorSpec } from '@graftjs/core';
+import type { FusedAttrs, FusedInputs, FusedKernels, FusedOutputs, Operand, TensorSpec } from '@graftjs/core';
 import type { GlBuffer } from './buffer.ts';
 import { convolve } from './conv.ts';
 import { bitsOf } from './device.ts';
-import { textureOf, type Work } from './kernels.ts';
+import { textureOf, type Each, type Work } from './kernels.ts';
 import { batchNorm, batchNormGrad } from './norm.ts';
 import { texelCount, type Texture } from './textures.ts';
 
 /** Runs a kernel on the operands that are there. */
-type CarryOut = (
+type CarryOut = <O extends readonly TensorSpec[]>(
   inputs: readonly (Operand<GlBuffer> | null)[],
-  outputs: readonly TensorSpec[],
-  kernel: (work: Work) => readonly Texture[],
-) => GlBuffer[];
+  outputs: O,
+  kernel: (work: Work) => Each<O, Texture>,
+) => Each<O, GlBuffer>;
 
 /** A step of an optimizer: one pass over the parameter, its gradient and what the optimizer keeps, to all of them anew. */
-function step(
+function step<O extends readonly [TensorSpec, ...TensorSpec[]]>(
   { device }: Work,
   name: string,
-  inputs: readonly (readonly [string, Operand<GlBuffer> | null | undefined])[],
+  inputs: readonly (readonly [string, Operand<GlBuffer> | null])[],
   numbers: Readonly<Record<string, number>>,
-  outputs: readonly TensorSpec[],
+  outputs: O,
   body: string,
-): Texture[] {
+): Each<O, Texture> {
   const textures = outputs.map((spec) => device.take(spec));
   const present = inputs.flatMap(([key, operand]) => (operand ? [[key, textureOf(operand)] as const] : []));
   const names = Object.keys(numbers);
@@ -36,18 +36,18 @@ function step(
         body,
       ].join('\n'),
     outputs: textures,
-    count: texelCount(outputs[0]!),
+    count: texelCount(outputs[0]),
   });
-  return textures;
+  return textures as unknown as Each<O, Texture>;
 }
 
 /** sqrt(v) + eps is divided by: 0 / 0 where a gradient has always been 0 and eps is 0, as in the decomposition. */
 function adam(
   work: Work,
-  [p, g, m, v]: readonly (Operand<GlBuffer> | null)[],
+  [p, g, m, v]: FusedInputs<Operand<GlBuffer>>['adam'],
   { rate, beta1, beta2, eps, weightDecay, shrink }: FusedAttrs['adam'],
-  outputs: readonly TensorSpec[],
-): Texture[] {
+  outputs: FusedOutputs<TensorSpec>['adam'],
+): FusedOutputs<Texture>['adam'] {
   const old = (name: string, b: string, now: string): string =>
     `${name === 'm' ? (m ? 'm_ * beta1 + ' : '') : v ? 'v_ * beta2 + ' : ''}${now} * ${b}`;
   return step(
@@ -70,10 +70,10 @@ function adam(
 
 function sgd(
   work: Work,
-  [p, g, before]: readonly (Operand<GlBuffer> | null)[],
+  [p, g, before]: FusedInputs<Operand<GlBuffer>>['sgd'],
   { lr, weightDecay, momentum, dampening, nesterov }: FusedAttrs['sgd'],
-  outputs: readonly TensorSpec[],
-): Texture[] {
+  outputs: FusedOutputs<TensorSpec>['sgd'],
+): FusedOutputs<Texture>['sgd'] {
   const fresh = dampening === 0 ? 'd' : 'd * rest';
   const direction = momentum === 0 ? 'd' : nesterov ? '(d + y1 * momentum)' : 'y1';
   return step(
@@ -95,8 +95,8 @@ ${momentum === 0 ? '' : `  y1 = ${before ? `b_ * momentum + ${fresh}` : 'd'};\n`
 export function fusedKernels(carryOut: CarryOut): Partial<FusedKernels<GlBuffer>> {
   return {
     convAffine: ([x, w, scale, shift], attrs, outputs) =>
-      carryOut([x!, w!, scale ?? null, shift ?? null], outputs, (work) => [
-        convolve(work, x!, w!, attrs, outputs[0]!, {
+      carryOut([x, w, scale, shift], outputs, (work) => [
+        convolve(work, x, w, attrs, outputs[0], {
           scale: scale ? textureOf(scale) : null,
           shift: shift ? textureOf(shift) : null,
           activation: attrs.activation,

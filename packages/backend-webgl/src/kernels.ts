@@ -1,4 +1,4 @@
-import type { KernelError, OpAttrs, OpName, Operand, TensorSpec } from '@graftjs/core';
+import type { KernelError, OpAttrs, OpInputs, OpName, Operand, TensorSpec } from '@graftjs/core';
 import type { GlBuffer } from './buffer.ts';
 import type { Device } from './device.ts';
 import type { Texture } from './textures.ts';
@@ -17,7 +17,7 @@ export interface Work {
 /** Draws a primitive; no output is empty. */
 export type GlKernel<N extends OpName> = (
   work: Work,
-  inputs: readonly Operand<GlBuffer>[],
+  inputs: OpInputs<Operand<GlBuffer>>[N],
   attrs: OpAttrs[N],
   output: TensorSpec,
 ) => Texture;
@@ -25,9 +25,12 @@ export type GlKernel<N extends OpName> = (
 /** All but `reshape`, which draws nothing. Total on purpose: a missing one does not compile. */
 export type GlKernels = { readonly [N in Exclude<OpName, 'reshape'>]: GlKernel<N> };
 
+/** `T` for each of several outputs. */
+export type Each<O, T> = { readonly [K in keyof O]: T };
+
 /** The texture of an operand. */
-export function textureOf(operand: Operand<GlBuffer> | undefined): Texture {
-  return operand!.buffer.texture;
+export function textureOf(operand: Operand<GlBuffer>): Texture {
+  return operand.buffer.texture;
 }
 
 /** GLSL's vector of four for a texture's texels, and its component. */

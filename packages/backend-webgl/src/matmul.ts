@@ -20,7 +20,7 @@ const activationOf = (batch: number, channels: number, positions: number): Activ
 export const products: Pick<GlKernels, 'matmul'> = {
   matmul(work, [a, b], { transposeA, transposeB }, output) {
     const [m, n] = output.shape.slice(-2) as [number, number];
-    const k = a!.spec.shape.at(transposeA ? -2 : -1)!;
+    const k = a.spec.shape.at(transposeA ? -2 : -1)!;
     const batch = output.shape.slice(0, -2).reduce((product, extent) => product * extent, 1);
     const fours = Math.ceil(k / 4);
     const left: Packed =
@@ -28,7 +28,7 @@ export const products: Pick<GlKernels, 'matmul'> = {
         ? { texture: textureOf(a), fours }
         : {
             texture: work.scratch(
-              pack(work, textureOf(a), a!.spec, [
+              pack(work, textureOf(a), a.spec, [
                 { extent: 1, stride: 0 },
                 { extent: m, stride: transposeA ? 1 : k },
                 { extent: batch, stride: m * k },
@@ -44,7 +44,7 @@ export const products: Pick<GlKernels, 'matmul'> = {
       ? { texture: textureOf(b), fours: columns, ...(transposeB && { rows: n }) }
       : {
           texture: work.scratch(
-            pack(work, textureOf(b), b!.spec, [
+            pack(work, textureOf(b), b.spec, [
               { extent: 1, stride: 0 },
               { extent: batch, stride: k * n },
               { extent: k, stride: transposeB ? 1 : n, filled: 4 * fours },

@@ -44,7 +44,7 @@ type Movement = 'transpose' | 'slice' | 'pad' | 'concat' | 'broadcastTo' | 'gath
 
 export const movement: Pick<GlKernels, Movement> = {
   transpose(work, [x], { perm }, output) {
-    const strides = stridesOf(x!.spec.shape);
+    const strides = stridesOf(x.spec.shape);
     return strided(
       work,
       textureOf(x),
@@ -54,7 +54,7 @@ export const movement: Pick<GlKernels, Movement> = {
   },
 
   slice(work, [x], { start, step }, output) {
-    const strides = stridesOf(x!.spec.shape);
+    const strides = stridesOf(x.spec.shape);
     const offset = start.reduce((sum, s, axis) => sum + s * strides[axis]!, 0);
     return strided(
       work,
@@ -66,11 +66,11 @@ export const movement: Pick<GlKernels, Movement> = {
   },
 
   broadcastTo: (work, [x], _, output) =>
-    strided(work, textureOf(x), output, broadcastStrides(x!.spec.shape, output.shape.length)),
+    strided(work, textureOf(x), output, broadcastStrides(x.spec.shape, output.shape.length)),
 
   pad({ device }, [x], { before, interior, value }, output) {
     const y = device.take(output);
-    const { shape } = x!.spec;
+    const { shape } = x.spec;
     const strides = stridesOf(shape);
     const ints: Record<string, number> = {};
     output.shape.forEach((n, axis) => {
@@ -122,8 +122,8 @@ return inside ? a_at(i) : ${float ? 'intBitsToFloat(outside)' : 'outside'};
 
   gather(work, [x, indices], { axis }, output) {
     const { device } = work;
-    const [, extent, inner] = around(x!.spec.shape, axis);
-    checkIndices(work, 'gather', [x!, indices!], indices!, extent);
+    const [, extent, inner] = around(x.spec.shape, axis);
+    checkIndices(work, 'gather', [x, indices], indices, extent);
     const y = device.take(output);
     device.draw({
       key: `gather ${output.dtype}`,
@@ -131,7 +131,7 @@ return inside ? a_at(i) : ${float ? 'intBitsToFloat(outside)' : 'outside'};
         ['a', textureOf(x)],
         ['at', textureOf(indices)],
       ],
-      ints: { extent, inner, count: sizeOf(indices!.spec.shape) },
+      ints: { extent, inner, count: sizeOf(indices.spec.shape) },
       functions: `${output.dtype === 'float32' ? 'float' : 'int'} element(int e) {
   int rest = divmod(e, inner);
   int k = divmod(e, count);
@@ -146,8 +146,8 @@ return inside ? a_at(i) : ${float ? 'intBitsToFloat(outside)' : 'outside'};
 
   scatterAdd(work, [values, indices], { axis, size }, output) {
     const { device } = work;
-    const [, count, inner] = around(values!.spec.shape, axis);
-    checkIndices(work, 'scatterAdd', [values!, indices!], indices!, size);
+    const [, count, inner] = around(values.spec.shape, axis);
+    checkIndices(work, 'scatterAdd', [values, indices], indices, size);
     const y = device.take(output);
     const type = output.dtype === 'float32' ? 'float' : 'int';
     device.draw({

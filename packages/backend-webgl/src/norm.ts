@@ -5,6 +5,8 @@ import {
   type Operand,
   type Shape,
   type TensorSpec,
+  type FusedInputs,
+  type FusedOutputs,
 } from '@graftjs/core';
 import { activation, product } from '@graftjs/core/planning';
 import type { GlBuffer } from './buffer.ts';
@@ -162,10 +164,10 @@ function onChannels(
 /** y, mean and variance: x is read three times and nothing but y is written in its size. */
 export function batchNorm(
   work: Work,
-  [x, weight, bias]: readonly (Operand<GlBuffer> | null)[],
+  [x, weight, bias]: FusedInputs<Operand<GlBuffer>>['batchNorm'],
   { eps, layout }: BatchNormAttrs,
-  [output]: readonly TensorSpec[],
-): Texture[] {
+  [output]: FusedOutputs<TensorSpec>['batchNorm'],
+): FusedOutputs<Texture>['batchNorm'] {
   const { shape } = output!;
   const channels = shape[layout === 'channels-last' ? shape.length - 1 : 1]!;
   const n = sizeOf(shape) / channels;
@@ -197,10 +199,10 @@ export function batchNorm(
 /** gx, Σ g · x̂ and Σ g, as core's `batchNormGrad` has them: one pass for both sums, one for gx. */
 export function batchNormGrad(
   work: Work,
-  [x, g, mean, variance, weight]: readonly (Operand<GlBuffer> | null)[],
+  [x, g, mean, variance, weight]: FusedInputs<Operand<GlBuffer>>['batchNormGrad'],
   { eps, layout }: BatchNormAttrs,
-  [output]: readonly TensorSpec[],
-): Texture[] {
+  [output]: FusedOutputs<TensorSpec>['batchNormGrad'],
+): FusedOutputs<Texture>['batchNormGrad'] {
   const { shape } = output!;
   const channels = shape[layout === 'channels-last' ? shape.length - 1 : 1]!;
   const n = sizeOf(shape) / channels;

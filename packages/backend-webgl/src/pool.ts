@@ -190,7 +190,7 @@ type Pool = 'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad';
 
 export const pools: Pick<GlKernels, Pool> = {
   maxPool(work, [x], attrs, output) {
-    const plan = planOf(x!.spec.shape, output.shape, attrs);
+    const plan = planOf(x.spec.shape, output.shape, attrs);
     return draw(
       work,
       'maxPool',
@@ -208,8 +208,8 @@ export const pools: Pick<GlKernels, Pool> = {
   },
 
   maxPoolGrad(work, [x, gy], attrs, output) {
-    const plan = planOf(x!.spec.shape, gy!.spec.shape, attrs);
-    const first = work.scratch(winners(work, plan, x!, gy!.spec));
+    const plan = planOf(x.spec.shape, gy.spec.shape, attrs);
+    const first = work.scratch(winners(work, plan, x, gy.spec));
     return draw(
       work,
       'maxPoolGrad',
@@ -232,7 +232,7 @@ export const pools: Pick<GlKernels, Pool> = {
   },
 
   avgPool(work, [x], attrs, output) {
-    const plan = planOf(x!.spec.shape, output.shape, attrs);
+    const plan = planOf(x.spec.shape, output.shape, attrs);
     return draw(
       work,
       `avgPool ${attrs.countIncludePad}`,
@@ -250,7 +250,7 @@ ${plan.vector} pooled(int n, int c, int pz, int py, int px) {
   },
 
   avgPoolGrad(work, [gy], attrs, output) {
-    const plan = planOf(output.shape, gy!.spec.shape, attrs);
+    const plan = planOf(output.shape, gy.spec.shape, attrs);
     return draw(
       work,
       `avgPoolGrad ${attrs.countIncludePad}`,

@@ -117,7 +117,7 @@ export function reduceAxes(
 
 export const reductions: Pick<GlKernels, 'reduce'> = {
   reduce(work, [x], { kind, axes }, output) {
-    const { shape, dtype } = x!.spec;
+    const { shape, dtype } = x.spec;
     if (kind === 'argmax') return argmax(work, textureOf(x), shape, axes[0]!, output);
     const y = reduceAxes(
       work,

@@ -3,6 +3,7 @@ import {
   Random,
   type Backend,
   type BinaryKind,
+  type OpName,
   type TypedArray,
   type UnaryKind,
 } from '@graftjs/core';
@@ -47,10 +48,11 @@ export async function measureRounding(backend: Backend<GlBuffer>, significand: n
     ...inputs: Float32Array[]
   ): Promise<TypedArray> => {
     const operands = inputs.map((x) => ({ buffer: backend.upload(x, spec(x)), spec: spec(x) }));
-    const [y] = backend.run(op as 'unary', operands, { kind: kind as UnaryKind }, [spec(inputs[0]!)]);
-    const values = await backend.read(y!, spec(inputs[0]!));
+    const like = spec(inputs[0]!);
+    const y = backend.run<OpName>(op, operands, { kind: kind as UnaryKind }, like);
+    const values = await backend.read(y, like);
     for (const { buffer } of operands) backend.release(buffer);
-    backend.release(y!);
+    backend.release(y);
     return values;
   };
   /** All results that no flushing of subnormal numbers touches. */

@@ -6,9 +6,11 @@ import {
   type Backend,
   type FusedAttrs,
   type FusedComposite,
+  type FusedInputs,
   type FusedKernel,
   type FusedKernels,
   type FusedName,
+  type FusedOutputs,
   type Operand,
 } from '@graftjs/core';
 
@@ -37,8 +39,9 @@ export function decomposedKernels<B>(backend: Backend<B>): FusedKernels<B> {
       operand &&
       new Tensor({ backend: plain as Backend, buffer: operand.buffer, bytes: 0, refs: 1 }, operand.spec);
     return (inputs, attrs) => {
-      const y = scope(() => noGrad(() => composite.apply(inputs.map(borrow), attrs).map((t) => t.keep())));
-      return y.map((t) => t.storage.buffer as B);
+      const tensors = inputs.map(borrow) as unknown as FusedInputs<Tensor>[N];
+      const y = scope(() => noGrad(() => composite.apply(tensors, attrs).map((t) => t.keep())));
+      return y.map((t) => t.storage.buffer as B) as unknown as FusedOutputs<B>[N];
     };
   };
   return Object.fromEntries(NAMES.map((name) => [name, kernelOf(name)])) as unknown as FusedKernels<B>;
@@ -47,8 +50,8 @@ export function decomposedKernels<B>(backend: Backend<B>): FusedKernels<B> {
 /** Runs one composite as composites do. */
 export function applyFused<N extends FusedName>(
   name: N,
-  inputs: readonly (Tensor | null)[],
+  inputs: FusedInputs<Tensor>[N],
   attrs: FusedAttrs[N],
-): Tensor[] {
+): FusedOutputs<Tensor>[N] {
   return (fusedComposites[name] as FusedComposite<N>).apply(inputs, attrs);
 }

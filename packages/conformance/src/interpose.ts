@@ -3,6 +3,7 @@ import {
   type Backend,
   type OpAttrs,
   type OpDefinition,
+  type OpInputs,
   type OpName,
   type Operand,
   type TensorSpec,
@@ -13,7 +14,7 @@ export interface Call<B> {
   readonly op: OpName;
   readonly inputs: readonly Operand<B>[];
   readonly attrs: OpAttrs[OpName];
-  readonly outputs: readonly TensorSpec[];
+  readonly output: TensorSpec;
 }
 
 /**
@@ -22,14 +23,15 @@ export interface Call<B> {
  */
 export function interpose<B>(
   backend: Backend<B>,
-  around: (call: Call<B>, next: (call: Call<B>) => B[]) => B[],
+  around: (call: Call<B>, next: (call: Call<B>) => B) => B,
 ): Backend<B> {
-  const next = ({ op, inputs, attrs, outputs }: Call<B>): B[] => backend.run(op, inputs, attrs, outputs);
+  const next = ({ op, inputs, attrs, output }: Call<B>): B =>
+    backend.run(op, inputs as unknown as OpInputs<Operand<B>>[OpName], attrs, output);
   return Object.assign(Object.create(backend) as Backend<B>, {
     fused: undefined,
     compile: undefined,
-    run: (op: OpName, inputs: Call<B>['inputs'], attrs: Call<B>['attrs'], outputs: Call<B>['outputs']) =>
-      around({ op, inputs, attrs, outputs }, next),
+    run: (op: OpName, inputs: Call<B>['inputs'], attrs: Call<B>['attrs'], output: TensorSpec) =>
+      around({ op, inputs, attrs, output }, next),
   });
 }
 
@@ -38,8 +40,8 @@ export function counting<B>(backend: Backend<B>): { backend: Backend<B>; flops: 
   let flops = 0;
   const counted = interpose(backend, (call, next) => {
     const op = primitives[call.op] as OpDefinition<OpName>;
-    const specs = call.inputs.map(({ spec }) => spec);
-    flops += op.flops(specs, call.attrs, call.outputs[0]);
+    const specs = call.inputs.map(({ spec }) => spec) as unknown as OpInputs<TensorSpec>[OpName];
+    flops += op.flops(specs, call.attrs, call.output);
     return next(call);
   });
   return { backend: counted, flops: () => flops };

@@ -18,21 +18,20 @@ export function withRoundingNoise(backend: Backend, seed: number): Backend {
   const random = new Random(seed, 'rounding noise');
   return interpose(backend, (call, next) => {
     const made = next(call);
-    const spec = call.outputs[0];
+    const spec = call.output;
     const isSum = call.op !== 'reduce' || (call.attrs as OpAttrs['reduce']).kind === 'sum';
     if (!SUMS.includes(call.op) || !isSum || spec.dtype !== 'float32') return made;
     const magnitudes = call.inputs.map((operand) => ({
       spec: operand.spec,
-      buffer: backend.run('unary', [operand], { kind: 'abs' }, [operand.spec])[0],
+      buffer: backend.run('unary', [operand], { kind: 'abs' }, operand.spec),
     }));
     const sums = next({ ...call, inputs: magnitudes });
-    const values = Float32Array.from(backend.readSync!(made[0], spec));
-    const scale = backend.readSync!(sums[0], spec);
+    const values = Float32Array.from(backend.readSync!(made, spec));
+    const scale = backend.readSync!(sums, spec);
     const noise = random.uniformArray(values.length);
     for (let i = 0; i < values.length; i++) values[i]! += U * Math.sqrt(3) * (2 * noise[i] - 1) * scale[i];
     const own = (b: unknown): boolean => call.inputs.every((x) => x.buffer !== b);
-    for (const b of new Set([...magnitudes.map((m) => m.buffer), made[0], sums[0]]))
-      if (own(b)) backend.release(b);
-    return [backend.upload(values, spec)];
+    for (const b of new Set([...magnitudes.map((m) => m.buffer), made, sums])) if (own(b)) backend.release(b);
+    return backend.upload(values, spec);
   });
 }

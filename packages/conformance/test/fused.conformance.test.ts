@@ -1,4 +1,4 @@
-import type { FusedAttrs, FusedKernel, FusedKernels, FusedName } from '@graftjs/core';
+import type { FusedAttrs, FusedKernel, FusedKernels, FusedName, FusedOutputs } from '@graftjs/core';
 import { describe, expect, test } from 'vitest';
 import {
   cases,
@@ -65,7 +65,7 @@ describe('kernels that are right', () => {
 type Change<N extends FusedName> = (
   run: FusedKernel<N, Values>,
   ...call: Parameters<FusedKernel<N, Values>>
-) => Values[];
+) => FusedOutputs<Values>[N];
 const spoiled = <N extends FusedName>(
   name: N,
   what: string,
@@ -85,7 +85,7 @@ const withInput =
   <N extends FusedName>(i: number, other: (x: Values) => Values): Change<N> =>
   (run, inputs, attrs, outputs) =>
     run(
-      inputs.map((x, k) => (k === i && x ? { ...x, buffer: other(x.buffer) } : x)),
+      inputs.map((x, k) => (k === i && x ? { ...x, buffer: other(x.buffer) } : x)) as never,
       attrs,
       outputs,
     );
@@ -101,10 +101,10 @@ const mutations = [
     const [x, w, scale, shift] = inputs;
     if (!scale || !shift || attrs.activation !== 'none') return run(inputs, attrs, outputs);
     const c = shift.buffer.length;
-    const [y] = run([x!, w!, null, null], attrs, outputs);
-    const inner = attrs.layout === 'channels-last' ? 1 : y!.length / (outputs[0]!.shape[0]! * c);
+    const [y] = run([x, w, null, null], attrs, outputs);
+    const inner = attrs.layout === 'channels-last' ? 1 : y.length / (outputs[0].shape[0]! * c);
     return [
-      y!.map((v, i) => {
+      y.map((v, i) => {
         const at = Math.floor(i / inner) % c;
         return Math.fround(v * scale.buffer[at]! + shift.buffer[at]!);
       }),
@@ -117,21 +117,21 @@ const mutations = [
   ),
   spoiled('batchNorm', 'the variance is unbiased', (run, inputs, attrs, outputs) => {
     const [y, mean, variance] = run(inputs, attrs, outputs);
-    const n = y!.length / Math.max(mean!.length, 1);
-    return [y!, mean!, variance!.map((v) => Math.fround((v * n) / (n - 1)))];
+    const n = y.length / Math.max(mean.length, 1);
+    return [y, mean, variance.map((v) => Math.fround((v * n) / (n - 1)))];
   }),
-  spoiled('batchNormGrad', 'the weight is ignored', (run, inputs, attrs, outputs) =>
-    run([...inputs.slice(0, 4), null], attrs, outputs),
+  spoiled('batchNormGrad', 'the weight is ignored', (run, [x, gy, mean, variance], attrs, outputs) =>
+    run([x, gy, mean, variance, null], attrs, outputs),
   ),
   spoiled('batchNormGrad', 'gx is a bit off', (run, inputs, attrs, outputs) => {
     const [gx, ...rest] = run(inputs, attrs, outputs);
-    return [gx!.map((v) => Math.fround(v * (1 + 2 ** -23))), ...rest];
+    return [gx.map((v) => Math.fround(v * (1 + 2 ** -23))), ...rest];
   }),
   spoiled('softmaxCrossEntropy', 'the target is shifted by an element', withInput(1, (t) => t.map((_, i) => t[i - 1] ?? 0))), // prettier-ignore
   spoiled('softmaxCrossEntropyGrad', 'the targets are taken to sum to 1', (run, inputs, attrs, outputs) => {
     const [logp, t, g] = inputs;
-    const sums = t!.buffer.map(() => 1 / Math.max(t!.spec.shape[1]!, 1));
-    return run([logp!, { ...t!, buffer: sums }, g!], attrs, outputs);
+    const sums = t.buffer.map(() => 1 / Math.max(t.spec.shape[1]!, 1));
+    return run([logp, { ...t, buffer: sums }, g], attrs, outputs);
   }),
   spoiled(
     'sgd',
@@ -141,11 +141,11 @@ const mutations = [
   spoiled('sgd', 'the first buffer is damped', (run, inputs, attrs, outputs) => {
     const [p, g, buffer] = inputs;
     if (buffer || attrs.momentum === 0) return run(inputs, attrs, outputs);
-    return run([p!, g!, { ...g!, buffer: g!.buffer.map(() => 0) }], attrs, outputs);
+    return run([p, g, { ...g, buffer: g.buffer.map(() => 0) }], attrs, outputs);
   }),
   spoiled('adam', 'the decay is decoupled', withAttrs((a) => ({ ...a, weightDecay: 0, shrink: a.shrink - a.weightDecay }))), // prettier-ignore
   spoiled('adam', 'the moments are swapped', (run, [p, g, m, v], attrs, outputs) =>
-    run([p!, g!, v ?? null, m ?? null], attrs, outputs),
+    run([p, g, v ?? null, m ?? null], attrs, outputs),
   ),
 ];
 

@@ -18,13 +18,13 @@ import {
 
 // Broken backends: the suite must notice each, or it would let real bugs pass.
 
-type Next = (call: Call<Values>) => Values[];
+type Next = (call: Call<Values>) => Values;
 interface Mutation {
   readonly what: string;
   readonly op: OpName;
   /** Modes that must notice. Bits alone: everything else is right to let it pass. */
   readonly modes?: readonly Mode[];
-  readonly run: (call: Call<Values>, next: Next) => Values[];
+  readonly run: (call: Call<Values>, next: Next) => Values;
 }
 
 /** The call with other attributes. The reference kernels take any, whatever output they lead to. */
@@ -41,7 +41,8 @@ const withInput =
 /** The call's result, changed. */
 const withOutput =
   (change: (y: Values, call: Call<Values>) => Values): Mutation['run'] =>
-  (call, next) => [change(next(call)[0]!.slice(), call)];
+  (call, next) =>
+    change(next(call).slice(), call);
 
 const reversed = (list: readonly number[]): number[] => [...list].reverse();
 const kernelsInFloat64 = referenceKernels(exact);
@@ -65,9 +66,9 @@ const mutations: readonly Mutation[] = [
   {
     what: 'the last group is missing',
     op: 'conv',
-    run: withOutput((y, { attrs, outputs }) => {
+    run: withOutput((y, { attrs, output }) => {
       const { groups, layout } = attrs as ConvAttrs;
-      const { samples, channels, spatial, at } = activation(outputs[0]!.shape, layout);
+      const { samples, channels, spatial, at } = activation(output.shape, layout);
       const positions = spatial.reduce((n, d) => n * d, 1);
       if (groups === 1) return y;
       for (let n = 0; n < samples; n++)
@@ -92,8 +93,8 @@ const mutations: readonly Mutation[] = [
   {
     what: 'the weight gradient is transposed in its channels',
     op: 'convWeightGrad',
-    run: withOutput((y, { outputs }) => {
-      const [o, i, ...kernel] = outputs[0]!.shape as [number, number, ...number[]];
+    run: withOutput((y, { output }) => {
+      const [o, i, ...kernel] = output.shape as [number, number, ...number[]];
       const taps = kernel.reduce((n, d) => n * d, 1);
       return y.map((_, k) => {
         const [a, b, tap] = [Math.floor(k / (i * taps)), Math.floor(k / taps) % i, k % taps];
@@ -104,13 +105,9 @@ const mutations: readonly Mutation[] = [
   {
     what: 'one product of one element is left out',
     op: 'convWeightGrad',
-    run: withOutput((y, { inputs, attrs, outputs }) => {
+    run: withOutput((y, { inputs, attrs, output }) => {
       const shapes = inputs.map((t) => t.spec.shape);
-      const part = productsOf.convWeightGrad(
-        shapes,
-        attrs as OpAttrs['convWeightGrad'],
-        outputs[0]!.shape,
-      )[0];
+      const part = productsOf.convWeightGrad(shapes, attrs as OpAttrs['convWeightGrad'], output.shape)[0];
       if (part?.y.length) y[part.y[0]!]! -= inputs[0]!.buffer[part.a[0]!]! * inputs[1]!.buffer[part.b[0]!]!;
       return y;
     }),
@@ -180,9 +177,7 @@ const mutations: readonly Mutation[] = [
     what: 'halves are rounded up',
     op: 'unary',
     run: (call, next) =>
-      (call.attrs as OpAttrs['unary']).kind === 'round'
-        ? [call.inputs[0]!.buffer.map(Math.round)]
-        : next(call),
+      (call.attrs as OpAttrs['unary']).kind === 'round' ? call.inputs[0]!.buffer.map(Math.round) : next(call),
   },
   {
     what: 'products are kept in float16',
@@ -193,9 +188,8 @@ const mutations: readonly Mutation[] = [
     what: 'the sums are not rounded between, as fused operations do',
     op: 'conv',
     modes: ['bits'],
-    run: ({ inputs, attrs, outputs }) => [
-      kernelsInFloat64.conv(inputs, attrs as ConvAttrs, outputs)[0]!.map(Math.fround),
-    ],
+    run: ({ inputs: [x, w], attrs, output }) =>
+      kernelsInFloat64.conv([x!, w!], attrs as ConvAttrs, output).map(Math.fround),
   },
 ];
 

@@ -60,6 +60,7 @@ class Tape implements Recorder {
       const gyOfFirst = outs[0] ?? zeros(entry.outputs[0]!.shape, { backend: first.backend });
       const found = entry.vjp({
         inputs: entry.inputs,
+        y: entry.outputs[0]!,
         outputs: entry.outputs,
         gy: gyOfFirst,
         grads: outs,
@@ -117,6 +118,12 @@ function differentiate<R>(
  * The value of `fn()` and its gradients with respect to `params`, in their order. `fn` gives a scalar loss, or
  * `{ loss, ...more tensors }`, which comes back as `value`. Everything else that is made on the way is freed.
  * Where the loss does not depend on a parameter the gradient is zeros.
+ * @throws GraftError where the loss is not a scalar, ShapeError where a parameter holds no tensor.
+ * @example
+ * const w = new Parameter(tensor([1, 2]));
+ * const { value, grads } = valueAndGrad(() => sum(mul(w.value, w.value)), [w]);
+ * value; // → 5
+ * grads[0]!; // → [2, 4]
  */
 export function valueAndGrad<R extends Tensor | { loss: Tensor }>(
   fn: () => R,
@@ -132,8 +139,13 @@ export function valueAndGrad<R extends Tensor | { loss: Tensor }>(
 }
 
 /**
- * The gradient function of a scalar function of tensors: `grad((x, w) => …)(x, w)` gives `[dx, dw]`. Nests: the
- * gradient of a gradient is exact, too.
+ * The gradient function of a scalar function of tensors: `grad((x, w) => …)(x, w)` gives `[dx, dw]`, each of its input's
+ * shape. Nests: the gradient of a gradient is exact, too.
+ * @throws GraftError, when the gradient is asked for, where the function does not give a scalar.
+ * @example
+ * const cube = (x: Tensor) => sum(pow(x, 3));
+ * grad(cube)(tensor([1, 2])); // → [[3, 12]]
+ * grad((x) => sum(grad(cube)(x)[0]!))(tensor([1, 2])); // → [[6, 12]]
  */
 export function grad(fn: (...inputs: Tensor[]) => Tensor): (...inputs: Tensor[]) => Tensor[] {
   return (...inputs) =>
@@ -147,7 +159,16 @@ export function grad(fn: (...inputs: Tensor[]) => Tensor): (...inputs: Tensor[])
     );
 }
 
-/** Vector-Jacobian product: `fn(...inputs)` and, for the output gradient `gy`, the gradients of `inputs`. */
+/**
+ * Vector-Jacobian product: `fn(...inputs)`, and the gradients of `inputs` for `gy`, the gradient of the output.
+ * @param gy The same shape as the output.
+ * @returns One gradient for each input, of its shape.
+ * @throws GraftError where `fn` gives no tensor, ShapeError where an input is none.
+ * @example
+ * const { value, grads } = vjp((x) => mul(x, x), [tensor([1, 2])], tensor([1, 10]));
+ * value; // → [1, 4]
+ * grads; // → [[2, 40]]
+ */
 export function vjp(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],

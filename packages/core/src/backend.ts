@@ -1,6 +1,6 @@
 import type { FusedKernels } from './fused.ts';
 import type { Graph } from './graph.ts';
-import type { OpAttrs, OpName } from './primitives.ts';
+import type { OpAttrs, OpInputs, OpName } from './primitives.ts';
 import type { TensorSpec, TypedArray } from './types.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { TensorSpec, TypedArray } from './types.ts';
  *   A synchronous backend (TypeScript, Wasm) has done the work when `run` returns; a queued one (WebGL) has recorded
  *   it; an asynchronous one (onnxruntime) holds a promise in its buffer and works off one serial queue.
  * - A failure of enqueued work surfaces at `read` or `flush`, as a `KernelError` that names the op and its specs.
- * - Buffers are opaque, dense and immutable once returned. `run` may return an input's buffer as an output (`reshape`
+ * - Buffers are opaque, dense and immutable once returned. `run` may return an input's buffer (`reshape`
  *   does where the layout allows): core counts references and calls `release` once, when the last tensor is gone.
  *   `release` may be called while queued work still reads the buffer: the backend defers the reuse, not the caller.
  * - A buffer belongs to its backend for life; core never hands it to another.
@@ -51,12 +51,7 @@ export interface Backend<B = unknown> {
   dispose(): Promise<void>;
 
   /** Enqueues one primitive. */
-  run<N extends OpName>(
-    op: N,
-    inputs: readonly Operand<B>[],
-    attrs: OpAttrs[N],
-    outputs: readonly TensorSpec[],
-  ): B[];
+  run<N extends OpName>(op: N, inputs: OpInputs<Operand<B>>[N], attrs: OpAttrs[N], output: TensorSpec): B;
 
   /**
    * Kernels for whole composites, as many as the backend likes; see `FusedAttrs`. Each gives exactly the bits that its
@@ -68,7 +63,6 @@ export interface Backend<B = unknown> {
    * Takes a graph whole, where that is faster than its ops one by one. Returns at once, as `run` does: what goes wrong in
    * building it surfaces where the first run's results are read. Every run gives the same results as the ops would,
    * within the backend's bounds.
-   * @param graph Of primitives, and of composites that are among `fused`.
    * @param captures A buffer for each of the graph's captures. They are the caller's, and stay until `dispose()`.
    */
   compile?(graph: Graph, captures: readonly B[]): Executable<B>;
@@ -82,11 +76,8 @@ export interface Backend<B = unknown> {
 
 /** A compiled graph. */
 export interface Executable<B = unknown> {
-  /**
-   * Enqueues one run: a buffer per input of the graph and a number per scalar, where it has some, in its order; gives a
-   * fresh buffer per output.
-   */
-  run(inputs: readonly B[], scalars?: readonly number[]): B[];
+  /** Enqueues one run: a buffer per input of the graph, in its order; gives a fresh buffer per output. */
+  run(inputs: readonly B[]): B[];
   /** Frees it, after the runs that are still queued. */
   dispose(): void;
 }
@@ -104,10 +95,10 @@ export interface BackendMemory {
 }
 
 export type Kernel<N extends OpName, B> = (
-  inputs: readonly Operand<B>[],
+  inputs: OpInputs<Operand<B>>[N],
   attrs: OpAttrs[N],
-  outputs: readonly TensorSpec[],
-) => B[];
+  output: TensorSpec,
+) => B;
 
 /** One kernel for every primitive. Total on purpose: leaving out a gradient is a compile error. */
 export type Kernels<B> = { readonly [N in OpName]: Kernel<N, B> };

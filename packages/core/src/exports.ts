@@ -8,9 +8,10 @@ export {
   customVjp,
   freeEarly,
   noGrad,
+  takesWhole,
   withRecorders,
   withRunner,
-  type CompositeHead,
+  type CompositeCall,
   type OpDefinition,
   type Recorded,
   type Recorder,
@@ -23,18 +24,12 @@ export type {
   FusedActivation,
   FusedAttrs,
   FusedComposite,
+  FusedInputs,
   FusedKernel,
   FusedKernels,
   FusedName,
+  FusedOutputs,
 } from './fused.ts';
 export { fusedComposites } from './fused-composites.ts';
-export {
-  inputsOf,
-  isComposite,
-  outputsOf,
-  type CompositeNode,
-  type Graph,
-  type GraphNode,
-  type PrimitiveNode,
-} from './graph.ts';
+export type { Graph, GraphNode } from './graph.ts';
 export { hostEffect, type Cell } from './tracing.ts';

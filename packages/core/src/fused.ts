@@ -1,8 +1,8 @@
 import type { Operand } from './backend.ts';
-import { composite, wantTensors } from './op.ts';
+import { carryOut, composite, isEager, isFollowed, wantTensors } from './op.ts';
 import { wantDtype } from './ops/check.ts';
 import type { ConvAttrs, NoAttrs } from './primitives.ts';
-import type { Tensor, TensorLike } from './tensor.ts';
+import { isTensor, type Tensor, type TensorLike } from './tensor.ts';
 import type { Layout, TensorSpec } from './types.ts';
 
 /**
@@ -52,6 +52,30 @@ export interface FusedAttrs<R = number> {
 }
 
 export type FusedName = keyof FusedAttrs;
+
+/** As `OpInputs`; null where one is absent. */
+export interface FusedInputs<T> {
+  convAffine: readonly [x: T, w: T, scale: T | null, shift: T | null];
+  batchNorm: readonly [x: T, weight: T | null, bias: T | null];
+  batchNormGrad: readonly [x: T, gy: T, mean: T, variance: T, weight: T | null];
+  softmaxCrossEntropy: readonly [logits: T, t: T];
+  softmaxCrossEntropyGrad: readonly [logp: T, t: T, g: T];
+  sgd: readonly [p: T, g: T, buffer: T | null];
+  adam: readonly [p: T, g: T, m: T | null, v: T | null];
+}
+
+/** What comes of each. */
+export interface FusedOutputs<T> {
+  convAffine: readonly [y: T];
+  batchNorm: readonly [y: T, mean: T, variance: T];
+  batchNormGrad: readonly [gx: T, gWeight: T, gBias: T];
+  softmaxCrossEntropy: readonly [loss: T, logp: T];
+  softmaxCrossEntropyGrad: readonly [gLogits: T];
+  /** The buffer with momentum only. */
+  sgd: readonly [p: T, ...buffer: T[]];
+  adam: readonly [p: T, m: T, v: T];
+}
+
 export type FusedActivation = 'none' | 'relu' | 'relu6';
 export interface BatchNormAttrs {
   readonly eps: number;
@@ -63,7 +87,11 @@ export interface BatchNormAttrs {
  * method is, so that every `Backend<B>` is a `Backend`, as `run` has it.)
  */
 export type FusedKernel<N extends FusedName, B> = {
-  kernel(inputs: readonly (Operand<B> | null)[], attrs: FusedAttrs[N], outputs: readonly TensorSpec[]): B[];
+  kernel(
+    inputs: FusedInputs<Operand<B>>[N],
+    attrs: FusedAttrs[N],
+    outputs: FusedOutputs<TensorSpec>[N],
+  ): FusedOutputs<B>[N];
 }['kernel'];
 export type FusedKernels<B> = { readonly [N in FusedName]: FusedKernel<N, B> };
 
@@ -73,23 +101,26 @@ export type Scalars = (value: TensorLike) => TensorLike;
 export interface FusedDefinition<N extends FusedName> {
   readonly name: N;
   /** Output specs; checks the arguments. */
-  readonly infer: (inputs: readonly (TensorSpec | null)[], attrs: FusedAttrs<TensorLike>[N]) => TensorSpec[];
+  readonly infer: (
+    inputs: FusedInputs<TensorSpec>[N],
+    attrs: FusedAttrs<TensorLike>[N],
+  ) => FusedOutputs<TensorSpec>[N];
   /** The definition, in public ops: what every backend without a kernel runs, and what tapes and tracers see. */
   readonly decompose: (
-    inputs: readonly (Tensor | null)[],
+    inputs: FusedInputs<Tensor>[N],
     attrs: FusedAttrs<TensorLike>[N],
     c: Scalars,
-  ) => Tensor[];
+  ) => FusedOutputs<Tensor>[N];
 }
 
 /** A definition with its doorway. */
 export interface FusedComposite<N extends FusedName> extends FusedDefinition<N> {
   /** Runs the backend's kernel where there is one and nobody follows the inputs, otherwise the decomposition. */
   readonly apply: (
-    inputs: readonly (Tensor | null)[],
+    inputs: FusedInputs<Tensor>[N],
     attrs: FusedAttrs<TensorLike>[N],
     c?: Scalars,
-  ) => Tensor[];
+  ) => FusedOutputs<Tensor>[N];
 }
 
 /** Defines a composite that backends may have a kernel for. */
@@ -98,8 +129,16 @@ export function defineFused<N extends FusedName>(definition: FusedDefinition<N>)
   const apply: FusedComposite<N>['apply'] = (inputs, attrs, c = (value) => value) => {
     wantTensors(name, inputs);
     for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
-    const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
-    return composite(() => decompose(inputs, attrs, c), { name, inputs, attrs, outputs });
+    const specs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
+    const outputs = specs as unknown as FusedOutputs<TensorSpec>[N];
+    const kernel = inputs[0].backend.fused?.[name];
+    const plain = !Object.values(attrs).some(isTensor);
+    if (!kernel || !plain || !isEager() || isFollowed(inputs))
+      return composite(() => decompose(inputs, attrs, c));
+    const made = carryOut(name, inputs, outputs, (operands) =>
+      kernel(operands as unknown as FusedInputs<Operand<unknown>>[N], attrs as FusedAttrs[N], outputs),
+    );
+    return made as unknown as FusedOutputs<Tensor>[N];
   };
   return { ...definition, apply };
 }

@@ -1,16 +1,17 @@
 import type { Backend, Operand } from './backend.ts';
 import { KernelError, GraftError, ShapeError, StateError } from './errors.ts';
-import type { FusedKernel, FusedName } from './fused.ts';
 import { wantRoom } from './ops/check.ts';
-import type { OpAttrs, OpName } from './primitives.ts';
+import type { OpAttrs, OpInputs, OpName } from './primitives.ts';
 import { isTensor, scope, Tensor } from './tensor.ts';
 import type { TensorSpec } from './types.ts';
 
 /** What a vjp gets: the forward's tensors, the gradient of each output, and which gradients are wanted. */
-export interface VjpContext<A> {
-  readonly inputs: readonly Tensor[];
+export interface VjpContext<A, I = readonly Tensor[]> {
+  readonly inputs: I;
+  /** The first (usually the only) output. */
+  readonly y: Tensor;
   readonly outputs: readonly Tensor[];
-  /** The gradient with respect to the first (usually the only) output. */
+  /** The gradient with respect to `y`. */
   readonly gy: Tensor;
   /** One per output; null where the loss does not depend on it. */
   readonly grads: readonly (Tensor | null)[];
@@ -20,16 +21,18 @@ export interface VjpContext<A> {
 }
 
 /** One gradient per input, null where there is none or it is not needed. */
-export type Vjp<A> = (ctx: VjpContext<A>) => readonly (Tensor | null)[];
+export type Vjp<N extends OpName> = (
+  ctx: VjpContext<OpAttrs[N], OpInputs<Tensor>[N]>,
+) => OpInputs<Tensor | null>[N];
 
 export interface OpDefinition<N extends OpName> {
   readonly name: N;
-  /** Output specs; the only place where arguments are checked. */
-  readonly infer: (inputs: readonly TensorSpec[], attrs: OpAttrs[N]) => TensorSpec;
+  /** The output's spec; the only place where arguments are checked. */
+  readonly infer: (inputs: OpInputs<TensorSpec>[N], attrs: OpAttrs[N]) => TensorSpec;
   /** Written in public ops, so that gradients differentiate too. */
-  readonly vjp: Vjp<OpAttrs[N]>;
+  readonly vjp: Vjp<N>;
   /** Multiplications and additions, for reports. */
-  readonly flops: (inputs: readonly TensorSpec[], attrs: OpAttrs[N], output: TensorSpec) => number;
+  readonly flops: (inputs: OpInputs<TensorSpec>[N], attrs: OpAttrs[N], output: TensorSpec) => number;
 }
 
 /** What happened in one `apply`, as tapes record it. */
@@ -41,32 +44,30 @@ export interface Recorded {
   readonly outputs: readonly Tensor[];
   readonly vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[];
 }
-/** How a composite is known to who may take it whole: a backend with a kernel for it, a format with a word for it. */
-export interface CompositeHead {
+/** How a composite is known to recorders that take it whole. */
+export interface CompositeCall {
   readonly name: string;
   /** Null where an optional one is absent. */
   readonly inputs: readonly (Tensor | null)[];
-  readonly attrs: object;
-  /** What a backend's kernel gives: for those in `FusedAttrs`. */
-  readonly outputs?: readonly TensorSpec[];
+  readonly attrs?: unknown;
 }
 /** Sees every op that runs while it is installed. */
 export interface Recorder {
   record(entry: Recorded): void;
   /** Does it care what becomes of this tensor? Where nobody does, fused kernels may run. Default: of every one. */
   follows?(t: Tensor): boolean;
+  /** Takes composites that have a name whole: it is told of them here, and not of their parts. */
+  composite?(call: CompositeCall, outputs: readonly Tensor[]): void;
 }
 
 /** Carries an op out. *Eager* calls the backend at once; a tracer appends a node to a graph instead. */
 export interface Runner {
   run<N extends OpName>(
     op: OpDefinition<N>,
-    inputs: readonly Tensor[],
+    inputs: OpInputs<Tensor>[N],
     attrs: OpAttrs[N],
     output: TensorSpec,
   ): Tensor;
-  /** Carries out a composite that has a name; `parts` is its definition. Default: the parts alone. */
-  composite?(head: CompositeHead, parts: () => readonly Tensor[]): readonly Tensor[];
 }
 
 /** Runs a kernel at once. A failure becomes a `KernelError`; buffers become tensors. */
@@ -74,12 +75,12 @@ export function carryOut(
   name: string,
   inputs: readonly (Tensor | null)[],
   outputs: readonly TensorSpec[],
-  kernel: (operands: (Operand<unknown> | null)[]) => unknown[],
+  kernel: (operands: (Operand<unknown> | null)[]) => readonly unknown[],
 ): Tensor[] {
   const given = inputs.filter((t) => t !== null);
   const backend = commonBackend(name, given);
   const operands = inputs.map((t) => t && { buffer: t.storage.buffer, spec: t });
-  let buffers: unknown[];
+  let buffers: readonly unknown[];
   try {
     buffers = kernel(operands);
   } catch (e) {
@@ -94,22 +95,12 @@ export function carryOut(
 
 const eager: Runner = {
   run(op, inputs, attrs, output) {
-    const { backend } = inputs[0]!;
-    return carryOut(op.name, inputs, [output], (operands) =>
-      backend.run(op.name, operands as Operand<unknown>[], attrs, [output]),
-    )[0]!;
-  },
-  composite({ name, inputs, attrs, outputs }, parts) {
-    const kernel = outputs && fusedKernel(inputs[0]!.backend, name);
-    if (!kernel || isFollowed(inputs) || Object.values(attrs).some(isTensor)) return parts();
-    return carryOut(name, inputs, outputs, (operands) => kernel(operands, attrs as never, outputs));
+    const { backend } = inputs[0];
+    return carryOut(op.name, inputs, [output], (operands) => [
+      backend.run(op.name, operands as unknown as OpInputs<Operand<unknown>>[typeof op.name], attrs, output),
+    ])[0]!;
   },
 };
-
-/** A backend's kernel for a whole composite. */
-export function fusedKernel<B>({ fused }: Backend<B>, name: string): FusedKernel<FusedName, B> | undefined {
-  return fused && Object.hasOwn(fused, name) ? fused[name as FusedName] : undefined;
-}
 
 let runner: Runner = eager;
 let recorders: Recorder[] = [];
@@ -140,6 +131,11 @@ export function activeRecorders(): readonly Recorder[] {
   return recorders;
 }
 
+/** Do ops go to the backend at once? Not while something traces. */
+export function isEager(): boolean {
+  return runner === eager;
+}
+
 /** Does a recorder care what becomes of one of these tensors? */
 export function isFollowed(tensors: readonly (Tensor | null)[]): boolean {
   return recorders.some((r) => !r.follows || tensors.some((t) => t && r.follows!(t)));
@@ -165,7 +161,7 @@ export function commonBackend(name: string, inputs: readonly Tensor[]): Backend 
 
 /** A definition with its doorway: `apply` infers, hands to the runner, and tells the recorders. */
 export interface Primitive<N extends OpName> extends OpDefinition<N> {
-  readonly apply: (inputs: readonly Tensor[], attrs: OpAttrs[N]) => Tensor;
+  readonly apply: (inputs: OpInputs<Tensor>[N], attrs: OpAttrs[N]) => Tensor;
 }
 
 /** @throws StateError or ShapeError where one of an operation's inputs is no tensor of this copy of core. */
@@ -191,7 +187,7 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
         attrs,
         inputs,
         outputs: [output],
-        vjp: (ctx) => op.vjp({ ...ctx, attrs }),
+        vjp: (ctx) => op.vjp({ ...ctx, inputs, attrs }),
       };
       for (const r of recorders) r.record(entry);
     }
@@ -203,50 +199,34 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
 /**
  * A composite with a gradient of its own: `forward` runs unseen by the tapes, which record one node whose gradient is
  * `vjp`. Worth it where the derivative in closed form is cheaper, or more accurate, than that of the parts (batch
- * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again.
- * @param inputs Null where an optional one is absent: `needs` and the gradients have the same places.
- * @param attrs With them it has a name for who takes composites whole; see `composite`. Recorders see them.
+ * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again. Recorders see `attrs`.
  */
 export function customVjp(
   name: string,
-  inputs: readonly (Tensor | null)[],
-  forward: () => Tensor[],
+  inputs: readonly Tensor[],
+  forward: () => readonly Tensor[],
   vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[],
-  attrs?: object,
-): Tensor[] {
-  const run = (): Tensor[] => composite(forward, attrs && { name, inputs, attrs });
-  if (!recorders.length) return run();
-  const outputs = noGrad(run);
-  const places = [...inputs.keys()].filter((i) => inputs[i]);
-  const entry: Recorded = {
-    name,
-    attrs,
-    inputs: places.map((i) => inputs[i]!),
-    outputs,
-    vjp: (ctx) => {
-      const needs = inputs.map((_, i) => ctx.needs[places.indexOf(i)] ?? false);
-      const gradients = vjp({ ...ctx, needs });
-      return places.map((i) => gradients[i] ?? null);
-    },
-  };
-  for (const r of recorders) r.record(entry);
+  attrs?: unknown,
+): readonly Tensor[] {
+  if (!recorders.length) return scope(forward);
+  const outputs = scope(() => noGrad(forward));
+  for (const r of recorders) r.record({ name, attrs, inputs, outputs, vjp });
   return outputs;
 }
 
-/**
- * A composite: frees its intermediate tensors at once, but for those that a tape needs to walk back.
- * @param head Its name, where somebody may take it whole in a graph, and not its parts: the ONNX operator for 'softmax'. Who
- * does not know the name takes the parts. So it is a claim: what has the name of one of Graft's own composites, and
- * attributes, is that one.
- */
-export function composite<T>(fn: () => T, head?: CompositeHead): T {
-  if (!head || !runner.composite) return scope(fn);
-  let result: T | undefined;
-  const outputs = runner.composite(head, () => {
-    result = scope(fn);
-    return isTensor(result) ? [result] : (result as readonly Tensor[]);
-  });
-  return result ?? (outputs as T);
+/** A composite: frees its intermediate tensors at once, but for those that a tape needs to walk back. */
+export function composite<T>(fn: () => T, call?: CompositeCall): T {
+  if (!call || !takesWhole()) return scope(fn);
+  const outer = recorders;
+  const result = scope(() =>
+    withRecorders(
+      outer.filter((r) => !r.composite),
+      fn,
+    ),
+  );
+  const outputs = isTensor(result) ? [result] : (result as readonly Tensor[]);
+  for (const r of outer) r.composite?.(call, outputs);
+  return result;
 }
 
 /**
@@ -257,4 +237,9 @@ export function composite<T>(fn: () => T, head?: CompositeHead): T {
 export function freeEarly(t: Tensor, since: number): void {
   if (t.id <= since || t.kept || t.retained > 0) return;
   if (recorders.every((r) => r.follows)) t.dispose();
+}
+
+/** Is there a recorder that takes composites whole? */
+export function takesWhole(): boolean {
+  return recorders.some((r) => r.composite);
 }

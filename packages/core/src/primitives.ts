@@ -88,6 +88,36 @@ export interface OpAttrs {
 }
 
 export type OpName = keyof OpAttrs;
+
+/**
+ * What each primitive takes; each gives one output. `T` is a tensor in the form in which somebody has it: a `Tensor`, its
+ * spec, a backend's operand.
+ */
+export interface OpInputs<T> {
+  unary: readonly [x: T];
+  binary: readonly [a: T, b: T];
+  compare: readonly [a: T, b: T];
+  select: readonly [condition: T, a: T, b: T];
+  cast: readonly [x: T];
+  reduce: readonly [x: T];
+  matmul: readonly [a: T, b: T];
+  reshape: readonly [x: T];
+  transpose: readonly [x: T];
+  slice: readonly [x: T];
+  pad: readonly [x: T];
+  concat: readonly T[];
+  broadcastTo: readonly [x: T];
+  gather: readonly [x: T, indices: T];
+  scatterAdd: readonly [y: T, indices: T];
+  conv: readonly [x: T, w: T];
+  convInputGrad: readonly [gy: T, w: T];
+  convWeightGrad: readonly [x: T, gy: T];
+  maxPool: readonly [x: T];
+  maxPoolGrad: readonly [x: T, gy: T];
+  avgPool: readonly [x: T];
+  avgPoolGrad: readonly [gy: T];
+}
+
 export type NoAttrs = Readonly<Record<string, never>>;
 
 export type UnaryKind =

@@ -15,6 +15,7 @@ import {
   sizeOf,
   StateBuffer,
   storedAffine,
+  takesWhole,
   Tensor,
   tensor,
   type Backend,
@@ -162,7 +163,8 @@ export class GraphModule extends Module {
     const taken: GraphNode[] = [];
     const more: GraphValue[] = [];
     let name = node.name;
-    if (node.op !== 'conv') return { node, name, more, taken };
+    // An exporter wants the layers that there are.
+    if (node.op !== 'conv' || takesWhole()) return { node, name, more, taken };
     const after = (): GraphNode | undefined => (wanted.includes(name) ? undefined : this.#reader.get(name));
     const take = (n: GraphNode): void => {
       taken.push(n);

@@ -21,7 +21,8 @@ export function examplesOf(names: readonly PublicName[], own: string, packages: 
       const words = new Set(code.match(/[A-Za-z_]\w*/g));
       const imported = /^import [^]*? from /gm;
       const declared = [...(code.match(imported) ?? []).join().matchAll(/\w+/g)].map((m) => m[0]);
-      for (const m of code.matchAll(/\b(?:const|let|class|function) (\w+)/g)) declared.push(m[1]!);
+      for (const m of code.matchAll(/\b(?:const|let|class|function) (\w+|[{[][^=]*=)/g))
+        declared.push(...m[1]!.match(/\w+/g)!);
       const used = Object.keys(packages[own]!).filter((n) => words.has(n) && !declared.includes(n));
       const head = used.length ? `import { ${used.join(', ')} } from '${own}';\n` : '';
       return { name: i ? `${name} #${i + 1}` : name, file, text: `${head}${code}\nexport {};\n` };

@@ -3,6 +3,8 @@ import {
   type Backend,
   type Kernel,
   type OpAttrs,
+  type Operand,
+  type OpInputs,
   type OpName,
   type Tensor,
   type TensorSpec,
@@ -17,7 +19,7 @@ import { inputError, type ErrorModel } from './model.ts';
 import { movementError } from './movement.ts';
 import { avgPoolError, avgPoolGradError, bilinearError, scatterAddError, sumError } from './sums.ts';
 
-type ErrorKernels = { readonly [N in OpName]: ErrorKernel<OpAttrs[N]> };
+type ErrorKernels = { readonly [N in OpName]: ErrorKernel<N> };
 
 function errorKernels(model: ErrorModel): ErrorKernels {
   const reduce = { sum: sumError(model), max: reduceMaxError(model), argmax: argmaxError };
@@ -92,18 +94,18 @@ export function createErrorBoundBackend(model: ErrorModel): ErrorBoundBackend {
 
   function run<N extends OpName>(
     op: N,
-    inputs: readonly BoundedOperand[],
+    inputs: OpInputs<BoundedOperand>[N],
     attrs: OpAttrs[N],
-    outputs: readonly TensorSpec[],
-  ): Bounded[] {
+    output: TensorSpec,
+  ): Bounded {
     const plain = inputs.map(({ buffer, spec }) => ({ buffer: buffer.value, spec }));
     const exactInputs = inputs.every(({ buffer }) => buffer.error === null);
     const kernel = values[op] as Kernel<N, Bounded['value']>;
-    const [value] = kernel(plain, attrs, outputs);
-    if ((op === 'gather' || op === 'scatterAdd') && inputs[1].buffer.error)
+    const value = kernel(plain as unknown as OpInputs<Operand<Bounded['value']>>[N], attrs, output);
+    if ((op === 'gather' || op === 'scatterAdd') && inputs[1]!.buffer.error)
       throw new RangeError(`${op}: undecided indices`);
-    const error = (errors[op] as ErrorKernel<OpAttrs[N]>)(inputs, attrs, outputs[0], value);
-    return [settle(model, { value, error }, exactInputs)];
+    const error = (errors[op] as ErrorKernel<N>)(inputs, attrs, output, value);
+    return settle(model, { value, error }, exactInputs);
   }
 
   const backend: ErrorBoundBackend = {

@@ -1,4 +1,4 @@
-import type { Operand, TensorSpec } from '@graftjs/core';
+import type { OpAttrs, Operand, OpInputs, OpName, TensorSpec } from '@graftjs/core';
 import type { Values } from '../oracle/kernels.ts';
 
 /**
@@ -13,9 +13,9 @@ export interface Bounded {
 export type BoundedOperand = Operand<Bounded>;
 
 /** What a primitive does to the errors: its inputs, and the value that the oracle gives its output. */
-export type ErrorKernel<A> = (
-  inputs: readonly BoundedOperand[],
-  attrs: A,
+export type ErrorKernel<N extends OpName> = (
+  inputs: OpInputs<BoundedOperand>[N],
+  attrs: OpAttrs[N],
   output: TensorSpec,
   value: Values,
 ) => Float64Array | null;

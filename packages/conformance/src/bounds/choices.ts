@@ -38,7 +38,7 @@ export function contenders(x: BoundedOperand, group: readonly number[]): number[
   });
 }
 
-export function reduceMaxError(model: ErrorModel): ErrorKernel<OpAttrs['reduce']> {
+export function reduceMaxError(model: ErrorModel): ErrorKernel<'reduce'> {
   return ([x], { axes }, _, value) => {
     if (x.buffer.error === null) return null;
     return Float64Array.from(reduceGroups(x.spec.shape, axes), (group, o) =>
@@ -48,14 +48,14 @@ export function reduceMaxError(model: ErrorModel): ErrorKernel<OpAttrs['reduce']
 }
 
 /** The distance to the farthest contender. */
-export const argmaxError: ErrorKernel<OpAttrs['reduce']> = ([x], { axes }, _, value) => {
+export const argmaxError: ErrorKernel<'reduce'> = ([x], { axes }, _, value) => {
   if (x.buffer.error === null) return null;
   return Float64Array.from(reduceGroups(x.spec.shape, axes), (group, o) =>
     Math.max(...contenders(x, group).map((k) => gap(k, value[o]))),
   );
 };
 
-export function maxPoolError(model: ErrorModel): ErrorKernel<OpAttrs['maxPool']> {
+export function maxPoolError(model: ErrorModel): ErrorKernel<'maxPool'> {
   return ([x], attrs, out, value) => {
     if (x.buffer.error === null) return null;
     const windows = poolWindows(x.spec.shape, out.shape, attrs, false);
@@ -67,7 +67,7 @@ export function maxPoolError(model: ErrorModel): ErrorKernel<OpAttrs['maxPool']>
  * n − 1 additions of what the windows give. Where a window's maximum is undecided, each contender may or may not get its
  * gradient, so all of it counts as error.
  */
-export function maxPoolGradError(model: ErrorModel): ErrorKernel<OpAttrs['maxPoolGrad']> {
+export function maxPoolGradError(model: ErrorModel): ErrorKernel<'maxPoolGrad'> {
   return ([x, gy], attrs, _, value) => {
     const terms = new Terms(value.length);
     poolWindows(x.spec.shape, gy.spec.shape, attrs, false).forEach(({ inputs }, o) => {

@@ -31,7 +31,7 @@ function spreadUnary(kind: UnaryKind, x: number, e: number, y: number): number {
     : spread + 2 * ORACLE_FUNCTION_ERROR * Math.max(Math.abs(up), Math.abs(down));
 }
 
-export function unaryError(model: ErrorModel): ErrorKernel<OpAttrs['unary']> {
+export function unaryError(model: ErrorModel): ErrorKernel<'unary'> {
   return ([x], { kind }, _, value) => {
     const ulps = model.unary[kind as RoundedUnary] as number | undefined;
     if (x.buffer.error === null && ulps === undefined) return null;
@@ -81,7 +81,7 @@ function addsExactly(a: number, b: number, y: number): boolean {
   return a - (y - part) + (b - part) === 0;
 }
 
-export function binaryError(model: ErrorModel): ErrorKernel<OpAttrs['binary']> {
+export function binaryError(model: ErrorModel): ErrorKernel<'binary'> {
   return (inputs, { kind }, out, value) => {
     const [a, b] = inputs;
     const untouched = a.buffer.error === null && b.buffer.error === null;
@@ -114,7 +114,7 @@ function undecided(kind: CompareKind, a: number, ea: number, b: number, eb: numb
 }
 
 /** 1 where the outcome depends on errors, 0 elsewhere. */
-export const compareError: ErrorKernel<OpAttrs['compare']> = (inputs, { kind }, out) => {
+export const compareError: ErrorKernel<'compare'> = (inputs, { kind }, out) => {
   const [a, b] = inputs;
   if (a.buffer.error === null && b.buffer.error === null) return null;
   const [ia, ib] = inputs.map((t) => broadcastMap(t.spec.shape, out.shape));
@@ -125,7 +125,7 @@ export const compareError: ErrorKernel<OpAttrs['compare']> = (inputs, { kind }, 
 };
 
 /** The error of the branch taken; where the condition is undecided, the distance to the other branch as well. */
-export const selectError: ErrorKernel<OpAttrs['select']> = (inputs, _, out, value) => {
+export const selectError: ErrorKernel<'select'> = (inputs, _, out, value) => {
   if (inputs.every((t) => t.buffer.error === null)) return null;
   const [condition, a, b] = inputs;
   const [ic, ia, ib] = inputs.map((t) => broadcastMap(t.spec.shape, out.shape));
@@ -137,7 +137,7 @@ export const selectError: ErrorKernel<OpAttrs['select']> = (inputs, _, out, valu
   });
 };
 
-export function castError(model: ErrorModel): ErrorKernel<OpAttrs['cast']> {
+export function castError(model: ErrorModel): ErrorKernel<'cast'> {
   return ([x], { dtype }, _, value) => {
     const from = x.spec.dtype;
     if (x.buffer.error === null && !(from === 'int32' && dtype === 'float32')) return null;

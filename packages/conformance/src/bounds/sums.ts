@@ -54,7 +54,7 @@ class Terms {
  * inside the input times the group's channels for `conv`, taps times output channels for its input gradient, k for
  * `matmul`. The weight gradient sums per sample (`parts`) first: k = the products of the largest sample + samples − 1.
  */
-export function bilinearError<N extends BilinearOp>(model: ErrorModel, name: N): ErrorKernel<OpAttrs[N]> {
+export function bilinearError<N extends BilinearOp>(model: ErrorModel, name: N): ErrorKernel<N> {
   return (inputs, attrs, out, value) => {
     const [a, b] = inputs;
     const shapes = inputs.map((t) => t.spec.shape);
@@ -80,7 +80,7 @@ export function bilinearError<N extends BilinearOp>(model: ErrorModel, name: N):
 }
 
 /** n − 1 additions in any order; in the contract's blocked order fewer (`chainOfSum`). */
-export function sumError(model: ErrorModel): ErrorKernel<OpAttrs['reduce']> {
+export function sumError(model: ErrorModel): ErrorKernel<'reduce'> {
   return ([x], { axes }, out, value) => {
     if (out.dtype === 'int32' && x.buffer.error === null) return null;
     const terms = new Terms(value.length);
@@ -93,7 +93,7 @@ export function sumError(model: ErrorModel): ErrorKernel<OpAttrs['reduce']> {
 }
 
 /** n − 1 additions: the first one, to +0, is exact. */
-export function scatterAddError(model: ErrorModel): ErrorKernel<OpAttrs['scatterAdd']> {
+export function scatterAddError(model: ErrorModel): ErrorKernel<'scatterAdd'> {
   return ([x, indices], { axis }, out) => {
     const terms = new Terms(sizeOf(out.shape));
     scatterMap(x.spec.shape, indices.buffer.value, axis, out.shape).forEach((o, i) => {
@@ -105,7 +105,7 @@ export function scatterAddError(model: ErrorModel): ErrorKernel<OpAttrs['scatter
 }
 
 /** n − 1 additions, then the division's rounding. */
-export function avgPoolError(model: ErrorModel): ErrorKernel<OpAttrs['avgPool']> {
+export function avgPoolError(model: ErrorModel): ErrorKernel<'avgPool'> {
   return ([x], attrs, out, value) => {
     const terms = new Terms(value.length);
     const windows = poolWindows(x.spec.shape, out.shape, attrs, attrs.countIncludePad);
@@ -121,7 +121,7 @@ export function avgPoolError(model: ErrorModel): ErrorKernel<OpAttrs['avgPool']>
 }
 
 /** Each term is a quotient and rounded once; then n − 1 additions. */
-export function avgPoolGradError(model: ErrorModel): ErrorKernel<OpAttrs['avgPoolGrad']> {
+export function avgPoolGradError(model: ErrorModel): ErrorKernel<'avgPoolGrad'> {
   return ([gy], attrs, out, value) => {
     const terms = new Terms(value.length);
     const quotients: number[] = [];

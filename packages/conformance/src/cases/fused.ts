@@ -3,8 +3,11 @@ import {
   type ConvAttrs,
   type FusedActivation,
   type FusedAttrs,
+  type FusedInputs,
+  type FusedName,
   type Layout,
   type Shape,
+  type Tensor,
 } from '@graftjs/core';
 import { applyFused } from '../fused.ts';
 import type { Case } from './case.ts';
@@ -40,6 +43,12 @@ function spread<T>(given: readonly T[], there: readonly boolean[]): (T | null)[]
   return there.map((is) => (is ? given[next++]! : null));
 }
 
+/** The same as a composite takes them. */
+const inputsOf = <N extends FusedName>(
+  given: readonly Tensor[],
+  there: readonly boolean[],
+): FusedInputs<Tensor>[N] => spread(given, there) as unknown as FusedInputs<Tensor>[N];
+
 /** The convolution of a geometry with something behind it. */
 export function convAffineCase(g: ConvGeometry, layout: Layout, epilogue: Epilogue, fill: Fill = real): Case {
   const { x, w, attrs } = convShapes(g, layout);
@@ -54,7 +63,10 @@ export function convAffineCase(g: ConvGeometry, layout: Layout, epilogue: Epilog
     rank,
     inputs: [f32(x, fill), f32(w), ...perChannel],
     run: (...inputs) =>
-      applyFused('convAffine', spread(inputs, [true, true, scale, shift]), { ...attrs, activation }),
+      applyFused('convAffine', inputsOf<'convAffine'>(inputs, [true, true, scale, shift]), {
+        ...attrs,
+        activation,
+      }),
     gradients: [],
     special: fill !== real,
   };
@@ -140,7 +152,10 @@ function normCases(layout: Layout): Case[] {
       run: (...inputs) =>
         applyFused(
           op,
-          spread(inputs, op === 'batchNorm' ? [true, affine, affine] : [true, true, true, true, affine]),
+          inputsOf<'batchNorm' | 'batchNormGrad'>(
+            inputs,
+            op === 'batchNorm' ? [true, affine, affine] : [true, true, true, true, affine],
+          ),
           attrs,
         ),
       gradients: [],

@@ -27,7 +27,7 @@ export function createReference(arithmetic: Arithmetic): Backend<Values> {
     release: () => {},
     flush: async () => {},
     dispose: async () => {},
-    run: (op, inputs, attrs, outputs) => kernels[op](inputs, attrs, outputs),
+    run: (op, inputs, attrs, output) => kernels[op](inputs, attrs, output),
   };
 }
 

@@ -84,7 +84,7 @@ export function referenceKernels(arithmetic: Arithmetic): Kernels<Values> {
   const { number, add, div, unary, binary, addProducts } = arithmetic;
   const bilinear =
     <N extends BilinearOp>(name: N): Kernel<N, Values> =>
-    (inputs, attrs, [out]) => {
+    (inputs, attrs, out) => {
       const [a, b] = inputs.map((t) => t.buffer);
       const shapes = inputs.map((t) => t.spec.shape);
       const y = allocate(out);
@@ -94,24 +94,24 @@ export function referenceKernels(arithmetic: Arithmetic): Kernels<Values> {
         // In each output of conv only one part has terms, and adding +0 to it, or it to +0, is exact.
         for (let o = 0; o < y.length; o++) y[o] = add(y[o], sum[o]);
       }
-      return [y];
+      return y;
     };
 
   const movement =
     <N extends MovementOp>(name: N): Kernel<N, Values> =>
-    (inputs, attrs, [out]) => {
+    (inputs, attrs, out) => {
       const data = name === 'gather' ? inputs.slice(0, 1) : inputs;
       const x = joined(data);
       const shapes = inputs.map((t) => t.spec.shape);
-      const indices = name === 'gather' ? Array.from(inputs[1].buffer) : [];
+      const indices = name === 'gather' ? Array.from(inputs[1]!.buffer) : [];
       const map = movementMap(name, shapes, attrs, out.shape, indices);
       const value = 'value' in attrs ? number(attrs.value) : 0;
-      return [fill(out, (i) => (map[i] === CONSTANT ? value : x[map[i]]))];
+      return fill(out, (i) => (map[i] === CONSTANT ? value : x[map[i]]));
     };
 
   return {
-    unary: ([x], { kind }, [out]) => [fill(out, (i) => unary[kind](x.buffer[i]))],
-    binary(inputs, { kind }, [out]) {
+    unary: ([x], { kind }, out) => fill(out, (i) => unary[kind](x.buffer[i])),
+    binary(inputs, { kind }, out) {
       // int32 multiplies modulo 2³²: a float64 product would have lost the low bits.
       const f =
         kind === 'mul' && out.dtype === 'int32'
@@ -119,24 +119,24 @@ export function referenceKernels(arithmetic: Arithmetic): Kernels<Values> {
           : out.dtype === 'int32'
             ? integer[kind]
             : binary[kind];
-      return [pairs(inputs, out, f)];
+      return pairs(inputs, out, f);
     },
-    compare: (inputs, { kind }, [out]) => [pairs(inputs, out, (a, b) => Number(compareWith[kind](a, b)))],
-    select(inputs, _, [out]) {
+    compare: (inputs, { kind }, out) => pairs(inputs, out, (a, b) => Number(compareWith[kind](a, b))),
+    select(inputs, _, out) {
       const [c, a, b] = inputs.map((t) => broadcastMap(t.spec.shape, out.shape));
       const [condition, yes, no] = inputs.map((t) => t.buffer);
-      return [fill(out, (i) => (condition[c[i]] ? yes[a[i]] : no[b[i]]))];
+      return fill(out, (i) => (condition[c[i]] ? yes[a[i]] : no[b[i]]));
     },
-    cast([x], { dtype }, [out]) {
+    cast([x], { dtype }, out) {
       const convert = { float32: number, int32: toInt32, bool: (v: number) => Number(v !== 0) }[dtype];
-      return [fill(out, (i) => convert(x.buffer[i]))];
+      return fill(out, (i) => convert(x.buffer[i]));
     },
-    reduce([x], { kind, axes }, [out]) {
+    reduce([x], { kind, axes }, out) {
       const groups = reduceGroups(x.spec.shape, axes);
       const plus = out.dtype === 'int32' ? integer.add : add;
       const best = (o: number): number => firstMax(x.buffer, groups[o]);
-      if (kind === 'sum') return [fill(out, (o) => blockedSum(x.buffer, groups[o], plus))];
-      return [fill(out, kind === 'argmax' ? best : (o) => x.buffer[groups[o][best(o)]])];
+      if (kind === 'sum') return fill(out, (o) => blockedSum(x.buffer, groups[o], plus));
+      return fill(out, kind === 'argmax' ? best : (o) => x.buffer[groups[o][best(o)]]);
     },
     matmul: bilinear('matmul'),
     reshape: movement('reshape'),
@@ -146,48 +146,46 @@ export function referenceKernels(arithmetic: Arithmetic): Kernels<Values> {
     concat: movement('concat'),
     broadcastTo: movement('broadcastTo'),
     gather: movement('gather'),
-    scatterAdd([values, indices], { axis }, [out]) {
+    scatterAdd([values, indices], { axis }, out) {
       const y = allocate(out);
       const plus = out.dtype === 'int32' ? integer.add : add;
       scatterMap(values.spec.shape, indices.buffer, axis, out.shape).forEach((o, i) => {
         y[o] = plus(y[o], values.buffer[i]);
       });
-      return [y];
+      return y;
     },
     conv: bilinear('conv'),
     convInputGrad: bilinear('convInputGrad'),
     convWeightGrad: bilinear('convWeightGrad'),
-    maxPool([x], attrs, [out]) {
+    maxPool([x], attrs, out) {
       const windows = poolWindows(x.spec.shape, out.shape, attrs, false);
       const best = ({ inputs }: { inputs: number[] }): number | undefined =>
         inputs[firstMax(x.buffer, inputs)];
-      return [fill(out, (o) => x.buffer[best(windows[o]) ?? -1] ?? -Infinity)];
+      return fill(out, (o) => x.buffer[best(windows[o]) ?? -1] ?? -Infinity);
     },
-    maxPoolGrad([x, gy], attrs, [out]) {
+    maxPoolGrad([x, gy], attrs, out) {
       const y = allocate(out);
       poolWindows(x.spec.shape, gy.spec.shape, attrs, false).forEach(({ inputs }, o) => {
         const to = inputs[firstMax(x.buffer, inputs)];
         if (to !== undefined) y[to] = add(y[to], gy.buffer[o]);
       });
-      return [y];
+      return y;
     },
-    avgPool([x], attrs, [out]) {
+    avgPool([x], attrs, out) {
       const windows = poolWindows(x.spec.shape, out.shape, attrs, attrs.countIncludePad);
-      return [
-        fill(out, (o) =>
-          div(
-            windows[o].inputs.reduce((sum, i) => add(sum, x.buffer[i]), 0),
-            windows[o].count,
-          ),
+      return fill(out, (o) =>
+        div(
+          windows[o].inputs.reduce((sum, i) => add(sum, x.buffer[i]), 0),
+          windows[o].count,
         ),
-      ];
+      );
     },
-    avgPoolGrad([gy], attrs, [out]) {
+    avgPoolGrad([gy], attrs, out) {
       const y = allocate(out);
       poolWindows(out.shape, gy.spec.shape, attrs, attrs.countIncludePad).forEach(({ inputs, count }, o) => {
         for (const i of inputs) y[i] = add(y[i], div(gy.buffer[o], count));
       });
-      return [y];
+      return y;
     },
   };
 }

@@ -29,6 +29,7 @@ import {
   type FusedName,
   type Module,
   type Tensor,
+  type OpName,
 } from '@graftjs/core';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { describe, expect, test } from 'vitest';
@@ -47,7 +48,7 @@ function counting(): { readonly backend: Backend; readonly calls: string[] } {
       (...call: Parameters<FusedKernels<unknown>[FusedName]>) => {
         const [, attrs] = call;
         calls.push([name, (attrs as { activation?: string }).activation].filter(Boolean).join(' '));
-        return (kernel as (...args: unknown[]) => unknown[])(...call);
+        return (kernel as (...args: readonly unknown[]) => never)(...call);
       },
     ]),
   );
@@ -195,7 +196,7 @@ describe('a fused composite', () => {
           run: (op, inputs, attrs, output) => {
             ops.push(op.name);
             const operands = inputs.map((t) => ({ buffer: t.storage.buffer, spec: t }));
-            const [buffer] = backend.run(op.name, operands, attrs, [output]);
+            const buffer = backend.run<OpName>(op.name, operands as never, attrs, output);
             return tensor(plain.readSync!(buffer as never, output), output.shape, {
               dtype: output.dtype,
               backend,

@@ -48,7 +48,13 @@ const between = (x: Tensor, low: number, high: number): Tensor => logicalAnd(gre
 /** min(max(x + 3, 0), 6) / 6. */
 const gate = (x: Tensor): Tensor => div(minimum(relu(add(x, 3)), 6), 6);
 
-/** min(max(x, 0), 6); the gradient is 0 at 0 and at 6. (Krizhevsky, 2010) */
+/**
+ * min(max(x, 0), 6); the gradient is 0 at 0 and at 6. (Krizhevsky, 2010)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * relu6(tensor([-1, 3, 8])); // → [0, 3, 6]
+ */
 export function relu6(x: Tensor): Tensor {
   return pointwise(
     'relu6',
@@ -58,7 +64,13 @@ export function relu6(x: Tensor): Tensor {
   );
 }
 
-/** x where x > 0, otherwise slope · x. (Maas et al., 2013) */
+/**
+ * x where x > 0, otherwise slope · x. (Maas et al., 2013)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * leakyRelu(tensor([-2, 3]), 0.1); // → [-0.2, 3]
+ */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   return pointwise(
     'leakyRelu',
@@ -71,7 +83,11 @@ export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
 
 /**
  * x where x > 0, otherwise slope · x with a learned slope per channel. (He et al., 2015, arXiv:1502.01852)
+ * @param x `[n, c, ...spatial]` (or channels-last).
  * @param slope `[1]` or `[channels]`.
+ * @throws ShapeError where the slopes do not broadcast along the channels.
+ * @example
+ * prelu(tensor([[-2, -2]]), tensor([0.5, 0.25])); // → [[-1, -0.5]]
  */
 export function prelu(x: Tensor, slope: Tensor, options: { readonly layout?: Layout } = {}): Tensor {
   const layout = options.layout ?? 'channels-first';
@@ -84,7 +100,13 @@ export function prelu(x: Tensor, slope: Tensor, options: { readonly layout?: Lay
   );
 }
 
-/** x where x > 0, otherwise alpha · (exp(x) − 1). (Clevert et al., 2016, arXiv:1511.07289) */
+/**
+ * x where x > 0, otherwise alpha · (exp(x) − 1). (Clevert et al., 2016, arXiv:1511.07289)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * elu(tensor([-1, 2])); // → [-0.6321, 2]
+ */
 export function elu(x: Tensor, alpha = 1): Tensor {
   // exp of the negative part only: the branch that is not taken must not overflow into NaN gradients.
   const low = (): Tensor => neg(relu(neg(x)));
@@ -102,7 +124,14 @@ export interface GeluOptions {
   readonly approximate?: 'none' | 'tanh';
 }
 
-/** x · Φ(x), Φ the distribution function of the standard normal. (Hendrycks, Gimpel, 2016, arXiv:1606.08415) */
+/**
+ * x · Φ(x), Φ the distribution function of the standard normal. (Hendrycks, Gimpel, 2016, arXiv:1606.08415)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32, or `approximate` is not known.
+ * @example
+ * gelu(tensor([-1, 2])); // → [-0.15866, 1.9545]
+ * gelu(tensor([-1, 2]), { approximate: 'tanh' }); // → [-0.15881, 1.9546]
+ */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
   wantOneOf('gelu', 'approximate', options.approximate ?? 'none', ['none', 'tanh']);
   if (options.approximate === 'tanh') {
@@ -131,7 +160,13 @@ export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
   );
 }
 
-/** x · sigmoid(x), also known as swish. (Elfwing et al., 2017, arXiv:1702.03118) */
+/**
+ * x · sigmoid(x), also known as swish. (Elfwing et al., 2017, arXiv:1702.03118)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * silu(tensor([-1, 2])); // → [-0.2689, 1.7616]
+ */
 export function silu(x: Tensor): Tensor {
   return pointwise(
     'silu',
@@ -144,7 +179,13 @@ export function silu(x: Tensor): Tensor {
   );
 }
 
-/** x · min(max(x + 3, 0), 6) / 6; the gradient is 0 at −3 and 1 at 3. (Howard et al., 2019, arXiv:1905.02244) */
+/**
+ * x · min(max(x + 3, 0), 6) / 6; the gradient is 0 at −3 and 1 at 3. (Howard et al., 2019, arXiv:1905.02244)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * hardswish(tensor([-4, 1, 4])); // → [0, 0.6667, 4]
+ */
 export function hardswish(x: Tensor): Tensor {
   return pointwise(
     'hardswish',
@@ -154,7 +195,13 @@ export function hardswish(x: Tensor): Tensor {
   );
 }
 
-/** min(max(x + 3, 0), 6) / 6; the gradient is 0 at ±3. */
+/**
+ * min(max(x + 3, 0), 6) / 6; the gradient is 0 at ±3.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * hardsigmoid(tensor([-4, 0, 4])); // → [0, 0.5, 1]
+ */
 export function hardsigmoid(x: Tensor): Tensor {
   return pointwise(
     'hardsigmoid',
@@ -164,7 +211,13 @@ export function hardsigmoid(x: Tensor): Tensor {
   );
 }
 
-/** min(max(x, low), high); unlike `clip`, the gradient is 0 on the limits. */
+/**
+ * min(max(x, low), high); unlike `clip`, the gradient is 0 on the limits.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is bool.
+ * @example
+ * hardtanh(tensor([-4, 0.5, 4])); // → [-1, 0.5, 1]
+ */
 export function hardtanh(x: Tensor, low = -1, high = 1): Tensor {
   return pointwise(
     'hardtanh',
@@ -178,7 +231,13 @@ export function hardtanh(x: Tensor, low = -1, high = 1): Tensor {
 /** log(1 + exp(x)), without overflow: max(x, 0) + log1p(exp(−|x|)). */
 const log1pExp = (x: Tensor): Tensor => add(relu(x), log1p(exp(neg(abs(x)))));
 
-/** log(1 + exp(beta · x)) / beta, a smooth relu. (Dugas et al., 2001) */
+/**
+ * log(1 + exp(beta · x)) / beta, a smooth relu. (Dugas et al., 2001)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * softplus(tensor([-1, 2])); // → [0.3133, 2.1269]
+ */
 export function softplus(x: Tensor, beta = 1): Tensor {
   return pointwise(
     'softplus',
@@ -189,7 +248,13 @@ export function softplus(x: Tensor, beta = 1): Tensor {
   );
 }
 
-/** x · tanh(softplus(x)). (Misra, 2019, arXiv:1908.08681) */
+/**
+ * x · tanh(softplus(x)). (Misra, 2019, arXiv:1908.08681)
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * mish(tensor([-1, 2])); // → [-0.3034, 1.944]
+ */
 export function mish(x: Tensor): Tensor {
   return pointwise(
     'mish',

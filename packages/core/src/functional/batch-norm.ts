@@ -27,9 +27,16 @@ export interface BatchNormOptions extends ChannelNormOptions {
  * In training, mean and biased variance are the batch's, over all axes but the channels' and in two passes; the running
  * variance takes the unbiased one. In evaluation the given statistics make it x · scale + shift.
  * @param x `[n, c, ...spatial]` or `[n, c]` (or channels-last).
- * @param running Statistics so far.
+ * @param running Statistics so far, `[c]` each.
  * @returns `y`, and the running statistics afterwards: new tensors in training, unseen by tapes; otherwise the given ones.
- * @throws ShapeError in training with a single value per channel, whose variance says nothing. An empty batch moves nothing.
+ * @throws ShapeError where a parameter is not `[c]`, and in training with a single value per channel, whose variance says
+ * nothing. An empty batch moves nothing.
+ * @example
+ * const running = { mean: zeros([1]), variance: ones([1]) };
+ * const { y, mean, variance } = batchNorm(tensor([[1], [3]]), running, { training: true });
+ * y; // → [[-1.0], [1.0]]
+ * mean; // → [0.2]
+ * variance; // → [1.1]
  */
 export function batchNorm(
   x: Tensor,
@@ -82,41 +89,40 @@ function scaleShift(
       const { scale, shift } = storedAffine(running, weight, bias, eps);
       return add(mul(x, perChannel(scale, x.rank, layout)), perChannel(shift, x.rank, layout));
     },
-    {
-      name: 'batchNormInference',
-      inputs: [x, running.mean, running.variance, weight, bias],
-      attrs: { eps, layout },
-    },
+    { name: 'batchNorm', inputs: [x, running.mean, running.variance, weight, bias], attrs: { eps, layout } },
   );
 }
 
-/** Batch norm on stored statistics is x · scale + shift, both `[c]`. */
+/**
+ * Batch norm on stored statistics is x · scale + shift, both `[c]`.
+ * @throws ShapeError where the parameters are not float32 or their shapes differ.
+ * @example
+ * const { scale, shift } = storedAffine({ mean: tensor([1]), variance: tensor([4]) }, null, null, 0);
+ * scale; // → [0.5]
+ * shift; // → [-0.5]
+ */
 export function storedAffine(
   { mean, variance }: ChannelStatistics,
   weight: Tensor | null,
   bias: Tensor | null,
   eps: number,
 ): { readonly scale: Tensor; readonly shift: Tensor } {
-  const [scale, shift] = composite(
-    () => {
-      const inverse = rsqrt(add(variance, eps));
-      const factor = weight ? mul(weight, inverse) : inverse;
-      const down = mul(mean, factor);
-      return [factor, bias ? sub(bias, down) : mul(down, -1)];
-    },
-    { name: 'storedAffine', inputs: [mean, variance, weight, bias], attrs: { eps } },
-  ) as [Tensor, Tensor];
-  return { scale, shift };
+  return composite(() => {
+    const inverse = rsqrt(add(variance, eps));
+    const scale = weight ? mul(weight, inverse) : inverse;
+    const down = mul(mean, scale);
+    return { scale, shift: bias ? sub(bias, down) : mul(down, -1) };
+  });
 }
 
 /** Mean and variance take two passes: first the mean, then the squared deviations from it. */
 export const batchNormForward: FusedComposite<'batchNorm'> = defineFused({
   name: 'batchNorm',
-  infer: ([x], { layout }) => [x!, ...statisticsOf(x!, layout, 2)],
+  infer: ([x], { layout }) => [x, statisticsOf(x, layout), statisticsOf(x, layout)],
   decompose([x, weight, bias], { eps, layout }) {
-    const { axes, n, wide } = over(x!, layout);
-    const mean = div(sum(x!, axes), n);
-    const d = sub(x!, wide(mean));
+    const { axes, n, wide } = over(x, layout);
+    const mean = div(sum(x, axes), n);
+    const d = sub(x, wide(mean));
     const variance = div(sum(mul(d, d), axes), n);
     const inverse = rsqrt(add(variance, eps));
     const scaled = mul(d, wide(weight ? mul(weight, inverse) : inverse));
@@ -127,14 +133,14 @@ export const batchNormForward: FusedComposite<'batchNorm'> = defineFused({
 /** gx = scale · (g − mean(g) − x̂ · mean(g · x̂)), x̂ = d · inverse, ordered for few passes over x. */
 export const batchNormGrad: FusedComposite<'batchNormGrad'> = defineFused({
   name: 'batchNormGrad',
-  infer: ([x], { layout }) => [x!, ...statisticsOf(x!, layout, 2)],
+  infer: ([x], { layout }) => [x, statisticsOf(x, layout), statisticsOf(x, layout)],
   decompose([x, g, mean, variance, weight], { eps, layout }) {
-    const { n, wide } = over(x!, layout);
-    const { inverse, d, along, sumG } = gradSums(x!, g!, mean!, variance!, { eps, layout });
+    const { n, wide } = over(x, layout);
+    const { inverse, d, along, sumG } = gradSums(x, g, mean, variance, { eps, layout });
     const scale = weight ? mul(weight, inverse) : inverse;
     const perD = mul(mul(scale, inverse), div(along, n));
     const constant = mul(scale, div(sumG, n));
-    return [sub(sub(mul(g!, wide(scale)), mul(d, wide(perD))), wide(constant)), along, sumG];
+    return [sub(sub(mul(g, wide(scale)), mul(d, wide(perD))), wide(constant)), along, sumG];
   },
 });
 
@@ -152,10 +158,9 @@ function gradSums(
   return { inverse, d, along: mul(sum(mul(g, d), axes), inverse), sumG: sum(g, axes) };
 }
 
-/** `count` outputs `[c]`. */
-function statisticsOf({ shape }: TensorSpec, layout: Layout, count: number): TensorSpec[] {
-  const c = shape[channelAxis(layout, shape.length)]!;
-  return new Array<TensorSpec>(count).fill({ dtype: 'float32', shape: [c] });
+/** `[c]` */
+function statisticsOf({ shape }: TensorSpec, layout: Layout): TensorSpec {
+  return { dtype: 'float32', shape: [shape[channelAxis(layout, shape.length)]!] };
 }
 
 /** All axes but the channels', the number of values that a channel has there, and how `[c]` broadcasts. */
@@ -178,9 +183,10 @@ function overBatch(
   bias: Tensor | null,
   attrs: BatchNormAttrs,
 ): ChannelStatistics & { readonly y: Tensor } {
+  const inputs = [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])];
   const [y, mean, variance] = customVjp(
     'batchNorm',
-    [x, weight, bias],
+    inputs,
     () => batchNormForward.apply([x, weight, bias], attrs),
     // Mean and variance are outputs so that a gradient of this gradient reaches x through them.
     ({ outputs: [, m, v], grads: [g, gMean, gVariance], needs }) =>
@@ -189,11 +195,7 @@ function overBatch(
         let gWeight: Tensor | null = null;
         let gBias: Tensor | null = null;
         if (g && needs[0]) {
-          [gx, gWeight, gBias] = batchNormGrad.apply([x, g, m!, v!, weight], attrs) as [
-            Tensor,
-            Tensor,
-            Tensor,
-          ];
+          [gx, gWeight, gBias] = batchNormGrad.apply([x, g, m!, v!, weight], attrs);
         } else if (g) {
           ({ along: gWeight, sumG: gBias } = gradSums(x, g, m!, v!, attrs));
         }
@@ -201,7 +203,7 @@ function overBatch(
           const { n, wide } = over(x, attrs.layout);
           gx = plusStatistics(gx, x, wide(m!), gMean && wide(gMean), gVariance && wide(gVariance), n);
         }
-        return [gx, gWeight, gBias];
+        return [gx, ...(weight ? [gWeight] : []), ...(bias ? [gBias] : [])];
       }),
   );
   return { y: y!, mean: mean!, variance: variance! };

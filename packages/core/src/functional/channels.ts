@@ -27,7 +27,12 @@ export function channelsOf(op: string, shape: Shape, layout: Layout): number {
   return shape[channelAxis(layout, shape.length)]!;
 }
 
-/** `x + bias` along the channel axis; `bias` is `[channels]`. */
+/**
+ * `x + bias` along the channel axis; `bias` is `[channels]`.
+ * @throws ShapeError where it is not.
+ * @example
+ * addBias(zeros([1, 2, 2]), tensor([1, 2])); // → [[[1, 1], [2, 2]]]
+ */
 export function addBias(x: Tensor, bias: Tensor, layout: Layout = 'channels-first'): Tensor {
   wantPerChannel('addBias', 'bias', bias, channelsOf('addBias', x.shape, layout));
   return add(x, perChannel(bias, x.rank, layout));

@@ -1,5 +1,5 @@
 import { defineFused, type FusedActivation, type FusedComposite } from '../fused.ts';
-import { composite, customVjp, isFollowed } from '../op.ts';
+import { composite, customVjp, isFollowed, takesWhole } from '../op.ts';
 import {
   add,
   convInputGradOp,
@@ -24,14 +24,14 @@ import { perChannel, wantPerChannel } from './channels.ts';
 export const convAffineForward: FusedComposite<'convAffine'> = defineFused({
   name: 'convAffine',
   infer([x, w, scale, shift], attrs) {
-    const y = convOp.infer([x!, w!], attrs);
-    const channels = w!.shape[0]!;
+    const y = convOp.infer([x, w], attrs);
+    const channels = w.shape[0]!;
     if (scale) wantPerChannel('convAffine', 'scale', scale, channels);
     if (shift) wantPerChannel('convAffine', 'shift', shift, channels);
     return [y];
   },
   decompose([x, w, scale, shift], { activation, ...attrs }) {
-    let y = convOp.apply([x!, w!], attrs);
+    let y = convOp.apply([x, w], attrs);
     if (scale) y = mul(y, perChannel(scale, y.rank, attrs.layout));
     if (shift) y = add(y, perChannel(shift, y.rank, attrs.layout));
     return [activation === 'none' ? y : activation === 'relu' ? relu(y) : relu6(y)];
@@ -52,17 +52,27 @@ export interface ConvAffineOptions extends ConvOptions {
  * on stored statistics behind it. Same bits as the ops one after the other, gradients included.
  * @param x `[n, c, ...spatial]`, or `[n, ...spatial, c]` with channels-last.
  * @param w `[outChannels, c / groups, ...kernel]`.
+ * @returns `[n, outChannels, ...]`, as `conv`.
  * @throws ShapeError as `conv`, and where scale or shift are not `[outChannels]`.
+ * @example
+ * const options = { scale: tensor([2]), shift: tensor([-5]), activation: 'relu' } as const;
+ * convAffine(tensor([[[1, 2, 3]]]), ones([1, 1, 1]), options); // → [[[0, 0, 1]]]
  */
 export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}): Tensor {
   const { scale = null, shift = null, activation = 'none' } = options;
   const attrs = { ...resolveConv(x, w, options), activation };
-  const run = (): Tensor[] => convAffineForward.apply([x, w, scale, shift], attrs);
+  if (takesWhole()) {
+    const inputs = [x, w, scale, shift] as const;
+    const whole = { name: 'convAffine', inputs, attrs };
+    return composite(() => convAffineForward.decompose(inputs, attrs, (value) => value)[0], whole);
+  }
+  const run = (): readonly [Tensor] => convAffineForward.apply([x, w, scale, shift], attrs);
   // The scale's gradient needs what the convolution gave, which is not kept otherwise.
   if (isFollowed([scale]) || !isFollowed([x, w, shift])) return run()[0]!;
+  const inputs = [x, w, ...(scale ? [scale] : []), ...(shift ? [shift] : [])];
   return customVjp(
     'convAffine',
-    [x, w, scale, shift],
+    inputs,
     run,
     ({ outputs: [y], gy, needs }) =>
       composite(() => {
@@ -72,10 +82,10 @@ export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}
           const on = greater(y!, 0);
           g = select(activation === 'relu' ? on : logicalAnd(on, less(y!, 6)), gy, 0);
         }
-        const gShift =
-          shift && needs[3]
-            ? reshape(ops.sumTo(g, perChannel(shift, g.rank, attrs.layout).shape), shift.shape)
-            : null;
+        const toShift = shift !== null && needs.at(-1)!;
+        const gShift = toShift
+          ? reshape(ops.sumTo(g, perChannel(shift, g.rank, attrs.layout).shape), shift.shape)
+          : null;
         if (scale) g = mul(g, perChannel(scale, g.rank, attrs.layout));
         const { activation: _, ...conv } = attrs;
         return [
@@ -83,15 +93,20 @@ export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}
             ? convInputGradOp.apply([g, w], { ...conv, inputSize: spatialOf(conv.layout, x.shape) })
             : null,
           needs[1] ? convWeightGradOp.apply([x, g], { ...conv, kernelSize: w.shape.slice(2) }) : null,
-          null,
-          gShift,
+          ...(scale ? [null] : []),
+          ...(shift ? [gShift] : []),
         ];
       }),
     attrs,
   )[0]!;
 }
 
-/** `conv` with a bias `[outChannels]`, added last. */
+/**
+ * `conv` with a bias `[outChannels]`, added last.
+ * @throws ShapeError as `conv`, and where the bias is not `[outChannels]`.
+ * @example
+ * convBias(tensor([[[1, 2, 3]]]), ones([1, 1, 2]), tensor([10])); // → [[[13, 15]]]
+ */
 export function convBias(x: Tensor, w: Tensor, b?: Tensor | null, options: ConvOptions = {}): Tensor {
   return convAffine(x, w, { ...options, shift: b ?? null });
 }

@@ -56,7 +56,11 @@ export interface CrossEntropyOptions extends LossOptions {
  * @param logits `[n, c]` or `[n, c, ...spatial]`.
  * @param target int32 `[n]` or `[n, ...spatial]`, or float32 of the logits' shape.
  * @returns A scalar, or with `'none'` one loss per position.
- * @throws ShapeError on shapes; a label outside [0, c) other than `ignoreIndex` is a KernelError of `gather`.
+ * @throws ShapeError on shapes; a label outside [0, c) other than `ignoreIndex` is a KernelError.
+ * @example
+ * const labels = tensor([0, 2], [2], { dtype: 'int32' });
+ * crossEntropy(tensor([[5, 0, 0], [0, 0, 1]]), labels); // → 0.2824
+ * crossEntropy(zeros([2, 3]), labels, { labelSmoothing: 0.1 }); // → 1.0986
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   return fromTargets('crossEntropy', logits, target, options, (t) => negativeLogLikelihood(logits, t));
@@ -66,6 +70,11 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  * The same for log-probabilities, as `logSoftmax` gives them: −w[y] · logp[y].
  * @param logp `[n, c]` or `[n, c, ...spatial]`.
  * @param target int32 `[n]` or `[n, ...spatial]`.
+ * @returns A scalar, or with `'none'` one loss per position.
+ * @throws ShapeError on shapes; a label outside [0, c) other than `ignoreIndex` is a KernelError.
+ * @example
+ * const labels = tensor([1], [1], { dtype: 'int32' });
+ * nll(logSoftmax(tensor([[0, 0]])), labels); // → 0.6931
  */
 export function nll(
   logp: Tensor,
@@ -84,22 +93,20 @@ function masked(t: Tensor, logp: Tensor): Tensor {
 export const softmaxCrossEntropy: FusedComposite<'softmaxCrossEntropy'> = defineFused({
   name: 'softmaxCrossEntropy',
   infer([x]) {
-    const [n, classes, ...spatial] = x!.shape as [number, number, ...number[]];
-    if (classes === 0) fail('crossEntropy', `logits ${showShape(x!.shape)} have no class`);
-    return [{ dtype: 'float32', shape: [n, ...spatial] }, x!];
+    const [n, classes, ...spatial] = x.shape as [number, number, ...number[]];
+    if (classes === 0) fail('crossEntropy', `logits ${showShape(x.shape)} have no class`);
+    return [{ dtype: 'float32', shape: [n, ...spatial] }, x];
   },
   decompose([x, t]) {
-    const logp = logSoftmaxForward(x!, 1);
-    return [sub(0, sum(masked(t!, logp), 1)), logp]; // 0 − 0 is +0, −(0) is not
+    const logp = logSoftmaxForward(x, 1);
+    return [sub(0, sum(masked(t, logp), 1)), logp]; // 0 − 0 is +0, −(0) is not
   },
 });
 
 export const softmaxCrossEntropyGrad: FusedComposite<'softmaxCrossEntropyGrad'> = defineFused({
   name: 'softmaxCrossEntropyGrad',
-  infer: ([logp]) => [logp!],
-  decompose: ([logp, t, g]) => [
-    mul(sub(mul(exp(logp!), sum(t!, 1, { keepDims: true })), t!), expandDims(g!, 1)),
-  ],
+  infer: ([logp]) => [logp],
+  decompose: ([logp, t, g]) => [mul(sub(mul(exp(logp), sum(t, 1, { keepDims: true })), t), expandDims(g, 1))],
 });
 
 /** −Σ_k t[k] · log softmax(x)[k] along axis 1, one number per position. */
@@ -112,7 +119,7 @@ function negativeLogLikelihood(x: Tensor, t: Tensor): Tensor {
     ({ outputs, grads: [g, gLogp], needs }) =>
       composite(() => {
         const logp = outputs[1]!;
-        let gx = g && needs[0] ? softmaxCrossEntropyGrad.apply([logp, t, g], {})[0]! : null;
+        let gx = g && needs[0] ? softmaxCrossEntropyGrad.apply([logp, t, g], {})[0] : null;
         if (gLogp && needs[0]) {
           const more = logSoftmaxGrad(logp, gLogp, 1);
           gx = gx ? add(gx, more) : more;

@@ -27,7 +27,14 @@ export interface DropoutOptions {
  *
  * The mask is drawn on the host from a counter-based stream, one number per element in row-major order: so it is the
  * same on every backend.
- * @throws GraftError where p is not in [0, 1].
+ * @param x Any shape, float32; `[n, c, ...spatial]` with `per: 'channel'`.
+ * @returns The same shape.
+ * @throws GraftError where p is not in [0, 1], ShapeError where `per` or the layout is not known.
+ * @example
+ * const y = dropout(ones([1000]), 0.25, { random: new Random(7) });
+ * max(y); // → 1.3333
+ * mean(y); // → 1.0
+ * dropout(ones([3]), 0.25, { training: false }); // → [1, 1, 1]
  */
 export function dropout(x: Tensor, p: number, options: DropoutOptions = {}): Tensor {
   if (!(p >= 0 && p <= 1)) throw new GraftError(`dropout: the probability ${p} is not between 0 and 1`);

@@ -13,6 +13,8 @@ import { addBias } from './channels.ts';
  * @param b `[out]`.
  * @returns `[...batch, out]`.
  * @throws ShapeError where `in` or `out` disagree.
+ * @example
+ * linear(tensor([[1, 2]]), tensor([[3, 4], [5, 6]]), tensor([0.5, 0])); // → [[11.5, 17]]
  */
 export function linear(x: Tensor, w: Tensor, b?: Tensor | null): Tensor {
   if (w.rank !== 2) fail('linear', `weights have shape ${showShape(w.shape)}, they must be [out, in]`);
@@ -31,10 +33,15 @@ export function linear(x: Tensor, w: Tensor, b?: Tensor | null): Tensor {
     const biased = b ? add(y, b) : y;
     return x.rank === 2 ? biased : reshape(biased, [...x.shape.slice(0, -1), out]);
   };
-  return composite(compute, { name: 'linear', inputs: [x, w, b ?? null], attrs: {} });
+  return composite(compute, { name: 'linear', inputs: [x, w, b ?? null] });
 }
 
-/** `convTranspose` with a bias `[outChannels]`, added last. */
+/**
+ * `convTranspose` with a bias `[outChannels]`, added last.
+ * @throws ShapeError as `convTranspose`, and where the bias is not `[outChannels]`.
+ * @example
+ * convTransposeBias(ones([1, 1, 2]), ones([1, 1, 1]), tensor([5])); // → [[[6, 6]]]
+ */
 export function convTransposeBias(
   x: Tensor,
   w: Tensor,

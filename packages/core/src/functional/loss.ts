@@ -30,7 +30,16 @@ function reduced(losses: Tensor, options: LossOptions): Tensor {
   return kind === 'mean' ? mean(losses) : kind === 'sum' ? sum(losses) : losses;
 }
 
-/** Squared error, (x − target)². */
+/**
+ * Squared error, (x − target)². PyTorch's `mse_loss`.
+ * @param x Predictions of any shape, float32.
+ * @param target The same shape.
+ * @returns A scalar, or with `'none'` one loss per element.
+ * @throws ShapeError where the shapes differ or the reduction is not known.
+ * @example
+ * mse(tensor([1, 2]), tensor([0, 4])); // → 2.5
+ * mse(tensor([1, 2]), tensor([0, 4]), { reduction: 'none' }); // → [1, 4]
+ */
 export function mse(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   wantSame('mse', x, target);
   return composite(() => {
@@ -39,7 +48,15 @@ export function mse(x: Tensor, target: Tensor, options: LossOptions = {}): Tenso
   });
 }
 
-/** Absolute error, |x − target|; its gradient at 0 is 0. */
+/**
+ * Absolute error, |x − target|; its gradient at 0 is 0. PyTorch's `l1_loss`.
+ * @param x Predictions of any shape, float32.
+ * @param target The same shape.
+ * @returns A scalar, or with `'none'` one loss per element.
+ * @throws ShapeError where the shapes differ or the reduction is not known.
+ * @example
+ * l1(tensor([1, 2]), tensor([0, 4])); // → 1.5
+ */
 export function l1(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   wantSame('l1', x, target);
   return composite(() => reduced(abs(sub(x, target)), options));
@@ -50,7 +67,15 @@ export interface SmoothL1Options extends LossOptions {
   readonly beta?: number;
 }
 
-/** With d = x − target: ½ d² / beta where |d| < beta, otherwise |d| − ½ beta. (Girshick, 2015, arXiv:1504.08083) */
+/**
+ * With d = x − target: ½ d² / beta where |d| < beta, otherwise |d| − ½ beta. (Girshick, 2015, arXiv:1504.08083)
+ * @param x Predictions of any shape, float32.
+ * @param target The same shape.
+ * @returns A scalar, or with `'none'` one loss per element.
+ * @throws ShapeError where the shapes differ, beta is negative, or the reduction is not known.
+ * @example
+ * smoothL1(tensor([1, 2.5]), tensor([1.5, 0]), { reduction: 'none' }); // → [0.125, 2]
+ */
 export function smoothL1(x: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
   const beta = options.beta ?? 1;
   if (!(beta >= 0)) fail('smoothL1', `beta ${beta} must be 0 or more`);
@@ -78,8 +103,13 @@ export interface BceOptions extends LossOptions {
 
 /**
  * Binary cross-entropy of sigmoid(x), computed from the logits x so that it neither overflows nor loses small
- * probabilities: (1 − t) · x + (1 + (posWeight − 1) · t) · softplus(−x).
- * @param target Float32 of x's shape, in [0, 1].
+ * probabilities: (1 − t) · x + (1 + (posWeight − 1) · t) · softplus(−x). PyTorch's `binary_cross_entropy_with_logits`.
+ * @param x Logits of any shape, `[n, labels]` for instance.
+ * @param target Float32 of the same shape, in [0, 1].
+ * @returns A scalar, or with `'none'` one loss per element.
+ * @throws ShapeError where the shapes differ, posWeight does not broadcast, or the reduction is not known.
+ * @example
+ * bceWithLogits(tensor([[0, 4]]), tensor([[0, 1]])); // → 0.3556
  */
 export function bceWithLogits(x: Tensor, target: Tensor, options: BceOptions = {}): Tensor {
   wantSame('bceWithLogits', x, target);

@@ -1,4 +1,4 @@
-import { composite, customVjp, type CompositeHead } from '../op.ts';
+import { composite, customVjp, type CompositeCall } from '../op.ts';
 import { add, broadcastTo, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
 import { fail, normalizeAxes, wantWhole } from '../ops/check.ts';
 import { channelAxis, spatialAxes } from '../ops/spatial.ts';
@@ -12,6 +12,11 @@ const EPS = 1e-5;
 /**
  * (x − mean) / √(variance + eps) over `axes`, with the biased variance, in two passes: first the mean, then the squared
  * deviations from it, which loses nothing to cancellation when the mean is large.
+ * @param x Any shape, float32.
+ * @returns The same shape.
+ * @throws ShapeError where an axis does not exist or is named twice, or x is not float32.
+ * @example
+ * standardize(tensor([[1, 3], [10, 30]]), 1); // → [[-1.0, 1.0], [-1.0, 1.0]]
  */
 export function standardize(x: Tensor, axes: Axes, eps: number = EPS): Tensor {
   const over = normalizeAxes('standardize', axes, x.rank);
@@ -82,8 +87,11 @@ function affine(y: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor {
 
 /**
  * Normalizes each sample over its last axes. (Ba et al., 2016, arXiv:1607.06450)
+ * @param x `[...batch, ...shape]`.
  * @param shape The extents of those axes; `weight` and `bias` have this shape, too.
  * @throws ShapeError where x does not end in `shape`.
+ * @example
+ * layerNorm(tensor([[1, 3], [10, 30]]), 2); // → [[-1.0, 1.0], [-1.0, 1.0]]
  */
 export function layerNorm(x: Tensor, shape: number | Shape, options: AffineOptions = {}): Tensor {
   const want = typeof shape === 'number' ? [shape] : shape;
@@ -122,7 +130,7 @@ function channelAffine(op: string, y: Tensor, options: ChannelNormOptions): Tens
   return affine(y, shaped('weight', options.weight), shaped('bias', options.bias));
 }
 
-function wholeNorm(name: string, x: Tensor, options: ChannelNormOptions, more: object = {}): CompositeHead {
+function wholeNorm(name: string, x: Tensor, options: ChannelNormOptions, more: object = {}): CompositeCall {
   const { weight = null, bias = null, eps = EPS, layout = 'channels-first' } = options;
   return { name, inputs: [x, weight, bias], attrs: { eps, layout, ...more } };
 }
@@ -131,6 +139,8 @@ function wholeNorm(name: string, x: Tensor, options: ChannelNormOptions, more: o
  * Normalizes each sample over groups of neighbouring channels and all positions. (Wu, He, 2018, arXiv:1803.08494)
  * @param x `[n, c, ...spatial]` (or channels-last); `weight` and `bias` are `[c]`.
  * @throws ShapeError where the channels do not divide into `groups`.
+ * @example
+ * groupNorm(tensor([[[1], [3], [10], [30]]]), 2); // → [[[-1.0], [1.0], [-1.0], [1.0]]]
  */
 export function groupNorm(x: Tensor, groups: number, options: ChannelNormOptions = {}): Tensor {
   const layout = options.layout ?? 'channels-first';
@@ -147,7 +157,13 @@ export function groupNorm(x: Tensor, groups: number, options: ChannelNormOptions
   );
 }
 
-/** Normalizes every channel of every sample over its positions. (Ulyanov et al., 2016, arXiv:1607.08022) */
+/**
+ * Normalizes every channel of every sample over its positions. (Ulyanov et al., 2016, arXiv:1607.08022)
+ * @param x `[n, c, ...spatial]` (or channels-last); `weight` and `bias` are `[c]`.
+ * @throws ShapeError where there is no spatial axis, or weight or bias are not `[c]`.
+ * @example
+ * instanceNorm(tensor([[[1, 3], [10, 30]]])); // → [[[-1.0, 1.0], [-1.0, 1.0]]]
+ */
 export function instanceNorm(x: Tensor, options: ChannelNormOptions = {}): Tensor {
   if (x.rank < 3)
     fail('instanceNorm', `input has shape ${showShape(x.shape)}, it needs at least one spatial axis`);

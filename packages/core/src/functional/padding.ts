@@ -40,7 +40,10 @@ function border(
 
 /**
  * Pads with the mirror image, without repeating the edge: `a b c` → `c b a b c b a`.
- * @throws ShapeError where an amount is not smaller than the axis' extent.
+ * @param x Any shape.
+ * @throws ShapeError where an amount is not smaller than the axis' extent, or there is not one for each axis.
+ * @example
+ * padReflect(tensor([1, 2, 3]), { before: [2], after: [1] }); // → [3, 2, 1, 2, 3, 2]
  */
 export function padReflect(x: Tensor, amounts: BorderAmounts): Tensor {
   const mirrored = (i: number, n: number): number => (i < 0 ? -i : i < n ? i : 2 * (n - 1) - i);
@@ -50,7 +53,13 @@ export function padReflect(x: Tensor, amounts: BorderAmounts): Tensor {
   });
 }
 
-/** Pads with the edge: `a b c` → `a a a b c c c`. */
+/**
+ * Pads with the edge: `a b c` → `a a a b c c c`.
+ * @param x Any shape.
+ * @throws ShapeError where there is not one amount for each axis, one is negative, or there is no edge to repeat.
+ * @example
+ * padReplicate(tensor([1, 2, 3]), { before: [2], after: [1] }); // → [1, 1, 1, 2, 3, 3]
+ */
 export function padReplicate(x: Tensor, amounts: BorderAmounts): Tensor {
   return border('padReplicate', x, amounts, (i, n) => Math.min(Math.max(i, 0), n - 1));
 }

@@ -29,7 +29,11 @@ export interface ResizeOptions {
  * Linear is separable: one axis after the other, the last one first.
  * @param x `[n, c, ...spatial]` (or channels-last) with 1, 2 or 3 spatial axes.
  * @param size New spatial extents.
+ * @returns `[n, c, ...size]`.
  * @throws ShapeError on arguments, OutOfMemoryError where there can be no room for the result.
+ * @example
+ * resize(tensor([[[1, 3]]]), 4); // → [[[1, 1, 3, 3]]]
+ * resize(tensor([[[1, 3]]]), 4, { mode: 'linear' }); // → [[[1, 1.5, 2.5, 3]]]
  */
 export function resize(x: Tensor, size: PerAxis, options: ResizeOptions = {}): Tensor {
   const { mode = 'nearest', alignCorners = false, layout = 'channels-first' } = options;

@@ -5,7 +5,14 @@ import type { Tensor } from '../tensor.ts';
 
 const keepDims = { keepDims: true } as const;
 
-/** exp(x) / Σ exp(x) along `axis` (default: the last); the maximum is subtracted first, so nothing overflows. */
+/**
+ * exp(x) / Σ exp(x) along `axis` (default: the last); the maximum is subtracted first, so nothing overflows.
+ * @param x Any shape of at least one axis, float32.
+ * @returns The same shape.
+ * @throws ShapeError where the axis does not exist or is empty, or x is not float32.
+ * @example
+ * softmax(tensor([[1, 1, 1, 1], [1000, 0, 0, 0]])); // → [[0.25, 0.25, 0.25, 0.25], [1, 0, 0, 0]]
+ */
 export function softmax(x: Tensor, axis = -1): Tensor {
   const a = normalizeAxis('softmax', axis, x.rank);
   return customVjp(
@@ -23,7 +30,14 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   )[0]!;
 }
 
-/** log(softmax(x)) along `axis` (default: the last), computed as x − max − log Σ exp(x − max). */
+/**
+ * log(softmax(x)) along `axis` (default: the last), computed as x − max − log Σ exp(x − max).
+ * @param x Any shape of at least one axis, float32.
+ * @returns The same shape.
+ * @throws ShapeError where the axis does not exist or is empty, or x is not float32.
+ * @example
+ * logSoftmax(tensor([0, 0])); // → [-0.693, -0.693]
+ */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   const a = normalizeAxis('logSoftmax', axis, x.rank);
   return customVjp(

@@ -62,70 +62,70 @@ function checkOutput(
 export const convOp: Primitive<'conv'> = defineOp({
   name: 'conv',
   infer([x, w], a) {
-    wantActivation('conv', 'input', x!, a.layout, a.stride.length);
-    checkWeights('conv', w!, a, x!.shape[channelAxis(a.layout, x!.shape.length)]!);
-    const out = outputOf('conv', spatialOf(a.layout, x!.shape), kernelOf(w!), a);
-    return { dtype: 'float32', shape: activationShape(a.layout, x!.shape[0]!, w!.shape[0]!, out) };
+    wantActivation('conv', 'input', x, a.layout, a.stride.length);
+    checkWeights('conv', w, a, x.shape[channelAxis(a.layout, x.shape.length)]!);
+    const out = outputOf('conv', spatialOf(a.layout, x.shape), kernelOf(w), a);
+    return { dtype: 'float32', shape: activationShape(a.layout, x.shape[0]!, w.shape[0]!, out) };
   },
   vjp: ({ inputs: [x, w], gy, attrs, needs }) => [
     needs[0]
-      ? convInputGradOp.apply([gy, w!], { ...attrs, inputSize: spatialOf(attrs.layout, x!.shape) })
+      ? convInputGradOp.apply([gy, w], { ...attrs, inputSize: spatialOf(attrs.layout, x.shape) })
       : null,
-    needs[1] ? convWeightGradOp.apply([x!, gy], { ...attrs, kernelSize: kernelOf(w!) }) : null,
+    needs[1] ? convWeightGradOp.apply([x, gy], { ...attrs, kernelSize: kernelOf(w) }) : null,
   ],
-  flops: ([, w], _, y) => (2 * sizeOf(y.shape) * sizeOf(w!.shape)) / Math.max(w!.shape[0]!, 1),
+  flops: ([, w], _, y) => (2 * sizeOf(y.shape) * sizeOf(w.shape)) / Math.max(w.shape[0]!, 1),
 });
 
 export const convInputGradOp: Primitive<'convInputGrad'> = defineOp({
   name: 'convInputGrad',
   infer([gy, w], a) {
-    wantActivation('convInputGrad', 'gy', gy!, a.layout, a.stride.length);
-    checkWeights('convInputGrad', w!, a);
-    const channels = gy!.shape[channelAxis(a.layout, gy!.shape.length)]!;
-    if (channels !== w!.shape[0])
+    wantActivation('convInputGrad', 'gy', gy, a.layout, a.stride.length);
+    checkWeights('convInputGrad', w, a);
+    const channels = gy.shape[channelAxis(a.layout, gy.shape.length)]!;
+    if (channels !== w.shape[0])
       fail(
         'convInputGrad',
-        `gy has ${channels} channels (${a.layout}), weights ${showShape(w!.shape)} want ${w!.shape[0]}`,
+        `gy has ${channels} channels (${a.layout}), weights ${showShape(w.shape)} want ${w.shape[0]}`,
       );
-    checkOutput('convInputGrad', gy!, a.inputSize, kernelOf(w!), a);
+    checkOutput('convInputGrad', gy, a.inputSize, kernelOf(w), a);
     return {
       dtype: 'float32',
-      shape: activationShape(a.layout, gy!.shape[0]!, w!.shape[1]! * a.groups, a.inputSize),
+      shape: activationShape(a.layout, gy.shape[0]!, w.shape[1]! * a.groups, a.inputSize),
     };
   },
   // Linear in gy and in w, and the adjoint of conv: so the other two are its gradients.
   vjp: ({ inputs: [gy, w], gy: ct, attrs, needs }) => [
-    needs[0] ? convOp.apply([ct, w!], convAttrs(attrs)) : null,
-    needs[1] ? convWeightGradOp.apply([ct, gy!], { ...convAttrs(attrs), kernelSize: kernelOf(w!) }) : null,
+    needs[0] ? convOp.apply([ct, w], convAttrs(attrs)) : null,
+    needs[1] ? convWeightGradOp.apply([ct, gy], { ...convAttrs(attrs), kernelSize: kernelOf(w) }) : null,
   ],
-  flops: ([gy, w]) => (2 * sizeOf(gy!.shape) * sizeOf(w!.shape)) / Math.max(w!.shape[0]!, 1),
+  flops: ([gy, w]) => (2 * sizeOf(gy.shape) * sizeOf(w.shape)) / Math.max(w.shape[0]!, 1),
 });
 
 export const convWeightGradOp: Primitive<'convWeightGrad'> = defineOp({
   name: 'convWeightGrad',
   infer([x, gy], a) {
-    wantActivation('convWeightGrad', 'input', x!, a.layout, a.stride.length);
-    wantActivation('convWeightGrad', 'gy', gy!, a.layout, a.stride.length);
-    const c = channelAxis(a.layout, x!.shape.length);
-    const [cin, cout] = [x!.shape[c]!, gy!.shape[c]!];
-    if (x!.shape[0] !== gy!.shape[0])
-      fail('convWeightGrad', `input has ${x!.shape[0]} samples, gy ${gy!.shape[0]}`);
+    wantActivation('convWeightGrad', 'input', x, a.layout, a.stride.length);
+    wantActivation('convWeightGrad', 'gy', gy, a.layout, a.stride.length);
+    const c = channelAxis(a.layout, x.shape.length);
+    const [cin, cout] = [x.shape[c]!, gy.shape[c]!];
+    if (x.shape[0] !== gy.shape[0])
+      fail('convWeightGrad', `input has ${x.shape[0]} samples, gy ${gy.shape[0]}`);
     wantWhole('convWeightGrad', 'groups', a.groups, 1);
     if (cin % a.groups || cout % a.groups)
       fail('convWeightGrad', `${cin} and ${cout} channels do not divide into ${a.groups} groups`);
-    checkOutput('convWeightGrad', gy!, spatialOf(a.layout, x!.shape), a.kernelSize, a);
+    checkOutput('convWeightGrad', gy, spatialOf(a.layout, x.shape), a.kernelSize, a);
     return { dtype: 'float32', shape: [cout, cin / a.groups, ...a.kernelSize] };
   },
   vjp: ({ inputs: [x, gy], gy: ct, attrs, needs }) => [
     needs[0]
-      ? convInputGradOp.apply([gy!, ct], {
+      ? convInputGradOp.apply([gy, ct], {
           ...convAttrs(attrs),
-          inputSize: spatialOf(attrs.layout, x!.shape),
+          inputSize: spatialOf(attrs.layout, x.shape),
         })
       : null,
-    needs[1] ? convOp.apply([x!, ct], convAttrs(attrs)) : null,
+    needs[1] ? convOp.apply([x, ct], convAttrs(attrs)) : null,
   ],
-  flops: ([, gy], _, w) => (2 * sizeOf(gy!.shape) * sizeOf(w.shape)) / Math.max(w.shape[0]!, 1),
+  flops: ([, gy], _, w) => (2 * sizeOf(gy.shape) * sizeOf(w.shape)) / Math.max(w.shape[0]!, 1),
 });
 
 function convAttrs({ stride, padding, dilation, groups, layout }: ConvAttrs): ConvAttrs {

@@ -11,14 +11,12 @@ const INT_KINDS = new Set<UnaryKind>(['neg', 'abs', 'sign', 'relu']);
 export const unaryOp: Primitive<'unary'> = defineOp({
   name: 'unary',
   infer([x], { kind }) {
-    if (kind === 'not') wantDtype('not', 'input', x!, 'bool');
-    else if (INT_KINDS.has(kind)) wantDtype(kind, 'input', x!, 'float32', 'int32');
-    else wantDtype(kind, 'input', x!, 'float32');
-    return { dtype: x!.dtype, shape: x!.shape };
+    if (kind === 'not') wantDtype('not', 'input', x, 'bool');
+    else if (INT_KINDS.has(kind)) wantDtype(kind, 'input', x, 'float32', 'int32');
+    else wantDtype(kind, 'input', x, 'float32');
+    return { dtype: x.dtype, shape: x.shape };
   },
-  vjp({ inputs, outputs, gy, attrs }) {
-    const x = inputs[0]!;
-    const y = outputs[0]!;
+  vjp({ inputs: [x], y, gy, attrs }) {
     switch (attrs.kind) {
       case 'neg':
         return [neg(gy)];
@@ -50,21 +48,18 @@ export const unaryOp: Primitive<'unary'> = defineOp({
         return [null];
     }
   },
-  flops: ([x]) => sizeOf(x!.shape),
+  flops: ([x]) => sizeOf(x.shape),
 });
 
 export const binaryOp: Primitive<'binary'> = defineOp({
   name: 'binary',
   infer([a, b], { kind }) {
-    if (a!.dtype !== b!.dtype)
-      fail(kind, `dtypes differ (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
-    if (kind === 'div' || kind === 'pow') wantDtype(kind, 'inputs', a!, 'float32');
-    else if (kind !== 'max' && kind !== 'min') wantDtype(kind, 'inputs', a!, 'float32', 'int32');
-    return { dtype: a!.dtype, shape: broadcastShapes(kind, a!.shape, b!.shape) };
+    if (a.dtype !== b.dtype) fail(kind, `dtypes differ (${a.dtype} and ${b.dtype}): convert one with cast()`);
+    if (kind === 'div' || kind === 'pow') wantDtype(kind, 'inputs', a, 'float32');
+    else if (kind !== 'max' && kind !== 'min') wantDtype(kind, 'inputs', a, 'float32', 'int32');
+    return { dtype: a.dtype, shape: broadcastShapes(kind, a.shape, b.shape) };
   },
-  vjp({ inputs, outputs, gy, attrs, needs }) {
-    const [a, b] = inputs as [Tensor, Tensor];
-    const y = outputs[0]!;
+  vjp({ inputs: [a, b], y, gy, attrs, needs }) {
     const toA = (g: () => Tensor): Tensor | null => (needs[0] ? ops.sumTo(g(), a.shape) : null);
     const toB = (g: () => Tensor): Tensor | null => (needs[1] ? ops.sumTo(g(), b.shape) : null);
     switch (attrs.kind) {
@@ -100,9 +95,8 @@ export const binaryOp: Primitive<'binary'> = defineOp({
 export const compareOp: Primitive<'compare'> = defineOp({
   name: 'compare',
   infer([a, b], { kind }) {
-    if (a!.dtype !== b!.dtype)
-      fail(kind, `dtypes differ (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
-    return { dtype: 'bool', shape: broadcastShapes(kind, a!.shape, b!.shape) };
+    if (a.dtype !== b.dtype) fail(kind, `dtypes differ (${a.dtype} and ${b.dtype}): convert one with cast()`);
+    return { dtype: 'bool', shape: broadcastShapes(kind, a.shape, b.shape) };
   },
   vjp: () => [null, null],
   flops: (_, __, y) => sizeOf(y.shape),
@@ -111,13 +105,12 @@ export const compareOp: Primitive<'compare'> = defineOp({
 export const selectOp: Primitive<'select'> = defineOp({
   name: 'select',
   infer([condition, a, b]) {
-    wantDtype('select', 'condition', condition!, 'bool');
-    if (a!.dtype !== b!.dtype)
-      fail('select', `branches differ in dtype (${a!.dtype} and ${b!.dtype}): convert one with cast()`);
-    return { dtype: a!.dtype, shape: broadcastShapes('select', condition!.shape, a!.shape, b!.shape) };
+    wantDtype('select', 'condition', condition, 'bool');
+    if (a.dtype !== b.dtype)
+      fail('select', `branches differ in dtype (${a.dtype} and ${b.dtype}): convert one with cast()`);
+    return { dtype: a.dtype, shape: broadcastShapes('select', condition.shape, a.shape, b.shape) };
   },
-  vjp({ inputs, gy, needs }) {
-    const [condition, a, b] = inputs as [Tensor, Tensor, Tensor];
+  vjp({ inputs: [condition, a, b], gy, needs }) {
     return [
       null,
       needs[1] ? ops.sumTo(select(condition, gy, 0), a.shape) : null,
@@ -131,10 +124,10 @@ export const castOp: Primitive<'cast'> = defineOp({
   name: 'cast',
   infer([x], { dtype }) {
     wantOneOf('cast', 'dtype', dtype, DTYPES);
-    return { dtype, shape: x!.shape };
+    return { dtype, shape: x.shape };
   },
   // float32 → float32 only: the tape follows no integers.
-  vjp: ({ inputs, gy }) => [inputs[0]!.dtype === 'float32' && gy.dtype === 'float32' ? gy : null],
+  vjp: ({ inputs: [x], gy }) => [x.dtype === 'float32' && gy.dtype === 'float32' ? gy : null],
   flops: () => 0,
 });
 

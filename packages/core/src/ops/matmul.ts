@@ -7,9 +7,9 @@ import { broadcastShapes, fail, wantDtype } from './check.ts';
 export const matmulOp: Primitive<'matmul'> = defineOp({
   name: 'matmul',
   infer([a, b], { transposeA, transposeB }) {
-    wantDtype('matmul', 'inputs', a!, 'float32');
-    wantDtype('matmul', 'inputs', b!, 'float32');
-    const [sa, sb] = [a!.shape, b!.shape];
+    wantDtype('matmul', 'inputs', a, 'float32');
+    wantDtype('matmul', 'inputs', b, 'float32');
+    const [sa, sb] = [a.shape, b.shape];
     const show = `${showShape(sa)}${transposeA ? 'ᵀ' : ''} × ${showShape(sb)}${transposeB ? 'ᵀ' : ''}`;
     if (sa.length < 2 || sa.length !== sb.length || !sameShape(sa.slice(0, -2), sb.slice(0, -2))) {
       fail('matmul', `${show}: both need the same batch axes and at least 2 axes`);
@@ -30,7 +30,7 @@ export const matmulOp: Primitive<'matmul'> = defineOp({
     ];
   },
   flops([a], { transposeA }, y) {
-    return 2 * sizeOf(y.shape) * a!.shape.at(transposeA ? -2 : -1)!;
+    return 2 * sizeOf(y.shape) * a.shape.at(transposeA ? -2 : -1)!;
   },
 });
 

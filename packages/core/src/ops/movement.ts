@@ -10,22 +10,22 @@ const none = (): number => 0;
 export const reshapeOp: Primitive<'reshape'> = defineOp({
   name: 'reshape',
   infer([x], { shape }) {
-    if (sizeOf(x!.shape) !== sizeOf(shape)) {
+    if (sizeOf(x.shape) !== sizeOf(shape)) {
       fail(
         'reshape',
-        `${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`,
+        `${showShape(x.shape)} has ${sizeOf(x.shape)} elements, ${showShape(shape)} has ${sizeOf(shape)}`,
       );
     }
-    return { dtype: x!.dtype, shape };
+    return { dtype: x.dtype, shape };
   },
-  vjp: ({ inputs, gy }) => [reshape(gy, inputs[0]!.shape)],
+  vjp: ({ inputs: [x], gy }) => [reshape(gy, x.shape)],
   flops: none,
 });
 
 export const transposeOp: Primitive<'transpose'> = defineOp({
   name: 'transpose',
   infer([x], { perm }) {
-    const rank = x!.shape.length;
+    const rank = x.shape.length;
     if (
       perm.length !== rank ||
       new Set(perm).size !== rank ||
@@ -33,10 +33,10 @@ export const transposeOp: Primitive<'transpose'> = defineOp({
     ) {
       fail(
         'transpose',
-        `[${perm.join(', ')}] is not a permutation of the ${rank} axes of ${showShape(x!.shape)}`,
+        `[${perm.join(', ')}] is not a permutation of the ${rank} axes of ${showShape(x.shape)}`,
       );
     }
-    return { dtype: x!.dtype, shape: perm.map((p) => x!.shape[p]!) };
+    return { dtype: x.dtype, shape: perm.map((p) => x.shape[p]!) };
   },
   vjp({ gy, attrs }) {
     const inverse = new Array<number>(attrs.perm.length);
@@ -59,19 +59,19 @@ function wantLists(op: string, shape: Shape, lists: Readonly<Record<string, read
 export const sliceOp: Primitive<'slice'> = defineOp({
   name: 'slice',
   infer([x], { start, size, step }) {
-    wantLists('slice', x!.shape, { start, size, step });
-    x!.shape.forEach((extent, i) => {
+    wantLists('slice', x.shape, { start, size, step });
+    x.shape.forEach((extent, i) => {
       const [b, n, s] = [start[i]!, size[i]!, step[i]!];
       wantWhole('slice', 'step', s, 1);
       if (!(b >= 0 && n >= 0 && s >= 1 && (n === 0 || b + (n - 1) * s < extent))) {
-        fail('slice', `start ${b}, size ${n}, step ${s} on axis ${i} leave ${showShape(x!.shape)}`);
+        fail('slice', `start ${b}, size ${n}, step ${s} on axis ${i} leave ${showShape(x.shape)}`);
       }
     });
-    return { dtype: x!.dtype, shape: size };
+    return { dtype: x.dtype, shape: size };
   },
   // Put back where it came from: step − 1 zeros between neighbours.
-  vjp({ inputs, gy, attrs: { start, size, step } }) {
-    const after = inputs[0]!.shape.map((n, i) => {
+  vjp({ inputs: [x], gy, attrs: { start, size, step } }) {
+    const after = x.shape.map((n, i) => {
       const covered = size[i]! === 0 ? 0 : (size[i]! - 1) * step[i]! + 1;
       return n - start[i]! - covered;
     });
@@ -83,8 +83,8 @@ export const sliceOp: Primitive<'slice'> = defineOp({
 export const padOp: Primitive<'pad'> = defineOp({
   name: 'pad',
   infer([x], { before, after, interior }) {
-    wantLists('pad', x!.shape, { before, after, interior });
-    const shape = x!.shape.map((n, i) => {
+    wantLists('pad', x.shape, { before, after, interior });
+    const shape = x.shape.map((n, i) => {
       const [b, a, m] = [before[i]!, after[i]!, interior[i]!];
       if (![b, a, m].every((v) => Number.isSafeInteger(v) && v >= 0))
         fail(
@@ -93,10 +93,10 @@ export const padOp: Primitive<'pad'> = defineOp({
         );
       return b + n + Math.max(n - 1, 0) * m + a;
     });
-    return { dtype: x!.dtype, shape };
+    return { dtype: x.dtype, shape };
   },
-  vjp: ({ inputs, gy, attrs: { before, interior } }) => [
-    sliceOp.apply([gy], { start: before, size: inputs[0]!.shape, step: interior.map((m) => m + 1) }),
+  vjp: ({ inputs: [x], gy, attrs: { before, interior } }) => [
+    sliceOp.apply([gy], { start: before, size: x.shape, step: interior.map((m) => m + 1) }),
   ],
   flops: none,
 });
@@ -136,26 +136,26 @@ export const broadcastToOp: Primitive<'broadcastTo'> = defineOp({
   name: 'broadcastTo',
   infer([x], { shape }) {
     wantShape('broadcastTo', shape);
-    if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape)) {
-      fail('broadcastTo', `${showShape(x!.shape)} does not broadcast to ${showShape(shape)}`);
+    if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
+      fail('broadcastTo', `${showShape(x.shape)} does not broadcast to ${showShape(shape)}`);
     }
-    return { dtype: x!.dtype, shape };
+    return { dtype: x.dtype, shape };
   },
-  vjp: ({ inputs, gy }) => [ops.sumTo(gy, inputs[0]!.shape)],
+  vjp: ({ inputs: [x], gy }) => [ops.sumTo(gy, x.shape)],
   flops: none,
 });
 
 export const gatherOp: Primitive<'gather'> = defineOp({
   name: 'gather',
   infer([x, indices], { axis }) {
-    wantDtype('gather', 'indices', indices!, 'int32');
-    if (indices!.shape.length !== 1)
-      fail('gather', `indices have shape ${showShape(indices!.shape)}, they must have 1 axis`);
-    normalizeAxis('gather', axis, x!.shape.length);
-    return { dtype: x!.dtype, shape: x!.shape.map((d, i) => (i === axis ? indices!.shape[0]! : d)) };
+    wantDtype('gather', 'indices', indices, 'int32');
+    if (indices.shape.length !== 1)
+      fail('gather', `indices have shape ${showShape(indices.shape)}, they must have 1 axis`);
+    normalizeAxis('gather', axis, x.shape.length);
+    return { dtype: x.dtype, shape: x.shape.map((d, i) => (i === axis ? indices.shape[0]! : d)) };
   },
-  vjp: ({ inputs, gy, attrs: { axis } }) => [
-    scatterAddOp.apply([gy, inputs[1]!], { axis, size: inputs[0]!.shape[axis]! }),
+  vjp: ({ inputs: [x, indices], gy, attrs: { axis } }) => [
+    scatterAddOp.apply([gy, indices], { axis, size: x.shape[axis]! }),
     null,
   ],
   flops: none,
@@ -164,19 +164,19 @@ export const gatherOp: Primitive<'gather'> = defineOp({
 export const scatterAddOp: Primitive<'scatterAdd'> = defineOp({
   name: 'scatterAdd',
   infer([y, indices], { axis, size }) {
-    wantDtype('scatterAdd', 'values', y!, 'float32', 'int32');
-    wantDtype('scatterAdd', 'indices', indices!, 'int32');
-    normalizeAxis('scatterAdd', axis, y!.shape.length);
-    if (indices!.shape.length !== 1 || indices!.shape[0] !== y!.shape[axis]) {
+    wantDtype('scatterAdd', 'values', y, 'float32', 'int32');
+    wantDtype('scatterAdd', 'indices', indices, 'int32');
+    normalizeAxis('scatterAdd', axis, y.shape.length);
+    if (indices.shape.length !== 1 || indices.shape[0] !== y.shape[axis]) {
       fail(
         'scatterAdd',
-        `${showShape(indices!.shape)} indices for ${y!.shape[axis]} values on axis ${axis}: one index each`,
+        `${showShape(indices.shape)} indices for ${y.shape[axis]} values on axis ${axis}: one index each`,
       );
     }
-    return { dtype: y!.dtype, shape: y!.shape.map((d, i) => (i === axis ? size : d)) };
+    return { dtype: y.dtype, shape: y.shape.map((d, i) => (i === axis ? size : d)) };
   },
-  vjp: ({ inputs, gy, attrs: { axis } }) => [gatherOp.apply([gy, inputs[1]!], { axis }), null],
-  flops: ([y]) => sizeOf(y!.shape),
+  vjp: ({ inputs: [, indices], gy, attrs: { axis } }) => [gatherOp.apply([gy, indices], { axis }), null],
+  flops: ([y]) => sizeOf(y.shape),
 });
 
 /**

@@ -40,27 +40,27 @@ function sameAs(op: string, gy: TensorSpec, want: readonly number[]): void {
 
 export const maxPoolOp: Primitive<'maxPool'> = defineOp({
   name: 'maxPool',
-  infer: ([x], a) => ({ dtype: 'float32', shape: pooled('maxPool', x!, a) }),
-  vjp: ({ inputs: [x], gy, attrs }) => [maxPoolGradOp.apply([x!, gy], attrs)],
+  infer: ([x], a) => ({ dtype: 'float32', shape: pooled('maxPool', x, a) }),
+  vjp: ({ inputs: [x], gy, attrs }) => [maxPoolGradOp.apply([x, gy], attrs)],
   flops: (_, a, y) => sizeOf(y.shape) * sizeOf(a.kernel),
 });
 
 export const maxPoolGradOp: Primitive<'maxPoolGrad'> = defineOp({
   name: 'maxPoolGrad',
   infer([x, gy], a) {
-    sameAs('maxPoolGrad', gy!, pooled('maxPoolGrad', x!, a));
-    return { dtype: 'float32', shape: x!.shape };
+    sameAs('maxPoolGrad', gy, pooled('maxPoolGrad', x, a));
+    return { dtype: 'float32', shape: x.shape };
   },
   // Linear in gy; locally constant in x.
-  vjp: ({ inputs: [x], gy: ct, attrs, needs }) => [null, needs[1] ? pickAtMax(x!, ct, attrs) : null],
-  flops: ([x, gy], a) => sizeOf(x!.shape) + sizeOf(gy!.shape) * sizeOf(a.kernel),
+  vjp: ({ inputs: [x], gy: ct, attrs, needs }) => [null, needs[1] ? pickAtMax(x, ct, attrs) : null],
+  flops: ([x, gy], a) => sizeOf(x.shape) + sizeOf(gy.shape) * sizeOf(a.kernel),
 });
 
 export const avgPoolOp: Primitive<'avgPool'> = defineOp({
   name: 'avgPool',
-  infer: ([x], a) => ({ dtype: 'float32', shape: pooled('avgPool', x!, a) }),
+  infer: ([x], a) => ({ dtype: 'float32', shape: pooled('avgPool', x, a) }),
   vjp: ({ inputs: [x], gy, attrs }) => [
-    avgPoolGradOp.apply([gy], { ...attrs, inputSize: spatialOf(attrs.layout, x!.shape) }),
+    avgPoolGradOp.apply([gy], { ...attrs, inputSize: spatialOf(attrs.layout, x.shape) }),
   ],
   flops: (_, a, y) => sizeOf(y.shape) * sizeOf(a.kernel),
 });
@@ -68,17 +68,17 @@ export const avgPoolOp: Primitive<'avgPool'> = defineOp({
 export const avgPoolGradOp: Primitive<'avgPoolGrad'> = defineOp({
   name: 'avgPoolGrad',
   infer([gy], a) {
-    wantActivation('avgPoolGrad', 'gy', gy!, a.layout, a.kernel.length);
-    const channels = gy!.shape[channelAxis(a.layout, gy!.shape.length)]!;
-    const shape = activationShape(a.layout, gy!.shape[0]!, channels, a.inputSize);
-    sameAs('avgPoolGrad', gy!, pooled('avgPoolGrad', { dtype: 'float32', shape }, a));
+    wantActivation('avgPoolGrad', 'gy', gy, a.layout, a.kernel.length);
+    const channels = gy.shape[channelAxis(a.layout, gy.shape.length)]!;
+    const shape = activationShape(a.layout, gy.shape[0]!, channels, a.inputSize);
+    sameAs('avgPoolGrad', gy, pooled('avgPoolGrad', { dtype: 'float32', shape }, a));
     return { dtype: 'float32', shape };
   },
   vjp({ gy: ct, attrs }) {
     const { inputSize: _, ...pool } = attrs;
     return [avgPoolOp.apply([ct], pool)];
   },
-  flops: ([gy], a) => sizeOf(gy!.shape) * sizeOf(a.kernel),
+  flops: ([gy], a) => sizeOf(gy.shape) * sizeOf(a.kernel),
 });
 
 /**

@@ -7,19 +7,18 @@ import { fail, normalizeAxes, wantDtype } from './check.ts';
 export const reduceOp: Primitive<'reduce'> = defineOp({
   name: 'reduce',
   infer([x], { kind, axes, keepDims }) {
-    wantDtype(kind, 'input', x!, 'float32', 'int32');
+    wantDtype(kind, 'input', x, 'float32', 'int32');
     if (kind === 'argmax' && axes.length !== 1)
       fail('argmax', `one axis at a time, not [${axes.join(', ')}]`);
-    if (kind !== 'sum' && axes.some((a) => x!.shape[a] === 0))
-      fail(kind, `${showShape(x!.shape)} has no element to choose from`);
+    if (kind !== 'sum' && axes.some((a) => x.shape[a] === 0))
+      fail(kind, `${showShape(x.shape)} has no element to choose from`);
     const gone = new Set(axes);
     const shape = keepDims
-      ? x!.shape.map((d, i) => (gone.has(i) ? 1 : d))
-      : x!.shape.filter((_, i) => !gone.has(i));
-    return { dtype: kind === 'argmax' ? 'int32' : x!.dtype, shape };
+      ? x.shape.map((d, i) => (gone.has(i) ? 1 : d))
+      : x.shape.filter((_, i) => !gone.has(i));
+    return { dtype: kind === 'argmax' ? 'int32' : x.dtype, shape };
   },
-  vjp({ inputs, gy, attrs: { kind, axes } }) {
-    const x = inputs[0]!;
+  vjp({ inputs: [x], gy, attrs: { kind, axes } }) {
     const gone = new Set(axes);
     if (kind === 'sum') {
       const kept = x.shape.map((d, i) => (gone.has(i) ? 1 : d));
@@ -42,7 +41,7 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
     [...others, ...axes].forEach((p, i) => (inverse[p] = i));
     return [ops.transpose(back, inverse)];
   },
-  flops: ([x]) => sizeOf(x!.shape),
+  flops: ([x]) => sizeOf(x.shape),
 });
 
 /**

@@ -47,7 +47,7 @@ export function sgd(options: Options<SgdHyper> = {}): Optimizer {
   return new RuleOptimizer<SgdHyper>('sgd', hyper, options, ({ p, g, hyper: h, at, state, c }) => {
     const attrs = { ...h, lr: at('lr', (lr) => lr) };
     const [next, buffer] = sgdStep.apply([p, g, state.momentum_buffer ?? null], attrs, c);
-    return { p: next!, state: buffer ? { momentum_buffer: buffer } : {} };
+    return { p: next, state: buffer ? { momentum_buffer: buffer } : {} };
   });
 }
 
@@ -75,7 +75,7 @@ function adamUpdate(
   if (!hyper.amsgrad) {
     const attrs = { rate, beta1, beta2, eps, weightDecay, shrink };
     const [next, m, v] = adamStep.apply([p, g, m0, v0], attrs, c);
-    return { p: next!, state: { exp_avg: m!, exp_avg_sq: v! } };
+    return { p: next, state: { exp_avg: m, exp_avg_sq: v } };
   }
   const slope = decayed(p, g, weightDecay, c);
   const m = average(m0, slope, beta1, c);

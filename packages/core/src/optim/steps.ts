@@ -17,14 +17,14 @@ export function average(old: Tensor | null | undefined, now: Tensor, b: number, 
   return old ? add(mul(old, c(b)), fresh) : fresh;
 }
 
-/** `count` outputs like p; all inputs must be. */
-function alike(name: string, inputs: readonly (TensorSpec | null)[], count: number): TensorSpec[] {
+/** An output like p, as all inputs must be. */
+function alike(name: string, inputs: readonly (TensorSpec | null)[]): TensorSpec {
   const { shape } = inputs[0]!;
   for (const t of inputs) {
     if (t && !sameShape(t.shape, shape))
       fail(name, `a parameter of ${showShape(shape)} has a gradient or state of ${showShape(t.shape)}`);
   }
-  return new Array<TensorSpec>(count).fill({ dtype: 'float32', shape });
+  return { dtype: 'float32', shape };
 }
 
 /**
@@ -33,25 +33,31 @@ function alike(name: string, inputs: readonly (TensorSpec | null)[], count: numb
  */
 export const sgdStep: FusedComposite<'sgd'> = defineFused({
   name: 'sgd',
-  infer: (inputs, { momentum }) => alike('sgd', inputs, momentum === 0 ? 1 : 2),
+  infer(inputs, { momentum }) {
+    const p = alike('sgd', inputs);
+    return momentum === 0 ? [p] : [p, p];
+  },
   decompose([p, grad, before], { lr, weightDecay, momentum, dampening, nesterov }, c) {
-    const g = decayed(p!, grad!, weightDecay, c);
-    if (momentum === 0) return [sub(p!, mul(g, c(lr)))];
+    const g = decayed(p, grad, weightDecay, c);
+    if (momentum === 0) return [sub(p, mul(g, c(lr)))];
     const buffer = before ? add(mul(before, c(momentum)), dampening === 0 ? g : mul(g, c(1 - dampening))) : g;
     const direction = nesterov ? add(g, mul(buffer, c(momentum))) : buffer;
-    return [sub(p!, mul(direction, c(lr))), buffer];
+    return [sub(p, mul(direction, c(lr))), buffer];
   },
 });
 
 /** m ← β₁ · m + (1 − β₁) · g, v ← β₂ · v + (1 − β₂) · g², p ← shrink · p − rate · m / (√v + eps). */
 export const adamStep: FusedComposite<'adam'> = defineFused({
   name: 'adam',
-  infer: (inputs) => alike('adam', inputs, 3),
+  infer(inputs) {
+    const p = alike('adam', inputs);
+    return [p, p, p];
+  },
   decompose([p, grad, m0, v0], { rate, beta1, beta2, eps, weightDecay, shrink }, c) {
-    const g = decayed(p!, grad!, weightDecay, c);
+    const g = decayed(p, grad, weightDecay, c);
     const m = average(m0, g, beta1, c);
     const v = average(v0, mul(g, g), beta2, c);
     const update = div(m, add(sqrt(v), c(eps)));
-    return [sub(shrink === 1 ? p! : mul(p!, c(shrink)), mul(update, c(rate))), m, v];
+    return [sub(shrink === 1 ? p : mul(p, c(shrink)), mul(update, c(rate))), m, v];
   },
 });

@@ -81,27 +81,27 @@ export function transposedConv(
 
 export const convLowerings: Pick<Lowerings, 'conv' | 'convInputGrad' | 'convWeightGrad'> = {
   conv(b, [x, w], a, { shape }) {
-    const first = toChannelsFirst(b, x!, a.layout);
-    const window = windowOf(a, w!.shape.slice(2));
+    const first = toChannelsFirst(b, x, a.layout);
+    const window = windowOf(a, w.shape.slice(2));
     const planes = { input: first.shape.slice(2), output: spatialOf(shape, a.layout), window };
     // Constant weights are packed ahead, for a kernel that is better still.
-    const small = !b.valuesOf(w!) && isSmallDepthwise(first.shape[1]!, w!.shape[0]!, a.groups, planes);
-    const y = small ? smallForward(b, first, w!, planes) : correlate(b, first, w!, window, a.groups);
+    const small = !b.valuesOf(w) && isSmallDepthwise(first.shape[1]!, w.shape[0]!, a.groups, planes);
+    const y = small ? smallForward(b, first, w, planes) : correlate(b, first, w, window, a.groups);
     return fromChannelsFirst(b, y, a.layout);
   },
 
   convInputGrad(b, [gy, w], a) {
-    const first = toChannelsFirst(b, gy!, a.layout);
-    const window = windowOf(a, w!.shape.slice(2));
+    const first = toChannelsFirst(b, gy, a.layout);
+    const window = windowOf(a, w.shape.slice(2));
     const planes = { input: a.inputSize, output: first.shape.slice(2), window };
-    const gx = isSmallDepthwise(w!.shape[1]! * a.groups, w!.shape[0]!, a.groups, planes)
-      ? smallInputGrad(b, first, w!, planes)
-      : transposedConv(b, first, w!, window, a.groups, a.inputSize);
+    const gx = isSmallDepthwise(w.shape[1]! * a.groups, w.shape[0]!, a.groups, planes)
+      ? smallInputGrad(b, first, w, planes)
+      : transposedConv(b, first, w, window, a.groups, a.inputSize);
     return fromChannelsFirst(b, gx, a.layout);
   },
 
   convWeightGrad(b, [x, gy], a) {
-    const [p, q] = [toChannelsFirst(b, x!, a.layout), toChannelsFirst(b, gy!, a.layout)];
+    const [p, q] = [toChannelsFirst(b, x, a.layout), toChannelsFirst(b, gy, a.layout)];
     const window = windowOf(a, a.kernelSize);
     const planes = { input: p.shape.slice(2), output: q.shape.slice(2), window };
     return isSmallDepthwise(p.shape[1]!, q.shape[1]!, a.groups, planes)

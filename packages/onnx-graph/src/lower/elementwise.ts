@@ -109,25 +109,25 @@ function toInt32(b: GraphBuilder, x: Value): Value {
 export const elementwiseLowerings: Pick<Lowerings, 'unary' | 'binary' | 'compare' | 'select' | 'cast'> = {
   unary(b, [x], { kind }) {
     const op = UNARY_OPERATORS[kind];
-    return op === undefined ? COMPOSED[kind]!(b, x!) : elementwise(b, op, [x!]);
+    return op === undefined ? COMPOSED[kind]!(b, x) : elementwise(b, op, [x]);
   },
 
   binary(b, [x, y], { kind }) {
-    if (x!.element === 'bool') return elementwise(b, kind === 'max' ? 'Or' : 'And', [x!, y!]);
-    if (kind === 'min') return clipped(b, x!, y!) ?? clipped(b, y!, x!) ?? elementwise(b, 'Min', [x!, y!]);
-    return elementwise(b, BINARY[kind], [x!, y!]);
+    if (x.element === 'bool') return elementwise(b, kind === 'max' ? 'Or' : 'And', [x, y]);
+    if (kind === 'min') return clipped(b, x, y) ?? clipped(b, y, x) ?? elementwise(b, 'Min', [x, y]);
+    return elementwise(b, BINARY[kind], [x, y]);
   },
 
   compare(b, inputs, { kind }) {
     if (kind === 'notEqual') return elementwise(b, 'Not', [elementwise(b, 'Equal', inputs, 'bool')]);
     // Of bool, ONNX has equality only.
-    const ordered = kind !== 'equal' && inputs[0]!.element === 'bool';
+    const ordered = kind !== 'equal' && inputs[0].element === 'bool';
     const numbers = ordered ? inputs.map((x) => cast(b, x, 'int32')) : inputs;
     return elementwise(b, COMPARE[kind], numbers, 'bool');
   },
 
-  select: (b, [condition, yes, no]) => choose(b, condition!, yes!, no!),
+  select: (b, [condition, yes, no]) => choose(b, condition, yes, no),
 
   cast: (b, [x], { dtype }) =>
-    x!.element === 'float32' && dtype === 'int32' ? toInt32(b, x!) : cast(b, x!, dtype),
+    x.element === 'float32' && dtype === 'int32' ? toInt32(b, x) : cast(b, x, dtype),
 };

@@ -1,4 +1,4 @@
-import type { Graph, OpAttrs, OpName, PrimitiveNode, TypedArray } from '@graftjs/core';
+import type { Graph, OpAttrs, OpInputs, OpName, TypedArray } from '@graftjs/core';
 import type { OnnxModel } from '../model.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { lower } from './lower.ts';
@@ -15,7 +15,7 @@ export interface LoweredGraph {
  * Says a whole graph in ONNX. Names of nodes begin with the graph's node that they are part of, '#7 conv: '; captures become
  * initializers, as constants do.
  */
-export function lowerGraph(graph: Graph<PrimitiveNode>, captures: readonly TypedArray[]): LoweredGraph {
+export function lowerGraph(graph: Graph, captures: readonly TypedArray[]): LoweredGraph {
   const b = new GraphBuilder();
   const values = new Map<number, Value>();
   const specOf = (id: number): Graph['specs'][number] => graph.specs[id]!;
@@ -28,7 +28,7 @@ export function lowerGraph(graph: Graph<PrimitiveNode>, captures: readonly Typed
   for (const [id, data] of graph.constants) constant(id, data);
   for (const [i, { op, inputs, attrs, output }] of graph.nodes.entries()) {
     b.label = `#${i} ${op}: `;
-    const operands = inputs.map((id) => values.get(id)!);
+    const operands = inputs.map((id) => values.get(id)!) as unknown as OpInputs<Value>[OpName];
     values.set(output, lower<OpName>(b, op, operands, attrs as OpAttrs[OpName], specOf(output)));
   }
   const { model, outputs } = b.model(graph.outputs.map((id) => values.get(id)!));

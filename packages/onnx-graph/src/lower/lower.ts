@@ -1,4 +1,4 @@
-import { sizeOf, type OpAttrs, type OpName, type TensorSpec } from '@graftjs/core';
+import { sizeOf, type OpAttrs, type OpInputs, type OpName, type TensorSpec } from '@graftjs/core';
 import type { GraphBuilder, Value } from './builder.ts';
 import { convLowerings } from './conv.ts';
 import { elementwiseLowerings } from './elementwise.ts';
@@ -19,7 +19,7 @@ const lowerings: Lowerings = {
 export function lower<N extends OpName>(
   b: GraphBuilder,
   op: N,
-  inputs: readonly Value[],
+  inputs: OpInputs<Value>[N],
   attrs: OpAttrs[N],
   output: TensorSpec,
 ): Value {

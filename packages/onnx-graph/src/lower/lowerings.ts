@@ -1,10 +1,10 @@
-import type { OpAttrs, OpName, TensorSpec } from '@graftjs/core';
+import type { OpAttrs, OpInputs, OpName, TensorSpec } from '@graftjs/core';
 import type { GraphBuilder, Value } from './builder.ts';
 
 /** A primitive in ONNX nodes, given the shapes. No input is empty, but perhaps one of `concat`; nor is the output. */
 type Lowering<N extends OpName> = (
   b: GraphBuilder,
-  inputs: readonly Value[],
+  inputs: OpInputs<Value>[N],
   attrs: OpAttrs[N],
   output: TensorSpec,
 ) => Value;

@@ -125,14 +125,14 @@ function divided(b: GraphBuilder, x: Value, input: Shape, a: AvgPoolAttrs): Valu
 
 export const poolLowerings: Pick<Lowerings, 'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad'> = {
   maxPool(b, [x], a, { shape }) {
-    const first = toChannelsFirst(b, x!, a.layout);
+    const first = toChannelsFirst(b, x, a.layout);
     const output = spatialOf(shape, a.layout);
     const y = maxima(b, first, windowOf(a, first.shape.slice(2), output), output);
     return fromChannelsFirst(b, y, a.layout);
   },
 
   maxPoolGrad(b, [x, gy], a) {
-    const [first, g] = [toChannelsFirst(b, x!, a.layout), toChannelsFirst(b, gy!, a.layout)];
+    const [first, g] = [toChannelsFirst(b, x, a.layout), toChannelsFirst(b, gy, a.layout)];
     const w = windowOf(a, first.shape.slice(2), g.shape.slice(2));
     const { at, padded, before } = places(b, first, w, g.shape.slice(2));
     const [from, to] = [sizeOf(g.shape), sizeOf(padded)];
@@ -148,7 +148,7 @@ export const poolLowerings: Pick<Lowerings, 'maxPool' | 'maxPoolGrad' | 'avgPool
   },
 
   avgPool(b, [x], a, { shape }) {
-    const first = toChannelsFirst(b, x!, a.layout);
+    const first = toChannelsFirst(b, x, a.layout);
     const [n, c, ...input] = first.shape as number[];
     const output = spatialOf(shape, a.layout);
     const w = windowOf(a, input, output);
@@ -160,7 +160,7 @@ export const poolLowerings: Pick<Lowerings, 'maxPool' | 'maxPoolGrad' | 'avgPool
   },
 
   avgPoolGrad(b, [gy], a) {
-    const first = toChannelsFirst(b, gy!, a.layout);
+    const first = toChannelsFirst(b, gy, a.layout);
     const [n, c, ...output] = first.shape as number[];
     const w = windowOf(a, a.inputSize, output);
     const shares = divided(b, first, a.inputSize, a);

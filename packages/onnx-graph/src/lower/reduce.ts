@@ -10,24 +10,24 @@ function someNan(b: GraphBuilder, x: Value, axes: readonly number[], keepDims: b
 
 export const reduceLowerings: Pick<Lowerings, 'reduce' | 'matmul'> = {
   reduce(b, [x], { kind, axes, keepDims }, { shape }) {
-    if (kind === 'sum') return reduce(b, 'ReduceSum', x!, axes, keepDims);
-    const real = x!.element === 'float32';
+    if (kind === 'sum') return reduce(b, 'ReduceSum', x, axes, keepDims);
+    const real = x.element === 'float32';
     if (kind === 'max') {
-      const y = reduce(b, 'ReduceMax', x!, axes, keepDims);
-      return real && axes.length > 0 ? choose(b, someNan(b, x!, axes, keepDims), scalar(b, NaN), y) : y;
+      const y = reduce(b, 'ReduceMax', x, axes, keepDims);
+      return real && axes.length > 0 ? choose(b, someNan(b, x, axes, keepDims), scalar(b, NaN), y) : y;
     }
-    const marked = real ? choose(b, someNan(b, x!, axes, true), cast(b, isNan(b, x!), 'float32'), x!) : x!;
+    const marked = real ? choose(b, someNan(b, x, axes, true), cast(b, isNan(b, x), 'float32'), x) : x;
     const attributes = { axis: axes[0]!, keepdims: Number(keepDims) };
     return cast(b, b.add('ArgMax', [marked], { shape, element: 'int64' }, attributes), 'int32');
   },
 
   matmul(b, [x, y], { transposeA, transposeB }, { shape }) {
     if (shape.length === 2) {
-      return b.add('Gemm', [x!, y!], { shape }, { transA: Number(transposeA), transB: Number(transposeB) });
+      return b.add('Gemm', [x, y], { shape }, { transA: Number(transposeA), transB: Number(transposeB) });
     }
     const rank = shape.length;
     const swapped = [...shape.keys()].map((i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-    const [p, q] = [transposeA ? transpose(b, x!, swapped) : x!, transposeB ? transpose(b, y!, swapped) : y!];
+    const [p, q] = [transposeA ? transpose(b, x, swapped) : x, transposeB ? transpose(b, y, swapped) : y];
     return b.add('MatMul', [p, q], { shape });
   },
 };

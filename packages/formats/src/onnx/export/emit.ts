@@ -1,4 +1,4 @@
-import type { Layout, OpAttrs, OpName, Shape, TensorSpec } from '@graftjs/core';
+import type { Layout, OpAttrs, OpName, Shape, TensorSpec, OpInputs } from '@graftjs/core';
 import { float, lower, type Attributes, type GraphBuilder, type Value } from '@graftjs/onnx-graph';
 
 /** One op on its way into a file: what the tables of this folder write with. */
@@ -81,7 +81,7 @@ export function with_(b: GraphBuilder, op: string, x: Value, other: Value | numb
 export function primitive<N extends OpName>(
   b: GraphBuilder,
   op: N,
-  inputs: readonly Value[],
+  inputs: OpInputs<Value>[N],
   attrs: OpAttrs[N],
   shape: readonly number[],
 ): Value {

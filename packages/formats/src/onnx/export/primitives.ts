@@ -5,6 +5,7 @@ import {
   type OpName,
   type PoolAttrs,
   type UnaryKind,
+  type OpInputs,
 } from '@graftjs/core';
 import { lower, UNARY_OPERATORS, type Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
@@ -98,5 +99,5 @@ const plain: { readonly [N in OpName]?: Plain<N> } = {
 
 export function emitPrimitive<N extends OpName>(e: Emit, op: N, attrs: OpAttrs[N]): Value {
   const short = (plain[op] as Plain<N> | undefined)?.(e, attrs);
-  return short ?? lower(e.b, op, e.inputs as readonly Value[], attrs, e.outputs[0]!);
+  return short ?? lower(e.b, op, e.inputs as unknown as OpInputs<Value>[N], attrs, e.outputs[0]!);
 }
