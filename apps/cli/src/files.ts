@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GraftError } from '@graftjs/core';
-import { createFile, fileError, writeFileAtomically } from '@graftjs/formats/node';
+import { createFile, fileError, writeFileAtomically, type FileContent } from '@graftjs/formats/node';
 
 /** Is there anything of that name? */
 export async function exists(path: string): Promise<boolean> {
@@ -25,8 +26,26 @@ function temporary(path: string): string {
 }
 
 /** Writes a file whole or not at all: a crash leaves the old one or the new one. */
-export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeAtomic(path: string, content: FileContent): Promise<void> {
   await writeFileAtomically(path, content, { temporary: temporary(path) });
+}
+
+/** The same, and what was written: its bytes and their SHA-256. */
+export async function writeHashed(
+  path: string,
+  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const part of parts) {
+      hash.update(part);
+      bytes += part.length;
+      yield part;
+    }
+  }
+  await writeAtomic(path, counted());
+  return { bytes, sha256: hash.digest('hex') };
 }
 
 /**

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   evaluate,
   FeatureCache,
@@ -16,14 +15,14 @@ import {
   type History,
   type Module,
 } from '@graftjs/core';
-import { saveModel } from '@graftjs/models';
+import { modelParts } from '@graftjs/models';
 import { augmentations, type PictureSource } from '@graftjs/vision';
 import type { Remark } from '@graftjs/vision/node';
 import { CheckpointFile } from './checkpoint-file.ts';
 import { DEFAULTS } from './defaults.ts';
 import { describeError, InterruptedError } from './errors.ts';
 import { FolderFeatureStore } from './feature-store.ts';
-import { beside, checkWritable, exists, writeAtomic } from './files.ts';
+import { beside, checkWritable, exists, writeHashed } from './files.ts';
 import { percent, plural } from './format.ts';
 import { oneLine, type Io } from './io.ts';
 import { openBase } from './model-files.ts';
@@ -136,7 +135,7 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
     const warnings = heldBack ? (low === null ? [] : [`${measuredOn}: ${low}`]) : history.warnings;
     for (const text of warnings) progress.say(`warning: ${oneLine(text)}`);
     await store?.prune();
-    const bytes = await saveModel(model, {
+    const file = modelParts(model, {
       name: base.name,
       classes,
       preprocess: base.preprocess,
@@ -144,11 +143,11 @@ export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult>
       ...(base.licence === undefined ? {} : { licence: base.licence }),
       training: record(o, base, history, train, validation, validationShare),
     });
-    await writeAtomic(o.out, bytes);
+    const { sha256 } = await writeHashed(o.out, file.parts);
     const done: TrainResult = {
       model: o.out,
       report: null,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
+      sha256,
       classes,
       train: train.length,
       validation: validation?.length ?? 0,

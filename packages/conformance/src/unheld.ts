@@ -136,7 +136,7 @@ export const unheldTests: Readonly<Record<string, (backend: Backend) => Promise<
     for (const t of [x, model]) t.dispose();
   },
 
-  // What is lost is freed from 32 MiB on, in Node at once; a browser's collector may let a request or two pass.
+  // What is lost is freed from 32 MiB on, at once in Node; a browser tells later of what it has found.
   'a loop that only awaits its answers stays within 50 MiB': async (backend) => {
     const before = await countHeld(backend);
     // 2 MiB a time: 200 MiB if nothing were freed.

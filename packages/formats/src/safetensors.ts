@@ -236,20 +236,22 @@ export interface TensorLayout {
   readonly shape: Shape;
 }
 
-interface Place extends TensorLayout {
-  /** Of its first byte. */
-  readonly from: number;
-}
-
 /**
- * A safetensors file whose tensors are put in one by one, so that no more than one of them is in memory beside the file.
- * What `writeSafetensors` says of the bytes holds here, too.
+ * A safetensors file in parts: `header`, then the values of each of `names`, by `encode`, in this order. So no more than one
+ * tensor has to be in memory. What `writeSafetensors` says of the bytes holds here, too.
  * @throws FormatError where a name cannot be written.
+ * @example
+ * const parts = new SafetensorsParts(new Map([['w', { dtype: 'F32', shape: [2] }]]));
+ * await file.write(parts.header);
+ * for (const name of parts.names) await file.write(parts.encode(name, values[name]));
  */
-export class SafetensorsWriter {
-  /** The file; complete when every tensor was `put`. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly #places = new Map<string, Place>();
+export class SafetensorsParts {
+  readonly header: Uint8Array<ArrayBuffer>;
+  /** Of the whole file, in bytes. */
+  readonly size: number;
+  /** Of the tensors, as they follow each other in the file. */
+  readonly names: readonly string[];
+  readonly #layouts: ReadonlyMap<string, TensorLayout>;
 
   constructor(
     tensors: ReadonlyMap<string, TensorLayout>,
@@ -280,7 +282,6 @@ export class SafetensorsWriter {
     }
     let at = 0;
     for (const t of list) {
-      this.#places.set(t.name, { ...t, from: at });
       const entry = { dtype: t.dtype, shape: t.shape, data_offsets: [at, (at += t.bytes)] };
       parts.push(`${JSON.stringify(t.name)}:${JSON.stringify(entry)}`);
     }
@@ -288,19 +289,20 @@ export class SafetensorsWriter {
     const header = Math.ceil(json.length / 8) * 8;
     if (header > MAX_HEADER)
       throw new FormatError(`the header would have ${header} bytes; the limit is 100 MB`);
-    this.bytes = new Uint8Array(8 + header + at).fill(0x20, 8, 8 + header);
-    new DataView(this.bytes.buffer).setUint32(0, header, true);
-    this.bytes.set(json, 8);
-    for (const [name, place] of this.#places)
-      this.#places.set(name, { ...place, from: 8 + header + place.from });
+    this.header = new Uint8Array(8 + header).fill(0x20, 8);
+    new DataView(this.header.buffer).setUint32(0, header, true);
+    this.header.set(json, 8);
+    this.size = 8 + header + at;
+    this.names = list.map((t) => t.name);
+    this.#layouts = new Map(list.map((t) => [t.name, t]));
   }
 
-  /** Writes a tensor's values in their place. @throws FormatError where the shape does not hold them */
-  put(name: string, data: TensorToWrite['data']): void {
-    const { dtype, shape, from } = this.#places.get(name)!;
+  /** A tensor's bytes; a view of `data` where it is stored as it is. @throws FormatError where its shape does not hold `data` */
+  encode(name: string, data: TensorToWrite['data']): Uint8Array {
+    const { dtype, shape } = this.#layouts.get(name)!;
     wantSize(name, shape, data.length);
     const typed = DTYPES[dtype].encode!(data);
-    this.bytes.set(new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength), from);
+    return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
   }
 }
 
@@ -318,9 +320,16 @@ export function writeSafetensors(
     return [name, { dtype: dtype ?? dtypeOfArray(data), shape }] as const;
   });
   for (const [name, { shape, data }] of tensors) wantSize(name, shape, data.length);
-  const file = new SafetensorsWriter(new Map(layouts), metadata, options);
-  for (const [name, { data }] of tensors) file.put(name, data);
-  return file.bytes;
+  const file = new SafetensorsParts(new Map(layouts), metadata, options);
+  const bytes = new Uint8Array(file.size);
+  bytes.set(file.header);
+  let at = file.header.length;
+  for (const name of file.names) {
+    const part = file.encode(name, tensors.get(name)!.data);
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** @throws FormatError */

@@ -5,6 +5,7 @@ export {
   encodeModel,
   loadModel,
   MODEL_FORMAT_VERSION,
+  modelParts,
   readModelInfo,
   saveModel,
   WeightsOnlyError,
@@ -16,4 +17,10 @@ export {
 export { networks } from './networks.ts';
 export * from './networks/index.ts';
 export type { Network, NetworkRecord, PublishedWeights } from './networks/network.ts';
-export { loadWeights, saveWeights, type LoadWeightsOptions } from './weights-file.ts';
+export {
+  loadWeights,
+  saveWeights,
+  weightParts,
+  type FileParts,
+  type LoadWeightsOptions,
+} from './weights-file.ts';

@@ -12,7 +12,7 @@ import {
 import { buildModel, describeModel, type ModelDescription } from './describe.ts';
 import { architectureOf } from './match-weights.ts';
 import { nowhere } from './nowhere.ts';
-import { writeState } from './weights-file.ts';
+import { collected, stateParts, type FileParts } from './weights-file.ts';
 
 /**
  * A model is one safetensors file: weights under their state-dict names, and one JSON text under the metadata key
@@ -135,7 +135,17 @@ export async function saveModel(
   info: ModelInfo = {},
   options: SaveOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return writeState(model, metadataOf(describeModel(model), info, readFlags(model)), options);
+  return collected(modelParts(model, info, options));
+}
+
+/**
+ * `saveModel`, part by part, for what writes a file: no more than one tensor is in memory beside the model.
+ * @throws UnsupportedError for a module that `describeModel` does not know.
+ * @example
+ * for await (const part of modelParts(model).parts) response.write(part);
+ */
+export function modelParts(model: Module, info: ModelInfo = {}, options: SaveOptions = {}): FileParts {
+  return stateParts(model, metadataOf(describeModel(model), info, readFlags(model)), options);
 }
 
 export interface LoadOptions {

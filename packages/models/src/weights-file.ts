@@ -1,22 +1,42 @@
 import type { Module } from '@graftjs/core';
-import { readSafetensors, SafetensorsWriter, toStateDict } from '@graftjs/formats';
+import { readSafetensors, SafetensorsParts, toStateDict } from '@graftjs/formats';
 import type { SaveOptions } from './model-file.ts';
 
 const STORED = { float32: 'F32', int32: 'I32', bool: 'U8' } as const;
 
-/** A module's parameters and buffers under their state-dict names, one after the other. Waits for the backend. */
-export async function writeState(
+/** The bytes of a file, part by part; each is asked of the backend when it is its turn. */
+export interface FileParts {
+  /** Of all, in bytes. */
+  readonly size: number;
+  readonly parts: AsyncIterable<Uint8Array>;
+}
+
+/** A module's parameters and buffers under their state-dict names. */
+export function stateParts(
   model: Module,
   metadata: Readonly<Record<string, string>>,
   { float16 = false }: SaveOptions,
-): Promise<Uint8Array<ArrayBuffer>> {
+): FileParts {
   const state = model.stateDict();
   const layouts = [...state].map(
     ([name, { dtype, shape }]) => [name, { dtype: STORED[dtype], shape }] as const,
   );
-  const file = new SafetensorsWriter(new Map(layouts), metadata, { float16 });
-  for (const [name, value] of state) file.put(name, await value.data());
-  return file.bytes;
+  const file = new SafetensorsParts(new Map(layouts), metadata, { float16 });
+  async function* parts(): AsyncGenerator<Uint8Array> {
+    yield file.header;
+    for (const name of file.names) yield file.encode(name, await state.get(name)!.data());
+  }
+  return { size: file.size, parts: parts() };
+}
+
+export async function collected({ size, parts }: FileParts): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for await (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /**
@@ -31,7 +51,12 @@ export async function saveWeights(
   model: Module,
   options: SaveOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return writeState(model, { format: 'pt' }, options);
+  return collected(weightParts(model, options));
+}
+
+/** `saveWeights`, part by part: no more than one tensor is in memory beside the model. */
+export function weightParts(model: Module, options: SaveOptions = {}): FileParts {
+  return stateParts(model, { format: 'pt' }, options);
 }
 
 export interface LoadWeightsOptions {

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { GraftError, setDefaultBackend } from '@graftjs/core';
-import { saveModel } from '@graftjs/models';
+import { modelParts } from '@graftjs/models';
 import { flag, required, text } from '../args.ts';
 import { InterruptedError, UsageError } from '../errors.ts';
-import { checkWritable, exists, writeAtomic } from '../files.ts';
+import { checkWritable, exists, writeHashed } from '../files.ts';
 import { count } from '../format.ts';
 import { oneLine } from '../io.ts';
 import { readModel, wantOneOutput } from '../model-files.ts';
@@ -93,24 +92,25 @@ export const convert: Command = {
       const read = await readModel(from, { output: text(values, 'output') ?? null });
       wantOneOutput(from, read);
       const { model, info, notes, withoutSoftmax } = read;
-      const bytes = isOnnx(to)
-        ? await toOnnx(model, info, { withPreprocessing, version: version() }).catch((error: unknown) => {
-            throw error instanceof GraftError
-              ? new GraftError(`${from}: ${error.message}`, { cause: error })
-              : error;
-          })
-        : await saveModel(model, info);
+      const parts = isOnnx(to)
+        ? [
+            await toOnnx(model, info, { withPreprocessing, version: version() }).catch((error: unknown) => {
+              throw error instanceof GraftError
+                ? new GraftError(`${from}: ${error.message}`, { cause: error })
+                : error;
+            }),
+          ]
+        : modelParts(model, info).parts;
       // A signal is heard between two tasks only.
       await new Promise((heard) => setImmediate(heard));
       if (exitCode !== undefined) throw new InterruptedError('stopped; nothing was written', exitCode);
-      await writeAtomic(to, bytes);
+      const written = await writeHashed(to, parts);
       notes.forEach((note) => progress.say(note));
       if (withoutSoftmax) progress.say(`the softmax at its end is left out: models give logits here`);
       const done: Converted = {
         from,
         to,
-        bytes: bytes.length,
-        sha256: createHash('sha256').update(bytes).digest('hex'),
+        ...written,
         size: info.preprocess?.size ?? null,
         classes: info.classes ?? null,
       };

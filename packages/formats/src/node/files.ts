@@ -73,6 +73,9 @@ export interface WriteOptions {
   readonly flush?: boolean;
 }
 
+/** A text, bytes, or bytes part by part. */
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
+
 /**
  * Writes a file so that its path holds either the old contents or all of the new ones, at any moment and after a crash: to a
  * temporary name in the same folder, never through a link that has it; flushed to the disk; then renamed. Makes the folder.
@@ -83,7 +86,7 @@ export interface WriteOptions {
  */
 export async function writeFileAtomically(
   path: string,
-  content: string | Uint8Array,
+  content: FileContent,
   options: WriteOptions = {},
 ): Promise<void> {
   const target = resolve(path);
@@ -93,7 +96,8 @@ export async function writeFileAtomically(
     try {
       const file = await createFile(temporary);
       try {
-        await file.writeFile(content);
+        const parts = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
+        for await (const part of parts) await file.writeFile(part); // from where the last one ended
         if (flush) await file.sync();
       } finally {
         await file.close();

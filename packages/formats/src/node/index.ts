@@ -7,5 +7,6 @@ export {
   readBeginning,
   readBytes,
   writeFileAtomically,
+  type FileContent,
   type WriteOptions,
 } from './files.ts';

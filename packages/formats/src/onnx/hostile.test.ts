@@ -224,6 +224,17 @@ describe('a hostile graph', () => {
     ['a stride of 0', () => conv({ strides: [0, 0] })],
     ['channels that do not fit', () => conv({}, [1, 3, 4, 4])],
     ['a window larger than the picture', () => conv({}, [1, 1, 2, 2])],
+    // An axis far outside would become an array of 2³¹ ones.
+    ['a hardmax over an axis that is not', () => file([n('Hardmax', ['x'], ['y'], { axis: -(2 ** 31) })])],
+    ['a gather from one', () => file([n('Gather', ['x', 'i'], ['y'], { axis: 2 ** 30 })], [ints('i', [0])])],
+    [
+      'a one-hot along one',
+      () =>
+        file(
+          [n('OneHot', ['i', 'd', 'v'], ['y'], { axis: -(2 ** 31) })],
+          [ints('i', [0]), ints('d', [2]), floats('v', [0, 1])],
+        ),
+    ],
   ];
   it.each(running)('when it runs: %s', async (_, make) => {
     expect(await survive(make())).toBe('refused');

@@ -3,13 +3,13 @@ import { FormatError } from '@graftjs/formats';
 import { readBytes, writeFileAtomically } from '@graftjs/formats/node';
 import {
   loadModel,
-  saveModel,
+  modelParts,
   type LoadedModel,
   type LoadOptions,
   type ModelInfo,
   type SaveOptions,
 } from '../model-file.ts';
-import { loadWeights, saveWeights, type LoadWeightsOptions } from '../weights-file.ts';
+import { loadWeights, weightParts, type LoadWeightsOptions } from '../weights-file.ts';
 
 /** Saves a model; see `saveModel` and `writeFileAtomically`. */
 export async function saveModelFile(
@@ -18,7 +18,7 @@ export async function saveModelFile(
   info: ModelInfo = {},
   options: SaveOptions = {},
 ): Promise<void> {
-  await writeFileAtomically(path, await saveModel(model, info, options));
+  await writeFileAtomically(path, modelParts(model, info, options).parts);
 }
 
 /** `error` with the file's name in front, of the same class. */
@@ -45,7 +45,7 @@ export async function loadModelFile(path: string, options: LoadOptions = {}): Pr
  * const again = await loadWeightsFile('net.safetensors', new Net());
  */
 export async function saveWeightsFile(path: string, model: Module, options: SaveOptions = {}): Promise<void> {
-  await writeFileAtomically(path, await saveWeights(model, options));
+  await writeFileAtomically(path, weightParts(model, options).parts);
 }
 
 /**
