@@ -23,21 +23,19 @@ import { examplesOf, run, typeErrors } from '../test/docstrings/examples.ts';
 const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = {
   '@graftjs/core': {
     docstring: `
-      constantInit isWindowed sameShape scorer forwardGrid dot multiplyTriples triple activation window
-      product
+      constantInit isWindowed forwardGrid dot multiplyTriples triple activation window product
     `,
     shape: `
-      customVjp freeEarly runChain forwardStages clipGradValue runStages receptiveField
+      customVjp freeEarly runChain forwardStages clipGradValue
     `,
     throws: `
-      interpret composite customVjp predictedClasses accuracy topKAccuracy classScores balancedAccuracy
-      defaultBiasInit defaultWeightInit fans gain initParameter kaimingNormal kaimingUniform truncNormal
-      xavierNormal xavierUniform evaluating stagesOf runChain forwardStages manualSeed adagrad adam
-      adamW rmsprop sgd clipGradNorm clipGradValue cosineLR oneCycleLR scorer evaluate extractFeatures
-      runStages fit summarize headRecipe fineTuneRecipe scratchRecipe featureShape
+      interpret composite customVjp defaultBiasInit defaultWeightInit fans gain initParameter
+      kaimingNormal kaimingUniform truncNormal xavierNormal xavierUniform evaluating stagesOf runChain
+      forwardStages manualSeed adagrad adam adamW rmsprop sgd clipGradNorm clipGradValue cosineLR
+      oneCycleLR
     `,
     example: `
-      compile BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm LayerNorm Activation ReLU ReLU6
+      BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm LayerNorm Activation ReLU ReLU6
       LeakyReLU ELU GELU SiLU Hardswish Hardsigmoid Hardtanh Sigmoid Tanh Softplus Mish Softmax
       LogSoftmax PReLU Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Linear
       Dropout Flatten Identity Upsample Residual SqueezeExcite Sequential MaxPool1d MaxPool2d MaxPool3d
@@ -45,7 +43,7 @@ const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = 
       AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d GlobalAvgPool1d GlobalAvgPool2d
       GlobalAvgPool3d GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d GlobalStatsPool1d
       GlobalStatsPool2d GlobalStatsPool3d resolveConv zerosBehind resolveConvTranspose adagrad adam
-      adamW rmsprop sgd fit transfer
+      adamW rmsprop sgd
     `,
   },
 };

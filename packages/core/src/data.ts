@@ -22,6 +22,8 @@ export interface DataSource {
 /**
  * Checks labels before they are used.
  * @throws GraftError that names the first one that is no class number.
+ * @example
+ * wantLabels([0, 1, 1], ['cat', 'dog']); // → undefined
  */
 export function wantLabels(labels: ArrayLike<unknown>, classes: readonly string[]): void {
   const c = classes.length;
@@ -36,7 +38,14 @@ export function wantLabels(labels: ArrayLike<unknown>, classes: readonly string[
   }
 }
 
-/** Samples that are in memory already. Has no augmented views: every view is the plain sample. */
+/**
+ * Samples that are in memory already. Has no augmented views: every view is the plain sample.
+ * @example
+ * const values = new Float32Array([1, 2, 3, 4, 5, 6]);
+ * const source = new ArraySource(values, [0, 1, 1], [2], ['cat', 'dog']);
+ * source.length; // → 3
+ * source.load([2, 0]); // → [5, 6, 1, 2]
+ */
 export class ArraySource implements DataSource {
   readonly length: number;
   readonly labels: Int32Array;
@@ -71,7 +80,12 @@ export class ArraySource implements DataSource {
   }
 }
 
-/** Some samples of another source, in the order given. */
+/**
+ * Some samples of another source, in the order given.
+ * @example
+ * const all = new ArraySource(new Float32Array([1, 2, 3]), [0, 1, 1], [1], ['cat', 'dog']);
+ * new Subset(all, [2, 0]).labels; // → [1, 0]
+ */
 export class Subset implements DataSource {
   readonly labels: Int32Array;
   readonly key: string;

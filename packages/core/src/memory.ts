@@ -9,6 +9,10 @@ const scopes: Tensor[][] = [];
 /**
  * How many tensors are alive on a backend now. Tests assert that a training step does not change it. Tensors that nobody
  * holds count until they are freed; see `freeLost`.
+ * @example
+ * const before = memory(getDefaultBackend());
+ * using x = zeros([256]);
+ * memory(getDefaultBackend()).bytes - before.bytes; // → 1024
  */
 export function memory(backend: Backend): Readonly<MemoryCount> {
   const { tensors, bytes } = ledgerOf(backend);

@@ -17,7 +17,13 @@ function rows(labels: Labels, scores: ArrayLike<number>): number {
   return classes;
 }
 
-/** The class with the highest score of each sample, the first of equal ones. @param scores `[samples, classes]`, row-major. */
+/**
+ * The class with the highest score of each sample, the first of equal ones.
+ * @param scores `[samples, classes]`, row-major.
+ * @throws GraftError where they do not make rows of `classes`.
+ * @example
+ * predictedClasses([0.1, 0.9, 0.8, 0.2], 2); // → [1, 0]
+ */
 export function predictedClasses(scores: ArrayLike<number>, classes: number): Int32Array {
   if (!(classes >= 1) || scores.length % classes !== 0) {
     throw new GraftError(`${scores.length} scores do not make rows of ${classes} classes`);
@@ -31,7 +37,12 @@ export function predictedClasses(scores: ArrayLike<number>, classes: number): In
   return out;
 }
 
-/** Share of predictions that are right; 0 without samples. */
+/**
+ * Share of predictions that are right; 0 without samples.
+ * @throws GraftError where there are not as many predictions as labels.
+ * @example
+ * accuracy([0, 1, 1, 0], [0, 1, 0, 0]); // → 0.75
+ */
 export function accuracy(labels: Labels, predictions: Labels): number {
   sameLength(labels, predictions);
   let right = 0;
@@ -39,7 +50,11 @@ export function accuracy(labels: Labels, predictions: Labels): number {
   return labels.length ? right / labels.length : 0;
 }
 
-/** The class that most samples have (the first of equal ones), and their share: the accuracy of always answering it. */
+/**
+ * The class that most samples have (the first of equal ones), and their share: the accuracy of always answering it.
+ * @example
+ * majorityClass([0, 1, 1, 1], 2); // → { index: 1, share: 0.75 }
+ */
 export function majorityClass(labels: Labels, classes: number): { index: number; share: number } {
   const counts = new Array<number>(classes).fill(0);
   for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
@@ -50,6 +65,9 @@ export function majorityClass(labels: Labels, classes: number): { index: number;
 /**
  * Share of samples whose class is among the k highest scores; of equal scores the lower class comes first.
  * @param scores `[samples, classes]`, row-major.
+ * @throws GraftError where there is not one score per class for each sample.
+ * @example
+ * topKAccuracy([2, 0], [0.1, 0.6, 0.3, 0.2, 0.5, 0.3], 2); // → 0.5
  */
 export function topKAccuracy(labels: Labels, scores: ArrayLike<number>, k: number): number {
   const classes = rows(labels, scores);
@@ -67,7 +85,12 @@ export function topKAccuracy(labels: Labels, scores: ArrayLike<number>, k: numbe
   return labels.length ? right / labels.length : 0;
 }
 
-/** `matrix[label][prediction]` counts samples. @throws GraftError on a label or prediction that is no class. */
+/**
+ * `matrix[label][prediction]` counts samples.
+ * @throws GraftError on a label or prediction that is no class, and where there are not as many of both.
+ * @example
+ * confusionMatrix([0, 0, 1], [0, 1, 1], 2); // → [[1, 1], [0, 1]]
+ */
 export function confusionMatrix(labels: Labels, predictions: Labels, classes: number): number[][] {
   sameLength(labels, predictions);
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
@@ -98,7 +121,12 @@ export interface ClassScores {
 
 const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
 
-/** Precision, recall and F1 of every class. */
+/**
+ * Precision, recall and F1 of every class.
+ * @throws GraftError as `confusionMatrix`.
+ * @example
+ * classScores([0, 0, 1], [0, 1, 1], 2)[0]!; // → { precision: 1, recall: 0.5, f1: 0.667, support: 2 }
+ */
 export function classScores(labels: Labels, predictions: Labels, classes: number): ClassScores[] {
   const matrix = confusionMatrix(labels, predictions, classes);
   return matrix.map((row, c) => {
@@ -114,7 +142,12 @@ export function classScores(labels: Labels, predictions: Labels, classes: number
   });
 }
 
-/** Mean recall over the classes that occur among the labels: every class counts the same, however many samples it has. */
+/**
+ * Mean recall over the classes that occur among the labels: every class counts the same, however many samples it has.
+ * @throws GraftError as `confusionMatrix`.
+ * @example
+ * balancedAccuracy([0, 0, 0, 1], [0, 0, 0, 0], 2); // → 0.5
+ */
 export function balancedAccuracy(labels: Labels, predictions: Labels, classes: number): number {
   const occurring = classScores(labels, predictions, classes).filter((s) => s.support > 0);
   return occurring.length ? occurring.reduce((a, s) => a + s.recall, 0) / occurring.length : 0;

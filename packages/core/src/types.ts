@@ -19,7 +19,12 @@ export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
  */
 export type Layout = 'channels-first' | 'channels-last';
 
-/** Number of elements of a shape. */
+/**
+ * Number of elements of a shape.
+ * @example
+ * sizeOf([2, 3, 4]); // → 24
+ * sizeOf([]); // → 1
+ */
 export function sizeOf(shape: Shape): number {
   let n = 1;
   for (const d of shape) n *= d;
@@ -29,12 +34,20 @@ export function sizeOf(shape: Shape): number {
 const bytesPerElement: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bool: 1 };
 export const DTYPES: readonly DType[] = ['float32', 'int32', 'bool'];
 
-/** Bytes of a tensor's elements. */
+/**
+ * Bytes of a tensor's elements.
+ * @example
+ * bytesOf({ dtype: 'float32', shape: [2, 3] }); // → 24
+ */
 export function bytesOf({ dtype, shape }: TensorSpec): number {
   return sizeOf(shape) * bytesPerElement[dtype];
 }
 
-/** Row-major strides, in elements. */
+/**
+ * Row-major strides, in elements.
+ * @example
+ * stridesOf([2, 3, 4]); // → [12, 4, 1]
+ */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);
   let step = 1;
@@ -45,6 +58,11 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/**
+ * Do two shapes have the same extents?
+ * @example
+ * sameShape([2, 3], [3, 2]); // → false
+ */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }

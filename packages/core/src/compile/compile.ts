@@ -38,7 +38,18 @@ export interface Compiled<A extends readonly Tensor[], R> {
  * of modules and what optimizers keep (all of these are read, and changed, at every call), and tensors that it closes
  * over, which stay as they are. Dropout and learning rates are asked anew; a module's `train()` and `lock()` are not.
  * Under a tape (`grad`, `valueAndGrad`) it runs op by op; compile the function that takes the gradient.
- * @throws UnsupportedError, at a call, where `fn` looks at values: shapes and branches must not depend on them.
+ * @throws UnsupportedError, at a call, where `fn` looks at values: shapes and branches must not depend on them; GraftError where
+ * it uses no tensor.
+ * @example
+ * const w = new Parameter(tensor([[1, 0]]));
+ * const optimizer = sgd({ lr: 0.1 });
+ * const step = compile((x: Tensor) => {
+ *   const { value, grads } = valueAndGrad(() => mean(linear(x, w.value)), [w]);
+ *   optimizer.step([{ name: 'w', parameter: w, grad: grads[0]! }]);
+ *   return value;
+ * });
+ * step(tensor([[1, 2]])); // → 1
+ * step(tensor([[1, 2]])); // → 0.5
  */
 export function compile<A extends readonly Tensor[], R>(
   fn: (...inputs: A) => R,

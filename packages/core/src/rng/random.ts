@@ -16,6 +16,11 @@ const CHUNK = 1024;
  * The whole state is `seed`, `stream` and `position`, the number of 32-bit words taken so far: keep these three in a
  * checkpoint. A bulk method takes the same words, and gives the same values, as calls of its single sibling: for n numbers
  * `uint32`, `uniform` and `bernoulliArray` take n words, `normal` 2n, `normalArray` 2⌈n/2⌉, `int` one plus its rejections.
+ * @example
+ * const random = new Random(7, 'shuffle');
+ * random.permutation(5); // → [2, 1, 4, 0, 3]
+ * random.fork('worker').stream; // → 'shuffle/worker'
+ * random.position; // → 4
  */
 export class Random {
   readonly seed: number;

@@ -27,6 +27,12 @@ export interface ExtractOptions {
 /**
  * A network as feature extractor: its outputs for every sample, in evaluation mode, as a source of their own, for a
  * classifier on top, nearest neighbours, or a plot.
+ * @throws NameError for an unknown stage, StateError where neither the model nor a default names the backend.
+ * @example
+ * const pictures = new ArraySource(new Float32Array(2 * 3 * 8 * 8), [0, 1], [3, 8, 8], ['cat', 'dog']);
+ * const model = new Sequential({ conv: new Conv2d(3, 4, 3), pool: new GlobalAvgPool2d() });
+ * (await extractFeatures(model, pictures)).sampleShape; // → [4]
+ * (await extractFeatures(model, pictures, { to: 'conv' })).sampleShape; // → [4, 6, 6]
  */
 export async function extractFeatures(
   model: Module,

@@ -235,7 +235,11 @@ export class FrozenPrefix {
   }
 }
 
-/** Runs stages without a tape. */
+/**
+ * Runs stages one after the other, without a tape.
+ * @param x `[n, ...]`, as the first of them takes it.
+ * @throws ShapeError where it does not.
+ */
 export function runStages(stages: readonly Stage[], x: Tensor): Tensor {
   return noGrad(() => forwardStages(stages, x));
 }

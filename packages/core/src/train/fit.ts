@@ -33,11 +33,24 @@ function stepsIn(samples: number, batchSize: number): number {
 }
 
 /**
- * Trains `model` on `data`. Nothing but the seed, the data and the settings decides the result: not the backend (within
- * its bounds; bit for bit on those that are exact), not the cache, not an interruption that was resumed.
+ * Trains a classifier, in which every sample belongs to one class: pictures, sounds, series or rows of numbers, of any shape.
+ * `model` takes a batch `[n, ...sampleShape]` and gives logits `[n, classes]`. For other tasks (several labels, numbers to
+ * predict, a class for each pixel) write the loop: `valueAndGrad`, an optimizer's `step`, and `scope` or `compile`.
+ *
+ * Nothing but the seed, the data and the settings decides the result: not the backend (within its bounds; bit for bit on those
+ * that are exact), not the cache, not an interruption that was resumed.
  *
  * Each epoch: open what `unfreeze` says; shuffle; for each batch take the locked prefix's outputs from the cache, run the
  * rest under the tape, clip, step; evaluate; keep the best; save.
+ * @returns A record of every epoch. The model has the weights of the best one where `keepBest` says so, and is in evaluation
+ * mode.
+ * @throws GraftError where there is nothing to train or no sample, a label is none of the classes, a setting cannot be, or the
+ * loss is no longer a number; CheckpointError where a run cannot go on from its checkpoint.
+ * @example
+ * const train = new ArraySource(new Float32Array([-2, -1, 1, 2]), [0, 0, 1, 1], [1], ['left', 'right']);
+ * const model = new Sequential({ classifier: new Linear(1, 2) });
+ * const history = await fit(model, { train }, { epochs: 30, optimizer: adam({ lr: 0.1 }) });
+ * history.epochs.at(-1)!.accuracy; // → 1
  */
 export async function fit(model: Module, data: FitData, options: FitOptions): Promise<History> {
   const run = new Run(model, data, options);

@@ -25,6 +25,9 @@ export interface GradCamOptions {
  * where nothing speaks for the class.
  * @throws NameError for an unknown layer; GraftError where it has no places, for a model that gives no logits
  * `[n, classes]`, and for a class that there is not
+ * @example
+ * const model = new Sequential({ conv: new Conv2d(3, 4, 3), pool: new GlobalAvgPool2d(), classifier: new Linear(4, 2) });
+ * gradCam(model, ones([1, 3, 8, 8]), 1).shape; // → [1, 6, 6]
  */
 export function gradCam(
   model: Module,

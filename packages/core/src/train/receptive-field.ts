@@ -174,6 +174,12 @@ export interface LayerSummary {
 /**
  * A row per module, in the order in which they run, from one forward pass of `input` (batch axis included).
  * @param input the model's input, such as zeros of `[1, 3, 96, 96]`.
+ * @throws ShapeError where the input does not fit the model.
+ * @example
+ * const model = new Sequential({ conv: new Conv2d(3, 8, 3), pool: new GlobalAvgPool2d() });
+ * const rows = summarize(model, zeros([1, 3, 32, 32]));
+ * rows.map((row) => row.name); // → ['conv', 'pool']
+ * rows[0]!.parameters; // → 224
  */
 export function summarize(model: Module, input: Tensor, layout: Layout = 'channels-first'): LayerSummary[] {
   const rows = new Map<string, LayerSummary>();
@@ -209,7 +215,14 @@ export function summarize(model: Module, input: Tensor, layout: Layout = 'channe
   return named.flatMap(([name]) => rows.get(name) ?? []);
 }
 
-/** The receptive field of a layer's outputs, per spatial axis. @throws NameError for an unknown layer. */
+/**
+ * What one output of a layer sees of the input, per spatial axis: how wide, how far from the next, where the first begins.
+ * @param input the model's input, such as zeros of `[1, 3, 96, 96]`.
+ * @throws NameError for an unknown layer, ShapeError where the input does not fit the model.
+ * @example
+ * const model = new Sequential({ a: new Conv1d(1, 1, 3), b: new Conv1d(1, 1, 3, { stride: 2 }) });
+ * receptiveField(model, 'b', zeros([1, 1, 16])); // → [{ size: 5, jump: 2, offset: 0, global: false }]
+ */
 export function receptiveField(
   model: Module,
   layer: string,

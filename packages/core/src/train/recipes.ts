@@ -12,7 +12,13 @@ export type Recipe = Pick<FitOptions, 'epochs' | 'batchSize' | 'optimizer' | 'sc
 /** Falls from 1 to 0 along half a cosine over the whole run. (Loshchilov & Hutter, 2017, arXiv:1608.03983) */
 const cosine = (step: number, total: number): number => 0.5 * (1 + cospi(Math.fround(step / total)));
 
-/** Only the new head: logistic regression on the locked base's features. */
+/**
+ * Only the new head: logistic regression on the locked base's features.
+ * @throws GraftError where a setting cannot be.
+ * @example
+ * const { epochs, batchSize } = headRecipe();
+ * [epochs, batchSize]; // → [60, 64]
+ */
 export function headRecipe(epochs = 60): Recipe {
   return {
     epochs,
@@ -23,7 +29,12 @@ export function headRecipe(epochs = 60): Recipe {
   };
 }
 
-/** The head, trained already, with deeper layers of the base: gently, and clipped. */
+/**
+ * The head, trained already, with deeper layers of the base: gently, and clipped.
+ * @throws GraftError where a setting cannot be.
+ * @example
+ * fineTuneRecipe(5).clipNorm; // → 1
+ */
 export function fineTuneRecipe(epochs = 10): Recipe {
   return {
     epochs,
@@ -35,7 +46,12 @@ export function fineTuneRecipe(epochs = 10): Recipe {
   };
 }
 
-/** A small network from random weights. */
+/**
+ * A small network from random weights.
+ * @throws GraftError where a setting cannot be.
+ * @example
+ * scratchRecipe().epochs; // → 30
+ */
 export function scratchRecipe(epochs = 30): Recipe {
   return {
     epochs,

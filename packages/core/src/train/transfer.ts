@@ -53,7 +53,13 @@ export interface TransferOptions {
   readonly seed?: number;
 }
 
-/** Shape of one sample's features after `stages`. */
+/**
+ * Shape of one sample's features after `stages`, without the batch axis.
+ * @throws ShapeError where a sample of `sampleShape` does not fit the first of them.
+ * @example
+ * const stages = stagesOf(new Sequential({ conv: new Conv2d(3, 8, 3), pool: new GlobalAvgPool2d() }));
+ * featureShape(stages.slice(0, 1), [3, 32, 32]); // → [8, 30, 30]
+ */
 export function featureShape(stages: readonly Stage[], sampleShape: Shape): number[] {
   const backend = stages.flatMap((s) => s.module.parameters())[0]?.value.backend;
   const modules = stages.map((s) => s.module);
@@ -82,9 +88,16 @@ function defaultHead(features: Shape, classes: number, layout: Layout, dropout: 
 
 /**
  * Transfer learning: the base up to `cut`, locked, and a new head for your classes on it. The result is a chain of
- * the base's stages under their own names, then `head`; parameters belong to the groups 'base' and 'head'.
- * `model.unlock({ from: stage })` opens the deeper stages for fine-tuning.
- * @throws NameError for an unknown cut, with the nearest stages.
+ * the base's stages under their own names, then `head`; parameters belong to the groups 'base' and 'head'. It takes
+ * `[n, ...sampleShape]` and gives logits `[n, classes]`. `model.unlock({ from: stage })` opens the deeper stages for
+ * fine-tuning. The base's modules are used, not copied.
+ * @throws NameError for an unknown cut, with the nearest stages; GraftError for fewer than two classes, or a bare module without
+ * `sampleShape`.
+ * @example
+ * const base = new Sequential({ conv: new Conv2d(3, 8, 3), pool: new GlobalAvgPool2d(), classifier: new Linear(8, 1000) });
+ * const model = transfer(base, { classes: ['cat', 'dog'], sampleShape: [3, 32, 32] });
+ * model.forward(zeros([4, 3, 32, 32])).shape; // → [4, 2]
+ * model.parameters().filter((p) => !p.locked).length; // → 2
  */
 export function transfer(base: BaseModel | Module, options: TransferOptions): Sequential {
   const info = 'model' in base ? base : undefined;
