@@ -26,13 +26,12 @@ const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = 
       constantInit isWindowed forwardGrid dot multiplyTriples triple activation window product
     `,
     shape: `
-      customVjp freeEarly runChain forwardStages clipGradValue
+      trace runChain forwardStages clipGradValue
     `,
     throws: `
-      interpret composite customVjp defaultBiasInit defaultWeightInit fans gain initParameter
-      kaimingNormal kaimingUniform truncNormal xavierNormal xavierUniform evaluating stagesOf runChain
-      forwardStages manualSeed adagrad adam adamW rmsprop sgd clipGradNorm clipGradValue cosineLR
-      oneCycleLR
+      defaultBiasInit defaultWeightInit fans gain initParameter kaimingNormal kaimingUniform truncNormal
+      xavierNormal xavierUniform evaluating stagesOf runChain forwardStages manualSeed adagrad adam
+      adamW rmsprop sgd clipGradNorm clipGradValue cosineLR oneCycleLR
     `,
     example: `
       BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm LayerNorm Activation ReLU ReLU6
@@ -42,8 +41,7 @@ const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = 
       AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d
       AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d GlobalAvgPool1d GlobalAvgPool2d
       GlobalAvgPool3d GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d GlobalStatsPool1d
-      GlobalStatsPool2d GlobalStatsPool3d resolveConv zerosBehind resolveConvTranspose adagrad adam
-      adamW rmsprop sgd
+      GlobalStatsPool2d GlobalStatsPool3d adagrad adam adamW rmsprop sgd
     `,
   },
 };

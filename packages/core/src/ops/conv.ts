@@ -166,6 +166,8 @@ export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
  * @param x `[n, c, ...spatial]` (or channels-last).
  * @param w `[outChannels, c / groups, ...kernel]`.
  * @throws ShapeError as `conv`.
+ * @example
+ * resolveConv(zeros([1, 3, 8]), zeros([4, 3, 3]), { padding: 'same' }).padding; // → [[1, 1]]
  */
 export function resolveConv(x: Tensor, w: Tensor, options: ConvOptions): ConvAttrs {
   const rank = w.rank - 2;
@@ -214,6 +216,8 @@ export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOption
 /**
  * Zeros at the far side of the spatial axes of `[n, c, ...spatial]` (or channels-last).
  * @throws ShapeError where an amount is no whole number, 0 or more.
+ * @example
+ * zerosBehind(ones([1, 1, 2]), 'channels-first', [1]); // → [[[1, 1, 0]]]
  */
 export function zerosBehind(y: Tensor, layout: Layout, amounts: readonly number[]): Tensor {
   if (amounts.every((n) => n === 0)) return y;
@@ -228,6 +232,8 @@ export function zerosBehind(y: Tensor, layout: Layout, amounts: readonly number[
  * @param x `[n, c, ...spatial]` (or channels-last).
  * @param w `[c, outChannels / groups, ...kernel]`.
  * @throws ShapeError as `convTranspose`.
+ * @example
+ * resolveConvTranspose(zeros([1, 3, 8]), zeros([3, 4, 2]), { stride: 2 }).attrs.inputSize; // → [16]
  */
 export function resolveConvTranspose(
   x: Tensor,
