@@ -26,12 +26,13 @@ const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = 
       constantInit isWindowed forwardGrid dot multiplyTriples triple activation window product
     `,
     shape: `
-      trace runChain forwardStages clipGradValue
+      customVjp freeEarly runChain forwardStages clipGradValue
     `,
     throws: `
-      defaultBiasInit defaultWeightInit fans gain initParameter kaimingNormal kaimingUniform truncNormal
-      xavierNormal xavierUniform evaluating stagesOf runChain forwardStages manualSeed adagrad adam
-      adamW rmsprop sgd clipGradNorm clipGradValue cosineLR oneCycleLR
+      interpret composite customVjp defaultBiasInit defaultWeightInit fans gain initParameter
+      kaimingNormal kaimingUniform truncNormal xavierNormal xavierUniform evaluating stagesOf runChain
+      forwardStages manualSeed adagrad adam adamW rmsprop sgd clipGradNorm clipGradValue cosineLR
+      oneCycleLR
     `,
     example: `
       BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm LayerNorm Activation ReLU ReLU6
