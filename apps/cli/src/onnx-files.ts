@@ -6,7 +6,7 @@ import {
   imageNetPreprocess,
   inputShape,
   parsePreprocess,
-  record,
+  trace,
   type Module,
   type Preprocess,
 } from '@graftjs/core';
@@ -235,9 +235,9 @@ function usualPreprocess({ inputs, inputRange }: Network, size: number | null): 
  */
 export function countClasses(model: Module, preprocess: Preprocess): number {
   const spec = { dtype: 'float32', shape: [1, ...inputShape(preprocess)] } as const;
-  const recording = evaluating([model], () => record((x) => model.forward(x), [spec]));
-  recording.dispose();
-  const { shape } = recording.specs[recording.results[0]!]!;
+  const traced = evaluating([model], () => trace((x) => model.forward(x), [spec]));
+  traced.dispose();
+  const { shape } = traced.graph.specs[traced.results[0]!]!;
   if (shape.length !== 2)
     throw new GraftError(
       `gives [${shape.join(', ')}] for a picture, not one number for each class, so it is no classifier`,

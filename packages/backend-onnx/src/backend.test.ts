@@ -1,4 +1,15 @@
-import { add, gather, KernelError, matmul, mul, scope, StateError, tensor, type Graph } from '@graftjs/core';
+import {
+  add,
+  gather,
+  KernelError,
+  matmul,
+  mul,
+  scope,
+  StateError,
+  tensor,
+  type Graph,
+  type PrimitiveNode,
+} from '@graftjs/core';
 import * as native from 'onnxruntime-node';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createOnnxBackend, type OnnxBackend, type OnnxBackendOptions } from './index.ts';
@@ -111,7 +122,7 @@ describe('the end', () => {
 
 describe('a compiled graph', () => {
   /** (a, b) → a · b + c, and that again. */
-  const graph: Graph = {
+  const graph: Graph<PrimitiveNode> = {
     specs: [
       { dtype: 'float32', shape: [2, 2] },
       { dtype: 'float32', shape: [2, 2] },
@@ -120,6 +131,7 @@ describe('a compiled graph', () => {
       { dtype: 'float32', shape: [2, 2] },
     ],
     inputs: [0, 1],
+    scalars: [],
     captures: [2],
     constants: new Map(),
     nodes: [
@@ -153,13 +165,14 @@ describe('a compiled graph', () => {
 
   test('that fails leaves its inputs as they were', async () => {
     const backend = await create();
-    const picks: Graph = {
+    const picks: Graph<PrimitiveNode> = {
       specs: [
         { dtype: 'float32', shape: [2] },
         { dtype: 'int32', shape: [1] },
         { dtype: 'float32', shape: [1] },
       ],
       inputs: [0, 1],
+      scalars: [],
       captures: [],
       constants: new Map(),
       nodes: [{ op: 'gather', inputs: [0, 1], attrs: { axis: 0 }, output: 2 }],

@@ -9,6 +9,7 @@ import {
   type OpAttrs,
   type OpName,
   type Operand,
+  type PrimitiveNode,
   type TensorSpec,
 } from '@graftjs/core';
 import { ARRAYS, converted } from '@graftjs/core/planning';
@@ -37,7 +38,8 @@ export interface OnnxBackend extends Backend<OnnxBuffer> {
   readonly notes: readonly string[];
   /** Sessions of onnxruntime that are alive. */
   readonly sessions: number;
-  compile(graph: Graph, captures: readonly OnnxBuffer[]): Executable<OnnxBuffer>;
+  /** It has no kernels for composites, so it gets primitives alone. */
+  compile(graph: Graph<PrimitiveNode>, captures: readonly OnnxBuffer[]): Executable<OnnxBuffer>;
 }
 
 interface Entry {
@@ -209,7 +211,7 @@ class Onnx {
     return { plan, session: this.#session(() => plan.model, options), bytes: plan.bytes };
   }
 
-  #compile(graph: Graph, captures: readonly OnnxBuffer[]): Executable<OnnxBuffer> {
+  #compile(graph: Graph<PrimitiveNode>, captures: readonly OnnxBuffer[]): Executable<OnnxBuffer> {
     this.#alive();
     let lowered: ReturnType<typeof lowerGraph> | null = null;
     const session = this.#session(() => {
@@ -259,7 +261,7 @@ class Onnx {
 }
 
 /** What failed in a compiled graph: onnxruntime tells the node's name, and that begins with the number of the primitive. */
-function failureOf({ nodes, specs }: Graph, error: unknown): unknown {
+function failureOf({ nodes, specs }: Graph<PrimitiveNode>, error: unknown): unknown {
   const number = /Name:'#(\d+) /.exec(String(error))?.[1];
   const node = number === undefined ? undefined : nodes[Number(number)];
   if (!node) return error;

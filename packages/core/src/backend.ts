@@ -63,6 +63,7 @@ export interface Backend<B = unknown> {
    * Takes a graph whole, where that is faster than its ops one by one. Returns at once, as `run` does: what goes wrong in
    * building it surfaces where the first run's results are read. Every run gives the same results as the ops would,
    * within the backend's bounds.
+   * @param graph Of primitives, and of composites that are among `fused`.
    * @param captures A buffer for each of the graph's captures. They are the caller's, and stay until `dispose()`.
    */
   compile?(graph: Graph, captures: readonly B[]): Executable<B>;
@@ -76,8 +77,11 @@ export interface Backend<B = unknown> {
 
 /** A compiled graph. */
 export interface Executable<B = unknown> {
-  /** Enqueues one run: a buffer per input of the graph, in its order; gives a fresh buffer per output. */
-  run(inputs: readonly B[]): B[];
+  /**
+   * Enqueues one run: a buffer per input of the graph and a number per scalar, where it has some, in its order; gives a
+   * fresh buffer per output.
+   */
+  run(inputs: readonly B[], scalars?: readonly number[]): B[];
   /** Frees it, after the runs that are still queued. */
   dispose(): void;
 }

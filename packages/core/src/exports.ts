@@ -8,10 +8,9 @@ export {
   customVjp,
   freeEarly,
   noGrad,
-  takesWhole,
   withRecorders,
   withRunner,
-  type CompositeCall,
+  type CompositeHead,
   type OpDefinition,
   type Recorded,
   type Recorder,
@@ -31,5 +30,13 @@ export type {
   FusedOutputs,
 } from './fused.ts';
 export { fusedComposites } from './fused-composites.ts';
-export type { Graph, GraphNode } from './graph.ts';
+export {
+  inputsOf,
+  isComposite,
+  outputsOf,
+  type CompositeNode,
+  type Graph,
+  type GraphNode,
+  type PrimitiveNode,
+} from './graph.ts';
 export { hostEffect, type Cell } from './tracing.ts';

@@ -1,8 +1,8 @@
 import type { Operand } from './backend.ts';
-import { carryOut, composite, isEager, isFollowed, wantTensors } from './op.ts';
+import { composite, wantTensors } from './op.ts';
 import { wantDtype } from './ops/check.ts';
 import type { ConvAttrs, NoAttrs } from './primitives.ts';
-import { isTensor, type Tensor, type TensorLike } from './tensor.ts';
+import type { Tensor, TensorLike } from './tensor.ts';
 import type { Layout, TensorSpec } from './types.ts';
 
 /**
@@ -129,16 +129,8 @@ export function defineFused<N extends FusedName>(definition: FusedDefinition<N>)
   const apply: FusedComposite<N>['apply'] = (inputs, attrs, c = (value) => value) => {
     wantTensors(name, inputs);
     for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
-    const specs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
-    const outputs = specs as unknown as FusedOutputs<TensorSpec>[N];
-    const kernel = inputs[0].backend.fused?.[name];
-    const plain = !Object.values(attrs).some(isTensor);
-    if (!kernel || !plain || !isEager() || isFollowed(inputs))
-      return composite(() => decompose(inputs, attrs, c));
-    const made = carryOut(name, inputs, outputs, (operands) =>
-      kernel(operands as unknown as FusedInputs<Operand<unknown>>[N], attrs as FusedAttrs[N], outputs),
-    );
-    return made as unknown as FusedOutputs<Tensor>[N];
+    const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
+    return composite(() => decompose(inputs, attrs, c), { name, inputs, attrs, outputs });
   };
   return { ...definition, apply };
 }

@@ -44,20 +44,20 @@ export interface Recorded {
   readonly outputs: readonly Tensor[];
   readonly vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[];
 }
-/** How a composite is known to recorders that take it whole. */
-export interface CompositeCall {
+/** How a composite is known to who may take it whole: a backend with a kernel for it, a format with a word for it. */
+export interface CompositeHead {
   readonly name: string;
   /** Null where an optional one is absent. */
   readonly inputs: readonly (Tensor | null)[];
-  readonly attrs?: unknown;
+  readonly attrs: object;
+  /** What a backend's kernel gives: for those in `FusedAttrs`. */
+  readonly outputs?: readonly TensorSpec[];
 }
 /** Sees every op that runs while it is installed. */
 export interface Recorder {
   record(entry: Recorded): void;
   /** Does it care what becomes of this tensor? Where nobody does, fused kernels may run. Default: of every one. */
   follows?(t: Tensor): boolean;
-  /** Takes composites that have a name whole: it is told of them here, and not of their parts. */
-  composite?(call: CompositeCall, outputs: readonly Tensor[]): void;
 }
 
 /** Carries an op out. *Eager* calls the backend at once; a tracer appends a node to a graph instead. */
@@ -68,6 +68,8 @@ export interface Runner {
     attrs: OpAttrs[N],
     output: TensorSpec,
   ): Tensor;
+  /** Carries out a composite that has a name; `parts` is its definition. Default: the parts alone. */
+  composite?(head: CompositeHead, parts: () => readonly Tensor[]): readonly Tensor[];
 }
 
 /** Runs a kernel at once. A failure becomes a `KernelError`; buffers become tensors. */
@@ -100,7 +102,24 @@ const eager: Runner = {
       backend.run(op.name, operands as unknown as OpInputs<Operand<unknown>>[typeof op.name], attrs, output),
     ])[0]!;
   },
+  composite({ name, inputs, attrs, outputs }, parts) {
+    const kernel = outputs && fusedKernel(inputs[0]!.backend, name);
+    if (!kernel || isFollowed(inputs) || Object.values(attrs).some(isTensor)) return parts();
+    return carryOut(name, inputs, outputs, (operands) => kernel(operands, attrs, outputs));
+  },
 };
+
+type AnyFusedKernel<B> = (
+  inputs: readonly (Operand<B> | null)[],
+  attrs: object,
+  outputs: readonly TensorSpec[],
+) => readonly B[];
+
+/** A backend's kernel for a whole composite. */
+export function fusedKernel<B>(backend: Backend<B>, name: string): AnyFusedKernel<B> | undefined {
+  const fused = backend.fused as Readonly<Record<string, AnyFusedKernel<B>>> | undefined;
+  return fused && Object.hasOwn(fused, name) ? fused[name] : undefined;
+}
 
 let runner: Runner = eager;
 let recorders: Recorder[] = [];
@@ -129,11 +148,6 @@ export function withRecorders<T>(next: Recorder[], fn: () => T): T {
 
 export function activeRecorders(): readonly Recorder[] {
   return recorders;
-}
-
-/** Do ops go to the backend at once? Not while something traces. */
-export function isEager(): boolean {
-  return runner === eager;
 }
 
 /** Does a recorder care what becomes of one of these tensors? */
@@ -199,34 +213,50 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
 /**
  * A composite with a gradient of its own: `forward` runs unseen by the tapes, which record one node whose gradient is
  * `vjp`. Worth it where the derivative in closed form is cheaper, or more accurate, than that of the parts (batch
- * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again. Recorders see `attrs`.
+ * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again.
+ * @param inputs Null where an optional one is absent: `needs` and the gradients have the same places.
+ * @param attrs With them it has a name for who takes composites whole; see `composite`. Recorders see them.
  */
 export function customVjp(
   name: string,
-  inputs: readonly Tensor[],
+  inputs: readonly (Tensor | null)[],
   forward: () => readonly Tensor[],
   vjp: (ctx: Omit<VjpContext<unknown>, 'attrs'>) => readonly (Tensor | null)[],
-  attrs?: unknown,
+  attrs?: object,
 ): readonly Tensor[] {
-  if (!recorders.length) return scope(forward);
-  const outputs = scope(() => noGrad(forward));
-  for (const r of recorders) r.record({ name, attrs, inputs, outputs, vjp });
+  const run = (): readonly Tensor[] => composite(forward, attrs && { name, inputs, attrs });
+  if (!recorders.length) return run();
+  const outputs = noGrad(run);
+  const places = [...inputs.keys()].filter((i) => inputs[i]);
+  const entry: Recorded = {
+    name,
+    attrs,
+    inputs: places.map((i) => inputs[i]!),
+    outputs,
+    vjp: (ctx) => {
+      const needs = inputs.map((_, i) => ctx.needs[places.indexOf(i)] ?? false);
+      const gradients = vjp({ ...ctx, needs });
+      return places.map((i) => gradients[i] ?? null);
+    },
+  };
+  for (const r of recorders) r.record(entry);
   return outputs;
 }
 
-/** A composite: frees its intermediate tensors at once, but for those that a tape needs to walk back. */
-export function composite<T>(fn: () => T, call?: CompositeCall): T {
-  if (!call || !takesWhole()) return scope(fn);
-  const outer = recorders;
-  const result = scope(() =>
-    withRecorders(
-      outer.filter((r) => !r.composite),
-      fn,
-    ),
-  );
-  const outputs = isTensor(result) ? [result] : (result as readonly Tensor[]);
-  for (const r of outer) r.composite?.(call, outputs);
-  return result;
+/**
+ * A composite: frees its intermediate tensors at once, but for those that a tape needs to walk back.
+ * @param head Its name, where somebody may take it whole in a graph, and not its parts: the ONNX operator for 'softmax'. Who
+ * does not know the name takes the parts. So it is a claim: what has the name of one of Graft's own composites, and
+ * attributes, is that one.
+ */
+export function composite<T>(fn: () => T, head?: CompositeHead): T {
+  if (!head || !runner.composite) return scope(fn);
+  let result: T | undefined;
+  const outputs = runner.composite(head, () => {
+    result = scope(fn);
+    return isTensor(result) ? [result] : (result as readonly Tensor[]);
+  });
+  return result ?? (outputs as T);
 }
 
 /**
@@ -237,9 +267,4 @@ export function composite<T>(fn: () => T, call?: CompositeCall): T {
 export function freeEarly(t: Tensor, since: number): void {
   if (t.id <= since || t.kept || t.retained > 0) return;
   if (recorders.every((r) => r.follows)) t.dispose();
-}
-
-/** Is there a recorder that takes composites whole? */
-export function takesWhole(): boolean {
-  return recorders.some((r) => r.composite);
 }

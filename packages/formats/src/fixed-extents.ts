@@ -1,4 +1,4 @@
-import { isTensor, record, sizeOf, type Shape, type Tensor, type TensorSpec } from '@graftjs/core';
+import { isTensor, sizeOf, trace, type Shape, type Tensor, type TensorSpec } from '@graftjs/core';
 import { evaluate } from './graph-module.ts';
 import type { GraphConstant, GraphDef, GraphInput, GraphNode } from './graph.ts';
 import { hostArray, isHostArray, type GraphValue, type HostArray } from './host-array.ts';
@@ -102,7 +102,7 @@ function valuesFor(
     const { dtype, shape } = specs.get(name) ?? { dtype: 'float32' as const, ...graph.tensors[name]! };
     return { dtype, shape: specs.has(name) ? [batch, ...shape.slice(1)] : shape };
   });
-  record((...symbols: Tensor[]) => {
+  trace((...symbols: Tensor[]) => {
     const values = new Map<string, GraphValue>(symbols.map((x, i) => [names[i]!, x]));
     const note = (name: string, v: GraphValue): void => {
       values.set(name, v);

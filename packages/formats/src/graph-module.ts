@@ -15,7 +15,6 @@ import {
   sizeOf,
   StateBuffer,
   storedAffine,
-  takesWhole,
   Tensor,
   tensor,
   type Backend,
@@ -163,8 +162,7 @@ export class GraphModule extends Module {
     const taken: GraphNode[] = [];
     const more: GraphValue[] = [];
     let name = node.name;
-    // An exporter wants the layers that there are.
-    if (node.op !== 'conv' || takesWhole()) return { node, name, more, taken };
+    if (node.op !== 'conv') return { node, name, more, taken };
     const after = (): GraphNode | undefined => (wanted.includes(name) ? undefined : this.#reader.get(name));
     const take = (n: GraphNode): void => {
       taken.push(n);

@@ -16,6 +16,7 @@ import {
   broadcastTo,
   cast,
   clip,
+  composite,
   concat,
   Conv1d,
   Conv2d,
@@ -23,6 +24,7 @@ import {
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
+  customVjp,
   div,
   Dropout,
   ELU,
@@ -80,6 +82,7 @@ import {
   slice,
   Softmax,
   Softplus,
+  softmax,
   split,
   SqueezeExcite,
   sub,
@@ -301,11 +304,37 @@ const functions: Record<string, [Shape, (x: Tensor) => Tensor]> = {
     (x) => reshape(mul(reshape(x, [x.shape[0]! * 3, 4]), 2), [x.shape[0]!, 6, 2]),
   ],
   'extents that broadcast': [[3, 1], (x) => broadcastTo(x, [x.shape[0]!, 3, 5])],
+  'a gradient of its own': [[4], square],
+  'a composite of its own, with another in it': [
+    [4],
+    (x) => {
+      const parts = (): Tensor => softmax(square(mul(x, 0.5)), 1);
+      return composite(parts, { name: 'constructor', inputs: [x], attrs: { axis: 1 } });
+    },
+  ],
+  'a composite with three results, two of them used': [
+    [4],
+    (x) => {
+      const parts = (): Tensor[] => [add(x, 1), sub(x, 1), mul(x, 3)];
+      const [up, , more] = composite(parts, { name: 'neighbours', inputs: [x], attrs: {} });
+      return mul(up!, more!);
+    },
+  ],
   'means of channels, multiplied': [
     [3, 4, 5],
     (x) => flatten(mul(x, expandDims(expandDims(globalAvgPool(x), -1), -1))),
   ],
 };
+
+function square(x: Tensor): Tensor {
+  return customVjp(
+    'mySquare',
+    [x],
+    () => [mul(x, x)],
+    ({ gy }) => [mul(gy, mul(x, 2))],
+    {},
+  )[0]!;
+}
 
 export const networks: Readonly<Record<string, Network>> = {
   ...spatial('channels-first'),

@@ -186,6 +186,21 @@ describe('the file', () => {
   const lines = ({ graph }: OnnxModel): string[] =>
     graph.nodes.map((n) => `${n.name}: ${n.opType}(${n.inputs.join(', ')}) → ${n.outputs.join(', ')}`);
 
+  test('has the parts of a composite that ONNX has no operator for, and the operators for those in it', async () => {
+    const operators = async (name: string): Promise<string[]> => {
+      const { make, input } = networks[name]!;
+      const { graph } = decodeModel(await exportOnnx(make(), { input }));
+      return graph.nodes.map((n) => n.opType);
+    };
+    expect(await operators('a gradient of its own')).toEqual(['Mul']);
+    expect(await operators('a composite of its own, with another in it')).toEqual(['Mul', 'Mul', 'Softmax']);
+    expect(await operators('a composite with three results, two of them used')).toEqual([
+      'Add',
+      'Mul',
+      'Mul',
+    ]);
+  });
+
   test('has ordinary nodes under the names of layers, and weights under their state-dict names', async () => {
     const { make, input } = networks['a small network, channels-first']!;
     const model = made(make, cpu);

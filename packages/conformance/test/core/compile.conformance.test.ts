@@ -11,16 +11,21 @@ import {
   fit,
   freeLost,
   GlobalAvgPool2d,
+  grad,
   interpret,
+  isComposite,
   Linear,
   manualSeed,
   memory,
   mul,
+  open,
+  outputsOf,
   Parameter,
+  prelu,
   Random,
-  record,
   ReLU,
   relu,
+  relu6,
   reshape,
   Sequential,
   setDefaultBackend,
@@ -28,6 +33,7 @@ import {
   softmax,
   sum,
   tensor,
+  trace,
   transfer,
   transpose,
   UnsupportedError,
@@ -37,6 +43,7 @@ import {
   type Backend,
   type FitOptions,
   type Graph,
+  type GraphNode,
   type Tensor,
 } from '@graftjs/core';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -56,7 +63,7 @@ beforeEach(() => {
   graphs = [];
 });
 
-const ops = (graph = graphs[0]!): string[] => graph.nodes.map((n) => n.op);
+const ops = (graph = graphs[0]!): string[] => graph.nodes.map((n) => (isComposite(n) ? n.composite : n.op));
 
 describe('compile', () => {
   test('records once for each set of shapes, and keeps a limited number of graphs', () => {
@@ -298,8 +305,8 @@ describe('fit, compiled', () => {
   });
 });
 
-describe('record', () => {
-  test('lists primitives, and composites that have a name whole, with where their operands come from', () => {
+describe('trace', () => {
+  test('records primitives, and composites that have a name with their parts', () => {
     const model = new Sequential({
       conv: new Conv2d(2, 3, 3, { bias: false }),
       norm: new BatchNorm2d(3),
@@ -307,27 +314,46 @@ describe('record', () => {
       pool: new GlobalAvgPool2d(),
       head: new Linear(3, 2),
     }).eval();
-    const seen = record((x: Tensor) => softmax(model.forward(x), 1), [zeros([1, 2, 4, 4])]);
+    const seen = trace((x: Tensor) => softmax(model.forward(x), 1), [zeros([1, 2, 4, 4])]);
+    const { nodes } = seen.graph;
     const names = new Map<unknown, string>(
       [...model.namedParameters(), ...model.namedBuffers()].map(([n, c]) => [c, n]),
     );
     const show = (v: number | null): string => {
       const feed = v === null ? null : seen.feeds.get(v);
-      if (!feed) return v === null ? '-' : `%${seen.calls.findIndex((c) => c.outputs.includes(v))}`;
+      if (!feed) return v === null ? '-' : `%${nodes.findIndex((n) => outputsOf(n).includes(v))}`;
       return feed.kind === 'cell' ? names.get(feed.cell)! : feed.kind;
     };
-    expect(seen.calls.map((c) => `${c.name}(${c.inputs.map(show).join()})`)).toEqual([
-      'convAffine(argument,conv.weight,-,-)',
-      'batchNorm(%0,norm.running_mean,norm.running_var,norm.weight,norm.bias)',
-      'unary(%1)',
-      'globalAvgPool(%2)',
-      'linear(%3,head.weight,head.bias)',
-      'softmax(%4)',
+    const nameOf = (node: GraphNode): string => (isComposite(node) ? node.composite : node.op);
+    expect(nodes.map((n) => `${nameOf(n)}(${n.inputs.map(show).join()})`)).toEqual([
+      'storedAffine(norm.running_mean,norm.running_var,norm.weight,norm.bias)',
+      'convAffine(argument,conv.weight,%0,%0)',
+      'globalAvgPool(%1)',
+      'linear(%2,head.weight,head.bias)',
+      'softmax(%3)',
     ]);
-    expect(seen.calls.at(-1)!.attrs).toEqual({ axis: 1 });
-    expect(seen.specs[seen.results[0]!]!.shape).toEqual([1, 2]);
+    const bodies = nodes.map((n) => (isComposite(n) ? n.body : []));
+    expect(bodies[1]!.map(nameOf)).toEqual(['conv', 'reshape', 'binary', 'reshape', 'binary', 'unary']);
+    expect(nodes.at(-1)!.attrs).toEqual({ axis: 1 });
+    expect(seen.graph.specs[seen.results[0]!]!.shape).toEqual([1, 2]);
     seen.dispose();
-    model.train();
-    expect(() => record((x: Tensor) => model.forward(x), [zeros([2, 2, 4, 4])])).toThrow(/eval\(\)/);
+  });
+
+  test('opens what is not taken, and what others look into', () => {
+    const w = new Parameter(tensor([1, 2]));
+    const step = (x: Tensor): Tensor[] => {
+      const { value, grads } = valueAndGrad(() => sum(mul(softmax(mul(x, w.value)), x)), [w]);
+      return [value, relu6(grads[0]!)];
+    };
+    const { graph, results } = trace(step, [zeros([2])]);
+    const named = (taken: readonly string[]): string[] =>
+      open(graph.nodes, results, (n) => taken.includes(n.composite)).flatMap((n) =>
+        isComposite(n) ? [n.composite] : [],
+      );
+    expect(named([])).toEqual([]);
+    expect(named(['softmax', 'relu6'])).toEqual(['softmax', 'relu6']);
+    // Under a tape a composite without a gradient of its own has parts that the gradient reads.
+    const norm = trace((x: Tensor) => grad((t) => sum(prelu(t, t)))(x), [zeros([1])]);
+    expect(open(norm.graph.nodes, norm.results, () => true).some(isComposite)).toBe(false);
   });
 });

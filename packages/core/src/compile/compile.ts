@@ -3,10 +3,10 @@ import { GraftError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
 import type { Storage } from '../ledger.ts';
 import { whenLost } from '../lost.ts';
-import { activeRecorders } from '../op.ts';
+import { activeRecorders, fusedKernel } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { tracing, type Cell } from '../tracing.ts';
-import { showShape, sizeOf } from '../types.ts';
+import { bytesOf, showShape, sizeOf } from '../types.ts';
 import { interpret } from './interpret.ts';
 import { simplify } from './simplify.ts';
 import { trace, type Feed, type Traced } from './trace.ts';
@@ -109,7 +109,17 @@ class Program<R> {
     if (!traced.backend)
       throw new GraftError('compile: the function uses no tensor: give it one, or call it as it is');
     this.#backend = traced.backend;
-    const { graph, found } = simplify(traced.graph, [...traced.results, ...traced.writes.values()]);
+    const backend = traced.backend;
+    const wanted = [...traced.results, ...traced.writes.values()];
+    const { graph, found } = simplify(
+      traced.graph,
+      wanted,
+      ({ fused, composite, scalars }) =>
+        fused &&
+        fusedKernel(backend, composite) !== undefined &&
+        // A kernel takes numbers, and these are what the host knows.
+        Object.values(scalars).every((v) => traced.feeds.get(v)?.kind === 'host'),
+    );
     const isBuiltIn = (value: number): boolean => {
       const feed = traced.feeds.get(value)!;
       if (feed.kind === 'tensor') return true;
@@ -167,6 +177,7 @@ class Program<R> {
     const graph = this.#graph;
     // What the host does comes first, in the function's order: a step is counted after its learning rate was asked.
     const fresh = new Map<number, Storage>();
+    const numbers = new Map<number, number>();
     for (const act of host) {
       if ('effect' in act) {
         if (!this.#fresh) act.effect();
@@ -176,6 +187,7 @@ class Program<R> {
       const spec = graph.specs[act.value]!;
       if (values.length !== sizeOf(spec.shape))
         throw new GraftError(`compile: ${values.length} host values for ${showShape(spec.shape)}`);
+      numbers.set(act.value, values[0]!);
       if (graph.inputs.includes(act.value) || this.#isResult(act.value))
         fresh.set(act.value, this.#stored(backend.upload(values, spec), act.value));
     }
@@ -189,7 +201,10 @@ class Program<R> {
     }
     let made: unknown[];
     try {
-      made = this.#held.executable!.run(graph.inputs.map((v) => storages.get(v)!.buffer));
+      made = this.#held.executable!.run(
+        graph.inputs.map((v) => storages.get(v)!.buffer),
+        graph.scalars.map((v) => numbers.get(v)!),
+      );
     } finally {
       // Released after the run that reads them; a result that is one of them holds it through its tensor.
       for (const [value, s] of fresh) if (!this.#isResult(value)) backend.release(s.buffer);
@@ -220,8 +235,7 @@ class Program<R> {
   }
 
   #stored(buffer: unknown, value: number): Storage {
-    const { shape, dtype } = this.#graph.specs[value]!;
-    return { backend: this.#backend, buffer, bytes: sizeOf(shape) * (dtype === 'bool' ? 1 : 4), refs: 0 };
+    return { backend: this.#backend, buffer, bytes: bytesOf(this.#graph.specs[value]!), refs: 0 };
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-import type { GraphNode } from '../graph.ts';
+import type { PrimitiveNode } from '../graph.ts';
 import { float32 } from '../math/index.ts';
 import { broadcastStrides } from '../planning/walk.ts';
 import type { BinaryKind, UnaryKind } from '../primitives.ts';
@@ -62,7 +62,7 @@ function positions(shape: Shape, strides: readonly number[]): Int32Array {
  * Only float32 arithmetic, where the bits follow from IEEE 754 and core's own functions, and moving.
  */
 export function fold(
-  node: GraphNode,
+  node: PrimitiveNode,
   inputs: readonly { readonly spec: TensorSpec; readonly data: TypedArray }[],
   output: TensorSpec,
 ): TypedArray | null {

@@ -1,16 +1,28 @@
-import type { Graph, GraphNode } from '../graph.ts';
+import {
+  inputsOf,
+  isComposite,
+  nameOf,
+  outputsOf,
+  type CompositeNode,
+  type Graph,
+  type GraphNode,
+  type PrimitiveNode,
+} from '../graph.ts';
 import { sameShape, type TensorSpec, type TypedArray } from '../types.ts';
 import { fold } from './fold.ts';
+import { open } from './open.ts';
 
 /**
- * The graph with every value computed once and only where it is needed: constant folding, common subexpressions, ops that
- * change nothing, then dead code. Results keep their bits.
+ * The graph with every value computed once and only where it is needed: composites opened, constant folding, common
+ * subexpressions, ops that change nothing, then dead code. Results keep their bits.
  * @param outputs Values wanted.
+ * @param takes Is there a kernel for this composite? Others are opened.
  * @returns the graph (its `inputs` and `constants` are those still used) and where each wanted value is now.
  */
 export function simplify(
   graph: Graph,
   outputs: readonly number[],
+  takes: (node: CompositeNode) => boolean,
 ): { readonly graph: Graph; readonly found: ReadonlyMap<number, number> } {
   const { specs } = graph;
   const constants = new Map(graph.constants);
@@ -29,11 +41,25 @@ export function simplify(
   };
   for (const [value, data] of constants) share(value, data);
 
-  const seen = new Map<string, number>();
+  const seen = new Map<string, readonly number[]>();
   const producer = new Map<number, GraphNode>();
   const nodes: GraphNode[] = [];
-  for (const given of graph.nodes) {
-    const node = shortened({ ...given, inputs: given.inputs.map(at) } as GraphNode, producer);
+  const keep = (node: GraphNode): void => {
+    const key = `${nameOf(node)}(${node.inputs.join()})${JSON.stringify([node.attrs, isComposite(node) && node.scalars], exactly)}`;
+    const known = seen.get(key);
+    if (known) outputsOf(node).forEach((v, i) => now.set(v, known[i]!));
+    else {
+      seen.set(key, outputsOf(node));
+      for (const v of outputsOf(node)) producer.set(v, node);
+      nodes.push(node);
+    }
+  };
+  for (const given of open(graph.nodes, outputs, takes)) {
+    if (isComposite(given)) {
+      keep({ ...given, inputs: given.inputs.map((v) => (v === null ? null : at(v))), body: [] });
+      continue;
+    }
+    const node = shortened({ ...given, inputs: given.inputs.map(at) } as PrimitiveNode, producer);
     const same = unchanged(node, specs, constants);
     if (same !== null) {
       now.set(node.output, same);
@@ -49,27 +75,21 @@ export function simplify(
         continue;
       }
     }
-    const key = `${node.op}(${node.inputs.join()})${JSON.stringify(node.attrs, exactly)}`;
-    const known = seen.get(key);
-    if (known !== undefined) now.set(node.output, known);
-    else {
-      seen.set(key, node.output);
-      producer.set(node.output, node);
-      nodes.push(node);
-    }
+    keep(node);
   }
 
   const found = new Map(outputs.map((value) => [value, at(value)]));
   const needed = new Set(found.values());
   const live = nodes.toReversed().filter((node) => {
-    if (!needed.has(node.output)) return false;
-    for (const value of node.inputs) needed.add(value);
+    if (!outputsOf(node).some((v) => needed.has(v))) return false;
+    for (const value of inputsOf(node)) needed.add(value);
     return true;
   });
   return {
     graph: {
       specs,
       inputs: graph.inputs.filter((v) => needed.has(v)),
+      scalars: [...new Set(live.flatMap((n) => (isComposite(n) ? Object.values(n.scalars) : [])))],
       captures: graph.captures.filter((v) => needed.has(v)),
       constants: new Map([...constants].filter(([v]) => needed.has(v))),
       nodes: live.reverse(),
@@ -85,10 +105,11 @@ function exactly(_: string, v: unknown): unknown {
 }
 
 /** Of two reshapes or transposes in a row, one. */
-function shortened(node: GraphNode, producer: ReadonlyMap<number, GraphNode>): GraphNode {
+function shortened(node: PrimitiveNode, producer: ReadonlyMap<number, GraphNode>): PrimitiveNode {
   const before = producer.get(node.inputs[0]!);
-  if (node.op === 'reshape' && before?.op === 'reshape') return { ...node, inputs: before.inputs };
-  if (node.op === 'transpose' && before?.op === 'transpose') {
+  if (!before || isComposite(before)) return node;
+  if (node.op === 'reshape' && before.op === 'reshape') return { ...node, inputs: before.inputs };
+  if (node.op === 'transpose' && before.op === 'transpose') {
     const perm = node.attrs.perm.map((i) => before.attrs.perm[i]!);
     return { ...node, inputs: before.inputs, attrs: { perm } };
   }
@@ -97,7 +118,7 @@ function shortened(node: GraphNode, producer: ReadonlyMap<number, GraphNode>): G
 
 /** The input that the node gives back as it is, if it does. */
 function unchanged(
-  node: GraphNode,
+  node: PrimitiveNode,
   specs: readonly TensorSpec[],
   constants: ReadonlyMap<number, TypedArray>,
 ): number | null {

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend.ts';
 import { GraftError, StateError, UnsupportedError } from '../errors.ts';
 import type { Graph, GraphNode } from '../graph.ts';
-import { withRunner, type OpDefinition, type Runner } from '../op.ts';
+import { withRunner, type CompositeHead, type OpDefinition, type Runner } from '../op.ts';
 import type { OpAttrs, OpInputs, OpName } from '../primitives.ts';
 import { neverGuard } from '../lost.ts';
 import { tensorsIn } from '../memory.ts';
@@ -9,6 +9,7 @@ import { isTensor, scope, Tensor } from '../tensor.ts';
 import { withTracing, type Cell, type Tracing } from '../tracing.ts';
 import type { TensorSpec, TypedArray } from '../types.ts';
 import { converted } from './fold.ts';
+import { given } from './open.ts';
 
 /** Where a value that comes from outside is found when the graph runs. */
 export type Feed =
@@ -24,7 +25,7 @@ export type HostAct =
 
 /** What came of running a function on symbols. */
 export interface Traced<R> {
-  /** As recorded: nothing folded, nothing left out; `outputs` and `captures` are empty. */
+  /** As recorded: nothing folded, opened or left out; `outputs`, `scalars` and `captures` are empty. */
   readonly graph: Graph;
   readonly feeds: ReadonlyMap<number, Feed>;
   readonly host: readonly HostAct[];
@@ -46,7 +47,7 @@ export interface Traced<R> {
 /** Records what a function does to symbols: tensors without values, whose buffer is the number of a graph's value. */
 class Trace implements Tracing, Runner {
   readonly specs: TensorSpec[] = [];
-  readonly nodes: GraphNode[] = [];
+  nodes: GraphNode[] = [];
   readonly constants = new Map<number, TypedArray>();
   readonly feeds = new Map<number, Feed>();
   readonly hostActs: HostAct[] = [];
@@ -148,6 +149,35 @@ class Trace implements Tracing, Runner {
     return this.#symbol(value);
   }
 
+  composite(
+    { name, inputs, attrs, outputs: fused }: CompositeHead,
+    parts: () => readonly Tensor[],
+  ): readonly Tensor[] {
+    const from = inputs.map((t) => t && this.valueOf(t));
+    const entries = Object.entries(attrs) as [string, unknown][];
+    const scalars = Object.fromEntries(
+      entries.flatMap(([key, v]) => (isTensor(v) ? [[key, this.valueOf(v)] as const] : [])),
+    );
+    const numbers = Object.fromEntries(entries.filter(([, v]) => !isTensor(v)));
+    const outer = this.nodes;
+    const body: GraphNode[] = [];
+    this.nodes = body;
+    let made: readonly Tensor[];
+    try {
+      made = parts();
+    } finally {
+      this.nodes = outer;
+    }
+    const outputs = made.map((t) => this.valueOf(t));
+    const own = new Set(given(body));
+    // One that gives back what it was given is no more than its parts.
+    if (outputs.every((v) => own.has(v))) {
+      const node = { composite: name, inputs: from, attrs: numbers, scalars, outputs, body };
+      this.nodes.push({ ...node, fused: fused !== undefined });
+    } else this.nodes.push(...body);
+    return made;
+  }
+
   read(cell: Cell, current: Tensor | null): Tensor {
     const known = this.writes.get(cell) ?? this.#cells.get(cell);
     if (known) return known;
@@ -228,7 +258,15 @@ export function trace<A extends readonly Tensor[], R>(
         };
         for (const t of found) if (t.backend === recorder.backend) t.dispose();
         return {
-          graph: { specs, inputs: [...feeds.keys()], captures: [], constants, nodes, outputs: [] },
+          graph: {
+            specs,
+            inputs: [...feeds.keys()],
+            scalars: [],
+            captures: [],
+            constants,
+            nodes,
+            outputs: [],
+          },
           feeds,
           host: recorder.hostActs,
           drawn: recorder.drawn,

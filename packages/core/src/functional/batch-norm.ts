@@ -89,7 +89,11 @@ function scaleShift(
       const { scale, shift } = storedAffine(running, weight, bias, eps);
       return add(mul(x, perChannel(scale, x.rank, layout)), perChannel(shift, x.rank, layout));
     },
-    { name: 'batchNorm', inputs: [x, running.mean, running.variance, weight, bias], attrs: { eps, layout } },
+    {
+      name: 'batchNormInference',
+      inputs: [x, running.mean, running.variance, weight, bias],
+      attrs: { eps, layout },
+    },
   );
 }
 
@@ -107,12 +111,16 @@ export function storedAffine(
   bias: Tensor | null,
   eps: number,
 ): { readonly scale: Tensor; readonly shift: Tensor } {
-  return composite(() => {
-    const inverse = rsqrt(add(variance, eps));
-    const scale = weight ? mul(weight, inverse) : inverse;
-    const down = mul(mean, scale);
-    return { scale, shift: bias ? sub(bias, down) : mul(down, -1) };
-  });
+  const [scale, shift] = composite(
+    () => {
+      const inverse = rsqrt(add(variance, eps));
+      const factor = weight ? mul(weight, inverse) : inverse;
+      const down = mul(mean, factor);
+      return [factor, bias ? sub(bias, down) : mul(down, -1)];
+    },
+    { name: 'storedAffine', inputs: [mean, variance, weight, bias], attrs: { eps } },
+  ) as [Tensor, Tensor];
+  return { scale, shift };
 }
 
 /** Mean and variance take two passes: first the mean, then the squared deviations from it. */
@@ -183,10 +191,9 @@ function overBatch(
   bias: Tensor | null,
   attrs: BatchNormAttrs,
 ): ChannelStatistics & { readonly y: Tensor } {
-  const inputs = [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])];
   const [y, mean, variance] = customVjp(
     'batchNorm',
-    inputs,
+    [x, weight, bias],
     () => batchNormForward.apply([x, weight, bias], attrs),
     // Mean and variance are outputs so that a gradient of this gradient reaches x through them.
     ({ outputs: [, m, v], grads: [g, gMean, gVariance], needs }) =>
@@ -203,7 +210,7 @@ function overBatch(
           const { n, wide } = over(x, attrs.layout);
           gx = plusStatistics(gx, x, wide(m!), gMean && wide(gMean), gVariance && wide(gVariance), n);
         }
-        return [gx, ...(weight ? [gWeight] : []), ...(bias ? [gBias] : [])];
+        return [gx, gWeight, gBias];
       }),
   );
   return { y: y!, mean: mean!, variance: variance! };

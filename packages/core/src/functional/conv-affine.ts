@@ -1,5 +1,5 @@
 import { defineFused, type FusedActivation, type FusedComposite } from '../fused.ts';
-import { composite, customVjp, isFollowed, takesWhole } from '../op.ts';
+import { composite, customVjp, isFollowed } from '../op.ts';
 import {
   add,
   convInputGradOp,
@@ -61,18 +61,12 @@ export interface ConvAffineOptions extends ConvOptions {
 export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}): Tensor {
   const { scale = null, shift = null, activation = 'none' } = options;
   const attrs = { ...resolveConv(x, w, options), activation };
-  if (takesWhole()) {
-    const inputs = [x, w, scale, shift] as const;
-    const whole = { name: 'convAffine', inputs, attrs };
-    return composite(() => convAffineForward.decompose(inputs, attrs, (value) => value)[0], whole);
-  }
   const run = (): readonly [Tensor] => convAffineForward.apply([x, w, scale, shift], attrs);
   // The scale's gradient needs what the convolution gave, which is not kept otherwise.
   if (isFollowed([scale]) || !isFollowed([x, w, shift])) return run()[0]!;
-  const inputs = [x, w, ...(scale ? [scale] : []), ...(shift ? [shift] : [])];
   return customVjp(
     'convAffine',
-    inputs,
+    [x, w, scale, shift],
     run,
     ({ outputs: [y], gy, needs }) =>
       composite(() => {
@@ -82,10 +76,10 @@ export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}
           const on = greater(y!, 0);
           g = select(activation === 'relu' ? on : logicalAnd(on, less(y!, 6)), gy, 0);
         }
-        const toShift = shift !== null && needs.at(-1)!;
-        const gShift = toShift
-          ? reshape(ops.sumTo(g, perChannel(shift, g.rank, attrs.layout).shape), shift.shape)
-          : null;
+        const gShift =
+          shift && needs[3]
+            ? reshape(ops.sumTo(g, perChannel(shift, g.rank, attrs.layout).shape), shift.shape)
+            : null;
         if (scale) g = mul(g, perChannel(scale, g.rank, attrs.layout));
         const { activation: _, ...conv } = attrs;
         return [
@@ -93,8 +87,8 @@ export function convAffine(x: Tensor, w: Tensor, options: ConvAffineOptions = {}
             ? convInputGradOp.apply([g, w], { ...conv, inputSize: spatialOf(conv.layout, x.shape) })
             : null,
           needs[1] ? convWeightGradOp.apply([x, g], { ...conv, kernelSize: w.shape.slice(2) }) : null,
-          ...(scale ? [null] : []),
-          ...(shift ? [gShift] : []),
+          null,
+          gShift,
         ];
       }),
     attrs,

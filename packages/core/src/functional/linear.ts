@@ -33,7 +33,7 @@ export function linear(x: Tensor, w: Tensor, b?: Tensor | null): Tensor {
     const biased = b ? add(y, b) : y;
     return x.rank === 2 ? biased : reshape(biased, [...x.shape.slice(0, -1), out]);
   };
-  return composite(compute, { name: 'linear', inputs: [x, w, b ?? null] });
+  return composite(compute, { name: 'linear', inputs: [x, w, b ?? null], attrs: {} });
 }
 
 /**

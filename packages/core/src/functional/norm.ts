@@ -1,4 +1,4 @@
-import { composite, customVjp, type CompositeCall } from '../op.ts';
+import { composite, customVjp, type CompositeHead } from '../op.ts';
 import { add, broadcastTo, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
 import { fail, normalizeAxes, wantWhole } from '../ops/check.ts';
 import { channelAxis, spatialAxes } from '../ops/spatial.ts';
@@ -130,7 +130,7 @@ function channelAffine(op: string, y: Tensor, options: ChannelNormOptions): Tens
   return affine(y, shaped('weight', options.weight), shaped('bias', options.bias));
 }
 
-function wholeNorm(name: string, x: Tensor, options: ChannelNormOptions, more: object = {}): CompositeCall {
+function wholeNorm(name: string, x: Tensor, options: ChannelNormOptions, more: object = {}): CompositeHead {
   const { weight = null, bias = null, eps = EPS, layout = 'channels-first' } = options;
   return { name, inputs: [x, weight, bias], attrs: { eps, layout, ...more } };
 }

@@ -1,6 +1,6 @@
 import { refuseForeign } from '../copies.ts';
 import { unknownName } from '../errors.ts';
-import { composite, freeEarly, takesWhole } from '../op.ts';
+import { composite, freeEarly } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { nameLayer } from './layer-path.ts';
 import type { Module } from './module.ts';
@@ -51,14 +51,13 @@ function withParents(name: string): string[] {
  * there, unless a tape needs it; `x` is the caller's.
  */
 export function runChain(modules: readonly Module[], x: Tensor): Tensor {
-  const apart = takesWhole();
   return composite(() => {
     const since = Tensor.lastId;
     let y = x;
     for (let i = 0; i < modules.length; i++) {
       const before = y;
       const m = modules[i]!;
-      if (!m.forwardInto || apart) y = m.forward(y);
+      if (!m.forwardInto) y = m.forward(y);
       else {
         const result = into(m, y, modules.slice(i + 1));
         y = result.y;

@@ -26,14 +26,9 @@ export async function sizeUp(
 ): Promise<SampleSize> {
   const shape = [1, ...sampleShape];
   if (backend.compile) {
-    const [{ trace }, { peakBytes }] = await Promise.all([
-      import('../compile/trace.ts'),
-      import('../compile/interpret.ts'),
-    ]);
-    const traced = trace(run, [{ dtype: 'float32', shape }]);
-    traced.dispose();
-    const bytes = peakBytes({ ...traced.graph, outputs: traced.results });
-    return { shape: traced.graph.specs[traced.results[0]!]!.shape.slice(1), bytes };
+    const { tracedSize } = await import('../compile/size.ts');
+    const { output, bytes } = tracedSize(run, { dtype: 'float32', shape });
+    return { shape: output.shape.slice(1), bytes };
   }
   const { value, bytes } = peakMemory(backend, () =>
     scope(() => run(tensor(new Float32Array(sizeOf(shape)), shape, { backend })).shape),

@@ -1,4 +1,4 @@
-import type { Graph } from '@graftjs/core';
+import type { Graph, PrimitiveNode } from '@graftjs/core';
 import { describe, expect, test } from 'vitest';
 import { GraphBuilder, lower, lowerGraph } from './index.ts';
 
@@ -47,9 +47,10 @@ test('nothing is said of empty tensors, and of what changes nothing', () => {
 });
 
 test("nodes of a graph carry the primitive's number; inputs that nobody reads are left out", () => {
-  const graph: Graph = {
+  const graph: Graph<PrimitiveNode> = {
     specs: [f32(2), f32(2), f32(2), f32(2), f32(2)],
     inputs: [0, 1],
+    scalars: [],
     captures: [2],
     constants: new Map(),
     nodes: [

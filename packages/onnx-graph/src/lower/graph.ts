@@ -1,4 +1,4 @@
-import type { Graph, OpAttrs, OpInputs, OpName, TypedArray } from '@graftjs/core';
+import type { Graph, OpAttrs, OpInputs, OpName, PrimitiveNode, TypedArray } from '@graftjs/core';
 import type { OnnxModel } from '../model.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { lower } from './lower.ts';
@@ -15,7 +15,7 @@ export interface LoweredGraph {
  * Says a whole graph in ONNX. Names of nodes begin with the graph's node that they are part of, '#7 conv: '; captures become
  * initializers, as constants do.
  */
-export function lowerGraph(graph: Graph, captures: readonly TypedArray[]): LoweredGraph {
+export function lowerGraph(graph: Graph<PrimitiveNode>, captures: readonly TypedArray[]): LoweredGraph {
   const b = new GraphBuilder();
   const values = new Map<number, Value>();
   const specOf = (id: number): Graph['specs'][number] => graph.specs[id]!;

@@ -41,8 +41,22 @@ function convAffine({ b, inputs, outputs }: Emit, a: ConvAttrs & { activation: F
   const left = whole && !scale ? null : shift;
   if (scale) y = with_(b, 'Mul', y, perChannel(b, scale, shape.length, a.layout));
   if (left) y = with_(b, 'Add', y, perChannel(b, left, shape.length, a.layout));
+  return activated(b, y, activation);
+}
+
+function activated(b: GraphBuilder, y: Value, activation: FusedActivation): Value {
   if (activation === 'none') return y;
   return activation === 'relu' ? like(b, 'Relu', [y]) : clip(b, y, 0, 6);
+}
+
+/** activation(batchNorm(conv(x, w))), on stored statistics; inputs x, w, and then those of the norm. */
+function convBatchNorm(
+  e: Emit,
+  { eps, activation, ...a }: ConvAttrs & { eps: number; activation: FusedActivation },
+): Value {
+  const [x, w, ...norm] = e.inputs;
+  const y = convAffine({ ...e, inputs: [x!, w!, null, null] }, { ...a, activation: 'none' });
+  return activated(e.b, batchNorm({ ...e, inputs: [y, ...norm] }, { eps, layout: a.layout }), activation);
 }
 
 /** Transposed convolution, zeros behind it (runtimes refuse an output_padding beyond the stride), and bias. */
@@ -159,11 +173,12 @@ function geluTanh(b: GraphBuilder, x: Value): Value {
   return with_(b, 'Mul', with_(b, 'Mul', x, 0.5), with_(b, 'Add', t, 1));
 }
 
-/** Composites of core that ONNX says in a node or a few. Those that are not here are refused. */
+/** Composites of core that ONNX says in a node or a few. Of others, their parts are written. */
 export const composites: Readonly<Record<string, Emitter>> = {
   convAffine: emitter(convAffine),
   convTranspose: emitter(convTransposed),
-  batchNorm: emitter(batchNorm),
+  convBatchNorm: emitter(convBatchNorm),
+  batchNormInference: emitter(batchNorm),
   linear: emitter(linear),
   layerNorm: emitter(layerNorm),
   instanceNorm: emitter(instanceNorm),

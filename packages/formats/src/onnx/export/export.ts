@@ -1,16 +1,16 @@
 import {
   evaluating,
   GraftError,
-  primitives,
-  record,
+  isComposite,
+  outputsOf,
+  trace,
   type Cell,
+  type GraphNode,
   type Module,
-  type OpAttrs,
-  type OpName,
   type Preprocess,
-  type Recording,
   type Shape,
   type Tensor,
+  type Traced,
 } from '@graftjs/core';
 import {
   encodeModel,
@@ -24,6 +24,7 @@ import {
 import { BATCHES, withDynamicBatch, type Built } from './batch.ts';
 import { composites } from './composites.ts';
 import type { Emit } from './emit.ts';
+import { layersOf } from './layers.ts';
 import { preprocessing } from './preprocessing.ts';
 import { emitPrimitive } from './primitives.ts';
 
@@ -51,7 +52,8 @@ export const ONNX_METADATA = { classes: 'graft.classes', preprocess: 'graft.prep
 /**
  * A model as an `.onnx` file (opset 17) that other tools run: standard operators, weights under their state-dict names, a
  * batch of any size. The input is called 'input' (or 'pictures', uint8), the output 'logits'. The model is taken as in
- * `eval()`, whatever mode it is in. Any module can be exported, for what it does is recorded, not what it is.
+ * `eval()`, whatever mode it is in. Any module can be exported, for what it does is recorded, not what it is: a composite
+ * for which ONNX has no operator goes into the file as its parts.
  * @throws GraftError where an op has no equivalent, or something depends on the batch size in a way that ONNX cannot say;
  * UnsupportedError where `forward` looks at values.
  */
@@ -68,12 +70,12 @@ export async function exportOnnx(model: Module, options: OnnxExportOptions): Pro
   const builds: Built[] = [];
   for (const batch of BATCHES) {
     const spec = { dtype: 'float32', shape: [batch, ...options.input] } as const;
-    const recording = evaluating([model], () => record((x: Tensor) => model.forward(x), [spec]));
+    const traced = evaluating([model], () => trace((x: Tensor) => model.forward(x), [spec]));
     try {
       const pictures = withPreprocessing ? preprocess! : null;
-      builds.push(await build(recording, names, values, batch, pictures));
+      builds.push(await build(traced, names, values, batch, pictures));
     } finally {
-      recording.dispose();
+      traced.dispose();
     }
   }
   const [a, b] = builds as [Built, Built];
@@ -89,17 +91,21 @@ export async function exportOnnx(model: Module, options: OnnxExportOptions): Pro
   return encodeModel(whole);
 }
 
-/** Says a recording in ONNX, for one batch size. */
+/** Says a graph in ONNX, for one batch size. */
 async function build(
-  { specs, constants, feeds, calls, results }: Recording,
+  { graph, feeds, results, writes }: Traced<unknown>,
   names: ReadonlyMap<Cell, string>,
   read: Map<unknown, Promise<ArrayLike<number>>>,
   batch: number,
   pictures: Preprocess | null,
 ): Promise<Built> {
+  if (writes.size)
+    throw new GraftError('the function changes parameters or buffers: record it in evaluation mode, eval()');
+  const { specs, constants } = graph;
+  const nodes = layersOf(graph.nodes, results);
   const b = new GraphBuilder();
   const known = new Map<number, Value>();
-  const used = new Set(calls.flatMap((c) => c.inputs));
+  const used = new Set(nodes.flatMap((node) => node.inputs));
   for (const [id, data] of constants) known.set(id, b.constant(data, specs[id]!.shape, specs[id]!.dtype));
   for (const [id, feed] of feeds) {
     const spec = specs[id]!;
@@ -116,11 +122,11 @@ async function build(
     const name = feed.kind === 'cell' ? (names.get(feed.cell) ?? `buffer${id}`) : `constant${id}`;
     known.set(id, b.initializer(tensorOf(name, spec.dtype, spec.shape, await numbers)));
   }
-  for (const call of calls) {
-    const inputs = call.inputs.map((id) => (id === null ? null : known.get(id)!));
-    const emit: Emit = { b, inputs, outputs: call.outputs.map((id) => specs[id]!) };
-    const made = emitCall(emit, call.name, call.attrs);
-    call.outputs.forEach((id, i) => known.set(id, made[i]!));
+  for (const node of nodes) {
+    const inputs = node.inputs.map((id) => (id === null ? null : known.get(id)!));
+    const outputs = outputsOf(node);
+    const made = emitNode({ b, inputs, outputs: outputs.map((id) => specs[id]!) }, node);
+    outputs.forEach((id, i) => known.set(id, made[i]!));
   }
   if (results.length !== 1)
     throw new GraftError(`exportOnnx: the network gives ${results.length} tensors, it must give one`);
@@ -128,14 +134,10 @@ async function build(
   return { model: named(model), shapes: b.shapes };
 }
 
-function emitCall(e: Emit, name: string, attrs: unknown): readonly Value[] {
-  const composite = Object.hasOwn(composites, name) ? composites[name] : undefined;
-  if (composite) {
-    const made = composite(e, attrs as never);
-    return Array.isArray(made) ? (made as Value[]) : [made as Value];
-  }
-  if (!Object.hasOwn(primitives, name)) throw new GraftError(`exportOnnx: '${name}' cannot be said in ONNX`);
-  return [emitPrimitive(e, name as OpName, attrs as OpAttrs[OpName])];
+function emitNode(e: Emit, node: GraphNode): readonly Value[] {
+  if (!isComposite(node)) return [emitPrimitive(e, node.op, node.attrs)];
+  const made = composites[node.composite]!(e, node.attrs as never);
+  return Array.isArray(made) ? (made as Value[]) : [made as Value];
 }
 
 /** Nodes with weights of their own get the layer's name: 'layer1.0.conv1' where 'layer1.0.conv1.weight' is. */
