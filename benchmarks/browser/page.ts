@@ -7,6 +7,7 @@ import type { Backend, Layout } from '@graftjs/core';
 import type { Contender, Task } from '../ops/contender.ts';
 import { graftContender } from '../ops/graft.ts';
 import { timed } from '../ops/measure.ts';
+import { watchLoops, type Rounds } from '../memory/watch.ts';
 import type { StepName } from '../ops/steps.ts';
 import type { Work } from '../ops/work.ts';
 import { profileStep, type ProfileLine } from './profile.ts';
@@ -28,6 +29,8 @@ export interface Bench {
   time(task: number, runs: number): Promise<number>;
   result(task: number): Promise<number[] | null>;
   close(task: number): Promise<void>;
+  /** Memory of long loops on a backend, a line about each. */
+  flat(backend: string, rounds: Rounds): Promise<string[]>;
   profile(step: StepName, layout: Layout): Promise<ProfileLine[]>;
 }
 
@@ -77,6 +80,10 @@ const bench: Bench = {
   async close(task) {
     await tasks.get(task)!.dispose();
     tasks.delete(task);
+  },
+  async flat(name, rounds) {
+    const backend = name === 'wasm' ? await createWasmBackend() : await createWebglBackend();
+    return watchLoops(backend, rounds);
   },
   profile: profileStep,
 };

@@ -42,5 +42,8 @@ async function remoteTask(page: Page, contender: string, work: Work): Promise<Ta
   };
 }
 
+export const flat = (page: Page, ...args: Parameters<Bench['flat']>): ReturnType<Bench['flat']> =>
+  call(page, 'flat', ...args);
+
 export const profile = (page: Page, ...args: Parameters<Bench['profile']>): ReturnType<Bench['profile']> =>
   call(page, 'profile', ...args);

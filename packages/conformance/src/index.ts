@@ -42,4 +42,3 @@ export {
 export { withRoundingNoise } from './rounding-noise.ts';
 export { runConformance } from './suite.ts';
 export type { Platform, Target } from './target.ts';
-export { handWritten, predictOnce, sixLayers } from './unheld.ts';
