@@ -1,14 +1,27 @@
-import { open, readdir, readFile, stat } from 'node:fs/promises';
-import { GraftError, type BaseModel, type Module, type Preprocess } from '@graftjs/core';
-import { foreignFile, sniffFile, sniffFolder, type FileKind } from '@graftjs/formats';
-import { fileError } from '@graftjs/formats/node';
-import { loadModel, networks, WeightsOnlyError, type ModelInfo } from '@graftjs/models';
-import { loadBase } from '@graftjs/models/node';
+import {
+  evaluating,
+  GraftError,
+  inputShape,
+  prefixMessage,
+  trace,
+  type BaseModel,
+  type Module,
+  type Preprocess,
+} from '@graftjs/core';
+import { sniffFile, type FileKind } from '@graftjs/formats';
+import { readBeginning } from '@graftjs/formats/node';
+import {
+  baseOf,
+  networks,
+  notesOf,
+  wantOneOutput,
+  WeightsOnlyError,
+  type LoadedModel,
+} from '@graftjs/models';
+import { loadBase, loadModelFile } from '@graftjs/models/node';
 import { UsageError } from './errors.ts';
 import { exists } from './files.ts';
-import { list, shellWord } from './format.ts';
-import { assumptions, countClasses, isOnnx, readOnnx, type ReadOptions } from './onnx-files.ts';
-import { readTfjs } from './tfjs-files.ts';
+import { shellWord } from './format.ts';
 
 /** Bases of which only the architecture is here. */
 const withoutWeights = (): string[] =>
@@ -27,81 +40,60 @@ function looksLikeFile(text: string): boolean {
   return /[/\\]/.test(text) || /\.\w+$/.test(text);
 }
 
-/** A model and what its file says about it. */
-export interface ModelInFile {
-  readonly model: Module;
-  readonly info: ModelInfo;
-  readonly format: 'safetensors' | 'onnx' | 'tfjs';
-  /** Its first nodes show how pictures become its input. */
-  readonly seen?: boolean;
-  /** Names and shapes of what it gives, where the file says that. */
-  readonly outputs?: readonly string[];
-  /** Of a file with several outputs: where they part, and the model ends. */
-  readonly trunk?: string | null;
-  /** What the file does not say and was assumed. */
-  readonly notes: readonly string[];
-  /** The file gives probabilities, the model logits. */
-  readonly withoutSoftmax: boolean;
-  /** Why pictures do not become its input, where something is known. */
-  readonly notPictures?: string;
-}
+/** How a user of the command says which output a network shall lead to. */
+const OUTPUT = '--output NAME';
 
-const READ = 'a model that Graft reads (.safetensors, .onnx, or a graph-model of TensorFlow.js)';
-const KINDS = ['safetensors', 'onnx', 'tfjs-graph'];
+/** The option of every command that reads such a file. */
+export const OUTPUT_ARG = {
+  type: 'string',
+  valueHint: 'NAME',
+  description: 'Of a file with several outputs: the one to lead to',
+} as const;
+
+export interface ReadOptions {
+  /** Side of the pictures, if the caller chooses it. */
+  readonly size?: number | null;
+  /** Of several outputs, or a value in the middle: the one that is wanted. */
+  readonly output?: string | null;
+}
 
 /**
- * A model that `graft train` wrote, an ONNX model, or a graph-model of TensorFlow.js. The content says which it is; where that is damaged, the ending.
+ * A model that `graft train` wrote, an ONNX model, or a graph-model of TensorFlow.js, and what to say of it.
  * @throws GraftError for a file that is missing, damaged, something else, or needs what is not supported
  */
-export async function readModel(path: string, o: ReadOptions = {}): Promise<ModelInFile> {
-  const bytes = await readModelBytes(path);
+export async function readModel(
+  path: string,
+  { size, output }: ReadOptions = {},
+): Promise<LoadedModel & { readonly notes: readonly string[] }> {
   try {
-    const foreign = foreignFile(bytes, KINDS, READ, path);
-    if (foreign) throw foreign;
-    const kind = sniffFile(bytes)?.id;
-    if (kind === 'onnx' || (kind === undefined && isOnnx(path))) return await readOnnx(path, bytes, o);
-    if (kind === 'tfjs-graph') return await readTfjs(path, bytes, o);
-    if (o.output) throw new GraftError('has one output; --output is for networks from elsewhere');
-    const { model, info } = loadModel(bytes);
-    const notes = assumptions(path, info.preprocess, info.preprocessAssumed);
-    return { model, info, format: 'safetensors', notes, withoutSoftmax: false };
+    const loaded = await loadModelFile(path, { ...(size && { size }), ...(output && { output }) });
+    return { ...loaded, notes: notesOf(loaded, OUTPUT).map((note) => `${path} ${note}`) };
   } catch (error) {
-    throw inFile(path, error);
+    throw error instanceof WeightsOnlyError ? withAdvice(path, error) : error;
   }
 }
 
-async function readModelBytes(path: string): Promise<Uint8Array> {
+function withAdvice(path: string, error: WeightsOnlyError): GraftError {
+  const { architecture } = error;
+  const say =
+    architecture === null
+      ? `they fit none of ${withoutWeights().join(', ')}; export the network to .onnx, which holds both`
+      : `they are those of ${architecture}: say --base ${architecture} --weights ${shellWord(path)}`;
+  return new GraftError(`${path}: weights without an architecture; ${say}`, { cause: error });
+}
+
+/** `check` of a file's model, with the file's name before what it says. */
+function inFile<T>(path: string, check: () => T): T {
   try {
-    return await readFile(path);
+    return check();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // What is too large to be read is told by its beginning.
-    const foreign =
-      code === 'ERR_FS_FILE_TOO_LARGE' ? foreignFile(await beginning(path), KINDS, READ, path) : null;
-    if (foreign) throw inFile(path, foreign);
-    const folder = code === 'EISDIR' ? sniffFolder(await readdir(path).catch(() => [])) : null;
-    if (folder) {
-      const advice = folder.advice.replace('FOLDER', () => path);
-      throw new GraftError(`${path} is a folder, not a file: ${folder.what}; ${advice}`);
-    }
-    throw fileError(path, error);
+    throw error instanceof GraftError ? prefixMessage(error, path) : error;
   }
 }
 
-/** Enough of a file to tell what it is; nothing of what is none. */
-async function beginning(path: string): Promise<Uint8Array> {
-  try {
-    if (!(await stat(path)).isFile()) return new Uint8Array(0);
-    const file = await open(path);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return new Uint8Array(0); // whoever reads it says why not
-  }
+/** @throws GraftError for a network of several outputs, none of which was chosen */
+export function checkOneOutput(path: string, loaded: LoadedModel): void {
+  inFile(path, () => wantOneOutput(loaded, OUTPUT));
 }
 
 /**
@@ -109,7 +101,7 @@ async function beginning(path: string): Promise<Uint8Array> {
  * @throws UsageError that says so
  */
 export async function checkOrder(model: string, pictures: readonly string[]): Promise<void> {
-  const kindOf = async (path: string): Promise<FileKind | null> => sniffFile(await beginning(path), path);
+  const kindOf = async (path: string): Promise<FileKind | null> => sniffFile(await readBeginning(path), path);
   const first = await kindOf(model);
   if (first?.picture === undefined) return;
   for (const path of pictures) {
@@ -119,26 +111,6 @@ export async function checkOrder(model: string, pictures: readonly string[]): Pr
       `${model} is ${first.what} and ${path} ${kind.what}; the model comes first: graft predict ${shellWord(path)} ${shellWord(model)}`,
     );
   }
-}
-
-function inFile(path: string, error: unknown): unknown {
-  if (error instanceof WeightsOnlyError) {
-    const { architecture } = error;
-    const say =
-      architecture === null
-        ? `they fit none of ${withoutWeights().join(', ')}; export the network to .onnx, which holds both`
-        : `they are those of ${architecture}: say --base ${architecture} --weights ${shellWord(path)}`;
-    return new GraftError(`${path}: weights without an architecture; ${say}`, { cause: error });
-  }
-  return error instanceof GraftError ? new GraftError(`${path}: ${error.message}`, { cause: error }) : error;
-}
-
-/** @throws GraftError for a network of several outputs, none of which was chosen */
-export function wantOneOutput(path: string, { outputs = [] }: ModelInFile): void {
-  if (outputs.length > 1)
-    throw new GraftError(
-      `${path}: has ${outputs.length} outputs, ${list(outputs, 6)}; choose the one with the classes: --output NAME`,
-    );
 }
 
 /**
@@ -152,28 +124,43 @@ export async function openClassifier(
 ): Promise<Classifier> {
   const read = await readModel(path, { output });
   const { model, info, format, notes, notPictures } = read;
-  wantOneOutput(path, read);
+  checkOneOutput(path, read);
   const { preprocess, name = path } = info;
   const isNumbered = info.classes === undefined && format !== 'safetensors';
   if (preprocess === undefined || (info.classes === undefined && !isNumbered)) {
     throw new GraftError(
-      notPictures === undefined
+      notPictures === null
         ? `${path}: has no class names, so it is no classifier; train one with graft train --base ${path}`
         : `${path}: ${notPictures}`,
     );
   }
-  try {
+  const classes = inFile(path, () => {
     const outputs = countClasses(model, preprocess);
-    const classes = info.classes ?? Array.from({ length: outputs }, (_, i) => String(i));
-    if (classes.length !== outputs)
-      throw new GraftError(`has ${classes.length} class names, and ${outputs} outputs`);
-    notes.forEach(say);
-    if (isNumbered) say(`${path} has no class names; they are numbered, 0 to ${outputs - 1}`);
-    // 'é' is one letter, as in the names of folders, whoever wrote the file
-    return { model, classes: classes.map((c) => c.normalize('NFC')), preprocess, name };
-  } catch (error) {
-    throw inFile(path, error);
-  }
+    const names = info.classes ?? Array.from({ length: outputs }, (_, i) => String(i));
+    if (names.length !== outputs)
+      throw new GraftError(`has ${names.length} class names, and ${outputs} outputs`);
+    return names;
+  });
+  notes.forEach(say);
+  if (isNumbered) say(`${path} has no class names; they are numbered, 0 to ${classes.length - 1}`);
+  // 'é' is one letter, as in the names of folders, whoever wrote the file
+  return { model, classes: classes.map((c) => c.normalize('NFC')), preprocess, name };
+}
+
+/**
+ * How many classes a network tells apart.
+ * @throws GraftError where it does not give one number for each
+ */
+function countClasses(model: Module, preprocess: Preprocess): number {
+  const spec = { dtype: 'float32', shape: [1, ...inputShape(preprocess)] } as const;
+  const traced = evaluating([model], () => trace((x) => model.forward(x), [spec]));
+  traced.dispose();
+  const { shape } = traced.graph.specs[traced.results[0]!]!;
+  if (shape.length !== 2)
+    throw new GraftError(
+      `gives [${shape.join(', ')}] for a picture, not one number for each class, so it is no classifier`,
+    );
+  return shape[1]!;
 }
 
 export interface OpenBase {
@@ -222,23 +209,13 @@ export async function openBase(
     return { base: await loadBase(nameOrFile, { ...size, ...weights, onNote: say }) };
   }
   const read = await readModel(nameOrFile, { size: o.size, output });
-  const { model, info, notes, notPictures, seen, outputs, trunk } = read;
-  if (info.preprocess === undefined) {
-    const why = notPictures ?? 'does not say how pictures become its input';
-    throw new GraftError(`${nameOrFile}: ${why}, so it cannot be a base`);
-  }
-  if (!trunk) wantOneOutput(nameOrFile, read);
+  const { info, notes, inputRange, outputs } = read;
+  const base = inFile(nameOrFile, () => baseOf(read, nameOrFile, OUTPUT));
   notes.forEach(say);
   return {
-    ...(seen && { seen }),
+    base,
+    ...(inputRange && { seen: true }),
     ...(outputs && { outputs }),
-    base: {
-      model,
-      name: info.name ?? nameOrFile,
-      preprocess: { ...info.preprocess, ...size },
-      ...(info.defaultCut === undefined ? {} : { defaultCut: info.defaultCut }),
-      ...(info.licence === undefined ? {} : { licence: info.licence }),
-    },
     ...(info.classes === undefined ? {} : { classes: info.classes }),
     ...(info.preprocessAssumed === true && { preprocessAssumed: true }),
   };

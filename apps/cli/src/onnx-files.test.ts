@@ -107,7 +107,7 @@ describe('graft convert', () => {
       expectSame(await predict(at('out/m.onnx')), before);
       await done(['convert', at('out/m.onnx'), at('out/back.safetensors'), '--force']);
       expectSame(await predict(at('out/back.safetensors')), before);
-      const { info } = loadModel(await readFile(at('out/back.safetensors')), {
+      const { info } = await loadModel(await readFile(at('out/back.safetensors')), {
         backend: await createCpuBackend(),
       });
       expect(info).toMatchObject({ name: 'tiny', classes: ['blue', 'green', 'red'] });
@@ -230,7 +230,7 @@ describe('a network of somebody else', () => {
     const { err, out } = await done(argv);
     expect(err.startsWith(note(path, 32))).toBe(true);
     expect(json(out)).toMatchObject({ classes: ['blue', 'green', 'red'], accuracy: 1 });
-    const { model } = loadModel(await readFile(at('out/m.safetensors')), {
+    const { model } = await loadModel(await readFile(at('out/m.safetensors')), {
       backend: await createCpuBackend(),
     });
     const names = [...model.namedParameters()].map(([name]) => name);
@@ -259,7 +259,7 @@ describe('a network of somebody else', () => {
       ]);
       expect(err).toMatch(/^4 epochs done/);
       expect(json(out)).toMatchObject({ backend, epochs: 4 });
-      const { info } = loadModel(await readFile(at('out/m.safetensors')), {
+      const { info } = await loadModel(await readFile(at('out/m.safetensors')), {
         backend: await createCpuBackend(),
       });
       expect(info.preprocess).toMatchObject({ size: 32, fit: 'squash', mean: [0.5, 0.5, 0.5] });

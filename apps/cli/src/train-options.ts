@@ -8,7 +8,7 @@ import { DEFAULTS, FINE_TUNE, HEAD_ONLY } from './defaults.ts';
 import { UsageError } from './errors.ts';
 import { shellWord } from './format.ts';
 import type { Io } from './io.ts';
-import { OUTPUT_ARG } from './onnx-files.ts';
+import { OUTPUT_ARG } from './model-files.ts';
 import { BACKEND_ARGS, backendChoice, type BackendChoice } from './open-backend.ts';
 
 const AUGMENT = ['none', 'light', 'standard'] as const;

@@ -68,7 +68,7 @@ describe('graft train', () => {
     const bytes = await readFile(out);
     expect(result['sha256']).toBe(createHash('sha256').update(bytes).digest('hex'));
     expect((await readdir(at('out'))).sort()).toEqual(['model.report.html', 'model.safetensors']);
-    const { info } = loadModel(bytes, { backend: await createCpuBackend() });
+    const { info } = await loadModel(bytes, { backend: await createCpuBackend() });
     expect(info.classes).toEqual(['blue', 'green', 'red']);
     expect(info.preprocess).toMatchObject({ size: 32, layout: 'channels-first' });
   });
@@ -130,8 +130,12 @@ describe('graft train', () => {
   it('fine-tunes the base from a layer on, with augmented views', async () => {
     const fine = ['--unlock-from', 'conv2', '--augment', 'light', '--epochs', '10', '--batch', '8'];
     const first = json((await train('--json', ...fine)).out);
-    const before = loadModel(await readFile(base), { backend: await createCpuBackend() }).model.stateDict();
-    const after = loadModel(await readFile(out), { backend: await createCpuBackend() }).model.stateDict();
+    const before = (
+      await loadModel(await readFile(base), { backend: await createCpuBackend() })
+    ).model.stateDict();
+    const after = (
+      await loadModel(await readFile(out), { backend: await createCpuBackend() })
+    ).model.stateDict();
     expect(after.get('conv1.weight')!.dataSync()).toEqual(before.get('conv1.weight')!.dataSync());
     expect(after.get('bn1.running_mean')!.dataSync()).toEqual(before.get('bn1.running_mean')!.dataSync());
     expect(after.get('conv2.weight')!.dataSync()).not.toEqual(before.get('conv2.weight')!.dataSync());
@@ -157,7 +161,7 @@ describe('graft train', () => {
       '--json',
     ]);
     expect([onTop.code, json(onTop.out)['epochs']]).toEqual([0, 3]);
-    const { model } = loadModel(await readFile(at('out/second.safetensors')), {
+    const { model } = await loadModel(await readFile(at('out/second.safetensors')), {
       backend: await createCpuBackend(),
     });
     const layers = [...model.namedModules()].map(([name]) => name).filter((name) => !name.includes('.'));

@@ -33,7 +33,7 @@ const api = {
     backend = trained = undefined;
     backend = await backends[name]!();
     graft.setDefaultBackend(backend);
-    if (model) trained = loadModel(model);
+    if (model) trained = await loadModel(model);
     const count = backend.threads ?? 1;
     return backend.notes?.join(' ') || `'${name}' is ready, on ${count} thread${count > 1 ? 's' : ''}.`;
   },
@@ -52,7 +52,7 @@ const api = {
     const empty = classes.find(({ pictures }) => pictures.length === 0);
     if (empty) throw new Error(`'${empty.name}' has no pictures: give it some, or remove it.`);
     await api.open(name); // anew: whatever has happened to the one before
-    const base = loadBaseFrom(new Uint8Array(await (await fetch(baseFile)).arrayBuffer()));
+    const base = await loadBaseFrom(new Uint8Array(await (await fetch(baseFile)).arrayBuffer()));
     const { preprocess } = base;
     const names = classes.map((c) => c.name.normalize());
     const entries = classes.flatMap(({ pictures }, label) =>
@@ -71,7 +71,7 @@ const api = {
       },
     );
     const file = await saveModel(model, { name: base.name, classes: names, preprocess });
-    trained = loadModel(file);
+    trained = await loadModel(file);
     return file;
   },
 

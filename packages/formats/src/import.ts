@@ -1,5 +1,11 @@
 /** The readers of whole networks, by themselves: who needs them on demand only imports this entry on demand. */
-export { importOnnx, ONNX_METADATA, type OnnxImportOptions, type OnnxNetwork } from './onnx/index.ts';
+export {
+  exportOnnx,
+  importOnnx,
+  ONNX_METADATA,
+  type OnnxImportOptions,
+  type OnnxNetwork,
+} from './onnx/index.ts';
 export { importTfjs, type TfjsImportOptions, type TfjsNetwork } from './tfjs/network.ts';
 export type { InputRange } from './input-range.ts';
 export type { Network, NetworkInput } from './network.ts';

@@ -1,34 +1,56 @@
-import { GraftError, type BaseModel, type Preprocess } from '@graftjs/core';
-import { loadModel, type LoadOptions } from './model-file.ts';
+import { GraftError, type BaseModel } from '@graftjs/core';
+import { loadModel, notesOf, wantOneOutput, type LoadedModel, type LoadOptions } from './load.ts';
 
-export interface LoadBaseFromOptions extends LoadOptions {
-  /** Side of the pictures in pixels. Default: what the base was made for, 96 for the embedded one. */
-  readonly size?: number;
-  /** What to call it where the file does not say. Default 'base'. */
-  readonly name?: string;
+/** What hears of a base: see `notesOf`. */
+export interface BaseNotes {
+  /**
+   * Hears what was taken for granted (preprocessing, where outputs part) and done to make foreign weights fit: a prefix of their
+   * names left out, a last layer that they lack.
+   */
+  readonly onNote?: (note: string) => void;
 }
 
-/** The same preprocessing for pictures of another size. */
-export const resized = (preprocess: Preprocess, size: number | undefined): Preprocess =>
-  size === undefined ? preprocess : { ...preprocess, size };
-
 /**
- * A pre-trained network from the bytes of a model file, such as the embedded base's, which a page fetches from where its
- * bundler has put `@graftjs/models/coco-mobilenet-v3.safetensors`.
- * @throws FormatError for damaged or foreign bytes; GraftError where the file does not say what pictures the network takes
+ * A loaded model as a base to build on.
+ * @param name what to call it where the file does not say
+ * @throws GraftError where the file does not say what pictures the network takes, or which of its outputs is meant
  */
-export function loadBaseFrom(bytes: Uint8Array, options: LoadBaseFromOptions = {}): BaseModel {
-  const { model, info } = loadModel(bytes, options);
-  if (!info.preprocess) {
+export function baseOf(loaded: LoadedModel, name: string, option?: string): BaseModel {
+  const { model, info, trunk, notPictures } = loaded;
+  const { preprocess, defaultCut, licence } = info;
+  try {
+    if (!preprocess) {
+      const why = notPictures ?? 'does not say how pictures become its input';
+      throw new GraftError(`${why}, so it cannot be a base`);
+    }
+    if (trunk === null) wantOneOutput(loaded, option);
+  } catch (error) {
     model.dispose();
-    throw new GraftError('the file does not say how pictures are preprocessed');
+    throw error;
   }
-  const { defaultCut, licence } = info;
   return {
     model,
-    name: info.name ?? options.name ?? 'base',
-    preprocess: resized(info.preprocess, options.size),
+    name: info.name ?? name,
+    preprocess,
     ...(defaultCut !== undefined && { defaultCut }),
     ...(licence !== undefined && { licence }),
   };
+}
+
+/**
+ * A pre-trained network from the bytes of a model file, such as the embedded base's, which a page fetches from where its
+ * bundler has put `@graftjs/models/coco-mobilenet-v3.safetensors`; or from anything else that `loadModel` reads.
+ * @throws FormatError for damaged or foreign bytes; GraftError where the file does not say what pictures the network takes
+ * @example
+ * const base = await loadBaseFrom(new Uint8Array(await (await fetch(address)).arrayBuffer()));
+ * const model = transfer(base, { classes: ['cat', 'dog'] });
+ */
+export async function loadBaseFrom(
+  bytes: Uint8Array,
+  options: LoadOptions & BaseNotes = {},
+): Promise<BaseModel> {
+  const loaded = await loadModel(bytes, options);
+  const base = baseOf(loaded, options.name ?? 'base');
+  for (const note of notesOf(loaded)) options.onNote?.(note);
+  return base;
 }

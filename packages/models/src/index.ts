@@ -1,16 +1,22 @@
-export { loadBaseFrom, type LoadBaseFromOptions } from './base.ts';
+export { baseOf, loadBaseFrom, type BaseNotes } from './base.ts';
 export { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
 export { buildModel, describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
 export {
-  encodeModel,
   loadModel,
+  notesOf,
+  saveOnnx,
+  wantOneOutput,
+  type LoadedModel,
+  type LoadOptions,
+  type SaveOnnxOptions,
+} from './load.ts';
+export {
+  encodeModel,
   MODEL_FORMAT_VERSION,
   modelParts,
   readModelInfo,
   saveModel,
   WeightsOnlyError,
-  type LoadedModel,
-  type LoadOptions,
   type ModelInfo,
   type SaveOptions,
 } from './model-file.ts';

@@ -22,7 +22,7 @@ import {
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
-import { loadModel, readModelInfo, saveModel, type ModelInfo } from './model-file.ts';
+import { decodeModel, readModelInfo, saveModel, type ModelInfo } from './model-file.ts';
 import { smallCnn } from './networks/small-cnn.ts';
 
 let cpu: Backend;
@@ -54,7 +54,7 @@ const x = (): ReturnType<typeof hashedPicture> => hashedPicture(9, [2, 3, 16, 16
 describe('a model file', () => {
   it('brings back model and record, bit for bit', async () => {
     const model = transferred();
-    const { model: again, info: back } = loadModel(await saveModel(model, info));
+    const { model: again, info: back } = decodeModel(await saveModel(model, info));
     expect(back).toEqual(info);
     expect([...again.stateDict().keys()]).toEqual([...model.stateDict().keys()]);
     expect([...again.forward(x()).dataSync()]).toEqual([...model.eval().forward(x()).dataSync()]);
@@ -62,7 +62,7 @@ describe('a model file', () => {
   it('brings back what is locked, grouped and on stored statistics', async () => {
     const model = transferred();
     (model.module('features.0.1') as BatchNorm2d).statistics = 'batch';
-    const { model: again } = loadModel(await saveModel(model));
+    const { model: again } = decodeModel(await saveModel(model));
     const flags = (m: Sequential): unknown => ({
       parameters: [...m.namedParameters()].map(([n, p]) => [n, p.locked, p.group]),
       modules: [...m.namedModules()]
@@ -110,7 +110,7 @@ describe('a model file', () => {
     });
     const model = new GraphModule(graph, new Map(['w', 'b', 'm', 'v'].map((name, i) => [name, values(i)])));
     model.forward(hashedPicture(9, [2, 3, 4, 4])); // moves the statistics
-    const { model: again } = loadModel(await saveModel(model));
+    const { model: again } = decodeModel(await saveModel(model));
     expect((again as GraphModule).graph).toEqual(graph);
     expect(again.isHead).toBe(true);
     const y = again.forward(x());
@@ -120,7 +120,7 @@ describe('a model file', () => {
   it('has the same bytes each time', async () => {
     const model = transferred();
     const bytes = await saveModel(model, info);
-    expect(await saveModel(loadModel(bytes).model, info)).toEqual(bytes);
+    expect(await saveModel(decodeModel(bytes).model, info)).toEqual(bytes);
   });
   it('is half the size in float16, and stays as it is from then on', async () => {
     const model = smallCnn({ classes: 3, channels: [16, 32] });
@@ -131,7 +131,7 @@ describe('a model file', () => {
         0,
       );
     expect(size(half) / size(full)).toBeLessThan(0.51);
-    expect(await saveModel(loadModel(half).model, {}, { float16: true })).toEqual(half);
+    expect(await saveModel(decodeModel(half).model, {}, { float16: true })).toEqual(half);
   });
   it('tells about itself without its weights', async () => {
     const bytes = await saveModel(transferred(), info);
@@ -141,7 +141,7 @@ describe('a model file', () => {
   it('does not leak tensors', async () => {
     const bytes = await saveModel(transferred());
     const before = memory(cpu).tensors;
-    loadModel(bytes).model.dispose();
+    decodeModel(bytes).model.dispose();
     expect(memory(cpu).tensors).toBe(before);
   });
 });
@@ -187,15 +187,15 @@ describe('a file that is no model', () => {
   ];
   it.each(cases)('%s, is refused', async (_, change, message) => {
     const bytes = await changed(change);
-    expect(() => loadModel(bytes)).toThrow(GraftError);
-    expect(() => loadModel(bytes)).toThrow(message);
+    expect(() => decodeModel(bytes)).toThrow(GraftError);
+    expect(() => decodeModel(bytes)).toThrow(message);
   });
   it('but only weights, says how to use them', () => {
     const bytes = writeSafetensors(new Map([['w', { shape: [1], data: [1] }]]), { format: 'pt' });
-    expect(() => loadModel(bytes)).toThrow(/no 'graft' entry.*loadWeights/);
-    expect(() => loadModel(writeSafetensors(new Map(), { graft: '{' }))).toThrow(/not JSON/);
+    expect(() => decodeModel(bytes)).toThrow(/no 'graft' entry.*loadWeights/);
+    expect(() => decodeModel(writeSafetensors(new Map(), { graft: '{' }))).toThrow(/not JSON/);
     const checkpoint = writeSafetensors(new Map(), { format: 'graft-checkpoint/1' });
-    expect(() => loadModel(checkpoint)).toThrow(
+    expect(() => decodeModel(checkpoint)).toThrow(
       /the checkpoint of a training run .*: graft train … --resume/,
     );
   });
@@ -203,7 +203,7 @@ describe('a file that is no model', () => {
     const bytes = await saveModel(smallCnn({ classes: 2, channels: [2] }), info);
     const text = new TextDecoder('latin1').decode(bytes).replace('"dtype":"F32"', '"dtype":"C64"');
     const changed = Uint8Array.from(text, (c) => c.charCodeAt(0));
-    expect(() => loadModel(changed)).toThrow(
+    expect(() => decodeModel(changed)).toThrow(
       /the tensor '\S+' is stored as C64, which is not read: save it as F32/,
     );
   });
@@ -221,7 +221,7 @@ describe('a file that is no model', () => {
           const mutated = bytes.slice();
           for (const [at, value] of mutations) mutated[at] = value;
           try {
-            loadModel(mutated).model.dispose();
+            decodeModel(mutated).model.dispose();
           } catch (error) {
             if (!(error instanceof GraftError)) throw error;
           }
@@ -234,6 +234,6 @@ describe('a file that is no model', () => {
   it('cut anywhere, is a FormatError', async () => {
     const bytes = await saveModel(smallCnn({ classes: 2, channels: [2] }));
     for (let end = 0; end < bytes.length; end += 7)
-      expect(() => loadModel(bytes.subarray(0, end))).toThrow(FormatError);
+      expect(() => decodeModel(bytes.subarray(0, end))).toThrow(FormatError);
   });
 });

@@ -148,16 +148,6 @@ export function modelParts(model: Module, info: ModelInfo = {}, options: SaveOpt
   return stateParts(model, metadataOf(describeModel(model), info, readFlags(model)), options);
 }
 
-export interface LoadOptions {
-  /** Where the weights go. Default: `getDefaultBackend()`. */
-  readonly backend?: Backend;
-}
-export interface LoadedModel {
-  /** In evaluation mode. Locks and parameter groups are as they were. */
-  readonly model: Module;
-  readonly info: ModelInfo;
-}
-
 /** @throws FormatError for the parts that programs act on; the rest is for people */
 function parseInfo(info: unknown): ModelInfo {
   if (typeof info !== 'object' || info === null) throw malformed();
@@ -254,7 +244,10 @@ function refuseUnread(unread: Safetensors['unread']): void {
  * @throws FormatError on anything else: truncated, altered, written by a newer version; GraftError where weights and
  * architecture do not fit.
  */
-export function loadModel(bytes: Uint8Array, options: LoadOptions = {}): LoadedModel {
+export function decodeModel(
+  bytes: Uint8Array,
+  options: { readonly backend?: Backend } = {},
+): { readonly model: Module; readonly info: ModelInfo } {
   const { metadata, tensors, unread } = readSafetensors(bytes);
   const state = toStateDict(tensors);
   const {

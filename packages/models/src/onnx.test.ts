@@ -12,7 +12,7 @@ import {
 import { exportOnnx, importOnnx } from '@graftjs/formats';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
-import { loadModel, saveModel } from './model-file.ts';
+import { decodeModel, saveModel } from './model-file.ts';
 import { loadBase } from './node/index.ts';
 import { smallCnn } from './networks/small-cnn.ts';
 
@@ -73,7 +73,7 @@ describe('a network that went through an .onnx file', () => {
     const [state, same] = [model.stateDict(), again.stateDict()];
     for (const name of names(model))
       expect(same.get(name)!.dataSync(), name).toEqual(state.get(name)!.dataSync());
-    const { model: loaded } = loadModel(await saveModel(again));
+    const { model: loaded } = decodeModel(await saveModel(again));
     const x = hashedPicture(3, [2, 3, 16, 16]);
     expect(loaded.forward(x).dataSync()).toEqual(again.eval().forward(x).dataSync());
   });

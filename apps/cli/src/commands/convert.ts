@@ -1,19 +1,20 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { GraftError, setDefaultBackend } from '@graftjs/core';
-import { modelParts } from '@graftjs/models';
+import { modelParts, saveOnnx } from '@graftjs/models';
 import { flag, required, text } from '../args.ts';
 import { InterruptedError, UsageError } from '../errors.ts';
 import { checkWritable, exists, writeHashed } from '../files.ts';
 import { count } from '../format.ts';
 import { oneLine } from '../io.ts';
-import { readModel, wantOneOutput } from '../model-files.ts';
-import { isOnnx, OUTPUT_ARG, toOnnx } from '../onnx-files.ts';
+import { checkOneOutput, OUTPUT_ARG, readModel } from '../model-files.ts';
 import { createBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';
 import { version } from '../version.ts';
 import { pairs } from '../table.ts';
+
+const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
 
 /** @throws UsageError for an ending that is no format's */
 function checkEnding(path: string): void {
@@ -90,11 +91,11 @@ export const convert: Command = {
     const stopListening = io.onInterrupt((code) => (exitCode = code));
     try {
       const read = await readModel(from, { output: text(values, 'output') ?? null });
-      wantOneOutput(from, read);
+      checkOneOutput(from, read);
       const { model, info, notes, withoutSoftmax } = read;
       const parts = isOnnx(to)
         ? [
-            await toOnnx(model, info, { withPreprocessing, version: version() }).catch((error: unknown) => {
+            await saveOnnx(model, info, { withPreprocessing, version: version() }).catch((error: unknown) => {
               throw error instanceof GraftError
                 ? new GraftError(`${from}: ${error.message}`, { cause: error })
                 : error;

@@ -10,8 +10,7 @@ import {
 import { flag, number, required, text, type Values } from '../args.ts';
 import { count, list } from '../format.ts';
 import { oneLine, painter, type Io } from '../io.ts';
-import { openBase, type OpenBase } from '../model-files.ts';
-import { OUTPUT_ARG } from '../onnx-files.ts';
+import { openBase, type OpenBase, OUTPUT_ARG } from '../model-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
 import type { Command } from '../run.ts';

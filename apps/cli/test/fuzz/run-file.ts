@@ -127,7 +127,7 @@ export async function readAndRun(
         const { model, sampleShape } = await importOnnx(bytes, { logits: true });
         return forward(model, shapeOf(sampleShape));
       }
-      const { model, info } = loadModel(bytes);
+      const { model, info } = await loadModel(bytes);
       const size = info.preprocess?.size ?? 16;
       return forward(
         model,

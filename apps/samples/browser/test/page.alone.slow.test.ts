@@ -263,7 +263,7 @@ async function roundingBound(file: Uint8Array, picture: string): Promise<number>
   const run = async (
     backend: typeof wasm | ReturnType<typeof withRoundingNoise>,
   ): Promise<ArrayLike<number>> => {
-    const { model, info } = loadModel(file, { backend });
+    const { model, info } = await loadModel(file, { backend });
     const input = toInput(await decodeImage(picture), info.preprocess!);
     const x = tensor(input, [1, ...inputShape(info.preprocess!)], { backend });
     return noGrad(() => softmax(model.forward(x), 1)).data();

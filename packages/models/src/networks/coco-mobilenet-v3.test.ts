@@ -20,7 +20,7 @@ import { readSafetensors, type GraphModule } from '@graftjs/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateTfjs } from '../../test/evaluate-tfjs.ts';
 import { cocoMobilenetName } from '../../scripts/coco-names.ts';
-import { loadModel, saveModel } from '../model-file.ts';
+import { decodeModel, saveModel } from '../model-file.ts';
 import { loadBase } from '../node/index.ts';
 import { COCO_MOBILENET_V3 } from './coco-mobilenet-v3.ts';
 
@@ -122,7 +122,7 @@ describe('the embedded base', () => {
   it('with a new head comes back from its file, bit for bit', async () => {
     const base = await loadBase('coco-mobilenet-v3');
     const trained = transfer(base, { classes: ['cat', 'dog'], cut: 'block5' }).unlock({ from: 'block4' });
-    const { model: again } = loadModel(await saveModel(trained));
+    const { model: again } = decodeModel(await saveModel(trained));
     expect(again.trainable()).toHaveLength(trained.trainable().length);
     const x = tensor(pixels(32), [1, 32, 32, 3]);
     expect([...again.forward(x).dataSync()]).toEqual([...trained.eval().forward(x).dataSync()]);

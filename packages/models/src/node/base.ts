@@ -1,29 +1,25 @@
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GraftError, nearest, type Backend, type BaseModel } from '@graftjs/core';
+import { GraftError, nearest, type BaseModel } from '@graftjs/core';
 import { readSafetensors, toStateDict } from '@graftjs/formats';
 import { readBytes } from '@graftjs/formats/node';
-import { loadBaseFrom, resized } from '../base.ts';
+import { baseOf, loadBaseFrom, type BaseNotes } from '../base.ts';
+import { notesOf, type LoadOptions } from '../load.ts';
 import { withGivenWeights } from '../match-weights.ts';
 import { networks } from '../networks.ts';
 import type { Network } from '../networks/network.ts';
 import { download, type DownloadOptions, type UrlLike } from './download.ts';
-import { inFile } from './files.ts';
+import { inFile, loadModelFile } from './files.ts';
 
-export interface LoadBaseOptions extends DownloadOptions {
-  /** Where the weights go. Default: `getDefaultBackend()`. */
-  readonly backend?: Backend;
+export interface LoadBaseOptions
+  extends DownloadOptions, BaseNotes, Pick<LoadOptions, 'backend' | 'size' | 'output'> {
   /** For 'mobilenet_v2' and its like: a safetensors file with torchvision's parameter names, as a path or an http(s) URL. */
   readonly weights?: string | UrlLike;
-  /** Hears what was done to make foreign weights fit: a prefix of their names left out, a last layer that they lack. */
-  readonly onNote?: (note: string) => void;
-  /** Side of the pictures in pixels. Default: what the base was made for, 96 for the embedded one. */
-  readonly size?: number;
 }
 
 /**
  * A pre-trained network: the embedded one ('coco-mobilenet-v3'), one whose weights you have ('mobilenet_v2', 'resnet18',
- * 'resnet34', with `weights`), or a model file by its path.
+ * 'resnet34', with `weights`), or a model file by its path: what `loadModelFile` reads.
  * @throws GraftError in one line: unknown name with the nearest ones, missing or damaged weights.
  */
 export async function loadBase(name: string, options: LoadBaseOptions = {}): Promise<BaseModel> {
@@ -52,9 +48,10 @@ async function embedded(address: string, options: LoadBaseOptions): Promise<Base
 }
 
 async function fromModelFile(path: string, options: LoadBaseOptions): Promise<BaseModel> {
-  const bytes = await readBytes(path);
+  const loaded = await loadModelFile(path, options);
+  for (const note of notesOf(loaded)) options.onNote?.(`${path} ${note}`);
   try {
-    return loadBaseFrom(bytes, { ...options, name: path });
+    return baseOf(loaded, path);
   } catch (error) {
     throw inFile(path, error);
   }
@@ -83,7 +80,7 @@ async function fromWeights(network: Network, options: LoadBaseOptions): Promise<
     return {
       model: model.eval(),
       name,
-      preprocess: resized(preprocess, options.size),
+      preprocess: { ...preprocess, ...(options.size !== undefined && { size: options.size }) },
       ...(defaultCut !== undefined && { defaultCut }),
     };
   } catch (error) {

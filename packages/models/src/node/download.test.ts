@@ -241,7 +241,7 @@ describe('loadBase', () => {
     expect(await loadBase(path)).toMatchObject({ name: 'mine', preprocess });
     await writeFile(path, await saveModel(smallCnn({ classes: 2, channels: [4] })));
     await expect(loadBase(path)).rejects.toThrow(
-      /mine\.safetensors: the file does not say how pictures are preprocessed/,
+      /mine\.safetensors: does not say how pictures become its input, so it cannot be a base/,
     );
   });
   it('explains itself', async () => {

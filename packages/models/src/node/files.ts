@@ -1,14 +1,10 @@
+import { readdir, readFile, realpath } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
 import { GraftError, type Module } from '@graftjs/core';
-import { FormatError } from '@graftjs/formats';
-import { readBytes, writeFileAtomically } from '@graftjs/formats/node';
-import {
-  loadModel,
-  modelParts,
-  type LoadedModel,
-  type LoadOptions,
-  type ModelInfo,
-  type SaveOptions,
-} from '../model-file.ts';
+import { FormatError, sniffFolder } from '@graftjs/formats';
+import { fileError, readBeginning, readBytes, writeFileAtomically } from '@graftjs/formats/node';
+import { foreignModel, loadModel, type LoadedModel, type LoadOptions } from '../load.ts';
+import { modelParts, type ModelInfo, type SaveOptions } from '../model-file.ts';
 import { loadWeights, weightParts, type LoadWeightsOptions } from '../weights-file.ts';
 
 /** Saves a model; see `saveModel` and `writeFileAtomically`. */
@@ -28,13 +24,51 @@ export function inFile(path: string, error: unknown): unknown {
   return error;
 }
 
-/** Loads a model that `saveModelFile` wrote. @throws GraftError that names the file and what is wrong with it. */
+/**
+ * The model in a file, with its classes and preprocessing: `.safetensors` of `saveModelFile`, `.onnx`, or the `model.json` of
+ * a graph-model of TensorFlow.js; see `loadModel`. Weights in other files are read from the model's folder only.
+ * @throws GraftError that names the file and what is wrong with it; of a folder, or a file of another kind, what to do with it
+ * @example
+ * const { model, info } = await loadModelFile('pets.safetensors');
+ * const other = await loadModelFile('resnet18.onnx', { size: 128 });
+ */
 export async function loadModelFile(path: string, options: LoadOptions = {}): Promise<LoadedModel> {
-  const bytes = await readBytes(path);
+  const bytes = await readModelBytes(path);
   try {
-    return loadModel(bytes, options);
+    return await loadModel(bytes, { name: path, readExternal: (name) => readBeside(path, name), ...options });
   } catch (error) {
     throw inFile(path, error);
+  }
+}
+
+async function readModelBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // What is too large to be read is told by its beginning.
+    const foreign = code === 'ERR_FS_FILE_TOO_LARGE' ? foreignModel(await readBeginning(path), path) : null;
+    if (foreign) throw inFile(path, foreign);
+    const folder = code === 'EISDIR' ? sniffFolder(await readdir(path).catch(() => [])) : null;
+    if (folder) {
+      const advice = folder.advice.replace('FOLDER', () => path);
+      throw new GraftError(`${path} is a folder, not a file: ${folder.what}; ${advice}`);
+    }
+    throw fileError(path, error);
+  }
+}
+
+/** A file that the model names: also behind links it must lie in the model's folder. */
+async function readBeside(model: string, name: string): Promise<Uint8Array> {
+  const file = join(dirname(model), name);
+  try {
+    const folder = await realpath(dirname(model));
+    const real = await realpath(file);
+    if (!real.startsWith(folder.endsWith(sep) ? folder : folder + sep))
+      throw new GraftError(`its weights in '${name}' lie outside the model's folder and are not read`);
+    return await readFile(real);
+  } catch (error) {
+    throw fileError(file, error);
   }
 }
 
