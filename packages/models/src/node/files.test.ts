@@ -89,7 +89,9 @@ describe('model files', () => {
     await expect(loadModelFile(path)).rejects.toThrow(`${path} does not exist`);
     await expect(loadModelFile(folder)).rejects.toThrow(/is a folder, not a file/);
     await writeFile(path, 'hello, world');
-    await expect(loadModelFile(path)).rejects.toThrow(/m\.safetensors: this is a text file, not a model that Graft reads/);
+    await expect(loadModelFile(path)).rejects.toThrow(
+      /m\.safetensors: this is a text file, not a model that Graft reads/,
+    );
     await expect(loadModelFile(path)).rejects.toBeInstanceOf(FormatError);
     await saveModelFile(path, model());
     const bytes = await readFile(path);
