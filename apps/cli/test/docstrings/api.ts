@@ -35,35 +35,40 @@ export interface PublicName {
 export type Requirement = 'docstring' | 'example' | 'shape' | 'throws';
 
 interface PackageJson {
-  readonly exports: Record<string, { readonly '@graftjs/source': string }>;
+  readonly exports: Record<string, string | { readonly '@graftjs/source': string }>;
 }
 
-/** All public functions and classes of a package, of every entry of its `exports`. */
-export function publicNames(
-  folder: string,
-  oldProgram?: ts.Program,
-): { names: PublicName[]; program: ts.Program } {
-  const { exports } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as PackageJson;
-  const entries = Object.values(exports).map((e) => join(ROOT, folder, e['@graftjs/source']));
-  const program = ts.createProgram({
-    rootNames: entries,
-    options: OPTIONS,
-    ...(oldProgram && { oldProgram }),
-  });
+/** All public functions and classes of packages, of every entry of their `exports`; by folder. */
+export function publicNames(folders: readonly string[]): {
+  readonly names: ReadonlyMap<string, readonly PublicName[]>;
+  readonly program: ts.Program;
+} {
+  const entries = new Map(folders.map((folder) => [folder, entriesOf(folder)]));
+  const program = ts.createProgram({ rootNames: [...entries.values()].flat(), options: OPTIONS });
   const checker = program.getTypeChecker();
   const mayThrow = throwing(checker);
-  const found = new Map<string, PublicName>();
-  for (const entry of entries) {
-    const source = program.getSourceFile(entry)!;
-    for (let symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(source)!)) {
-      if (symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
-      const declarations = (symbol.declarations ?? []).filter((d) => callable(d, checker));
-      const file = declarations[0] && relative(ROOT, declarations[0].getSourceFile().fileName);
-      if (file?.startsWith(`${folder}/`))
-        found.set(symbol.name, describe(symbol, file, declarations, checker, mayThrow));
+  const namesIn = (folder: string): PublicName[] => {
+    const found = new Map<ts.Symbol, PublicName>();
+    for (const entry of entries.get(folder)!) {
+      const source = program.getSourceFile(entry)!;
+      for (let symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(source)!)) {
+        if (symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
+        const declarations = (symbol.declarations ?? []).filter((d) => callable(d, checker));
+        const file = declarations[0] && relative(ROOT, declarations[0].getSourceFile().fileName);
+        if (file?.startsWith(`${folder}/`))
+          found.set(symbol, describe(symbol, file, declarations, checker, mayThrow));
+      }
     }
-  }
-  return { names: [...found.values()], program };
+    return [...found.values()];
+  };
+  return { names: new Map(folders.map((folder) => [folder, namesIn(folder)])), program };
+}
+
+function entriesOf(folder: string): string[] {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as PackageJson;
+  return Object.values(exports).flatMap((e) =>
+    typeof e === 'string' ? [] : join(ROOT, folder, e['@graftjs/source']),
+  );
 }
 
 function callable(d: ts.Declaration, checker: ts.TypeChecker): boolean {

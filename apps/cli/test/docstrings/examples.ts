@@ -52,27 +52,40 @@ export function typeErrors(examples: readonly Example[], oldProgram: ts.Program)
 }
 
 type Show = (line: string, wanted: string, value: unknown) => Promise<void>;
-const AsyncFunction = (async (): Promise<void> => {}).constructor as new (
-  ...args: string[]
-) => (...args: unknown[]) => Promise<void>;
+type Body = (packages: Packages, show: Show) => Promise<void>;
 
-/** Runs an example. @throws Error that says which of its lines gives something else than it says, or that none says anything. */
-export async function run(example: Example, packages: Packages): Promise<void> {
-  const code = ts.transpileModule(withShows(example.text), {
-    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.CommonJS },
-  }).outputText;
-  let shown = 0;
-  const show: Show = async (line, wanted, value) => {
-    shown++;
-    const got = await plain(value);
-    if (!agrees(parse(wanted), got)) throw new Error(`${line}\n  gives ${JSON.stringify(got)}`);
-  };
-  const require = (name: string): unknown => {
-    if (packages[name]) return packages[name];
-    throw new Error(`examples may import ${Object.keys(packages).join(', ')}, not ${name}`);
-  };
-  await new AsyncFunction('require', 'exports', 'show', code)(require, {}, show);
-  if (!shown) throw new Error('no line says what it gives: // → …');
+/**
+ * The examples as functions. They reject with an error that says which line gives something else than it says, or that none
+ * says anything.
+ */
+export function runnable(
+  examples: readonly Example[],
+  packages: Packages,
+): ReadonlyMap<Example, () => Promise<void>> {
+  const bodies = examples.map(({ text }) => {
+    const code = withShows(text)
+      .replace(/^import type .*$|^export \{\};$/gm, '')
+      .replace(/^import (\{[^}]*\}) from ('[^']*');/gm, 'const $1 = packages[$2];');
+    return `async (packages, show) => {\n${code}\n}`;
+  });
+  const { outputText } = ts.transpileModule(`const bodies = [${bodies.join(',\n')}];`, {
+    compilerOptions: { target: ts.ScriptTarget.ES2023 },
+  });
+  const run = new Function(`${outputText}\nreturn bodies;`)() as Body[];
+  return new Map(
+    examples.map((example, i) => [
+      example,
+      async () => {
+        let shown = 0;
+        await run[i]!(packages, async (line, wanted, value) => {
+          shown++;
+          const got = await plain(value);
+          if (!agrees(parse(wanted), got)) throw new Error(`${line}\n  gives ${JSON.stringify(got)}`);
+        });
+        if (!shown) throw new Error('no line says what it gives: // → …');
+      },
+    ]),
+  );
 }
 
 /** The text with a call of `show` behind each statement whose last line ends in `// → …`. */
