@@ -23,7 +23,7 @@ import { examplesOf, runnable, typeErrors } from '../test/docstrings/examples.ts
 const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = {
   '@graftjs/core': {
     docstring: `
-      constantInit isWindowed forwardGrid dot multiplyTriples triple activation window product
+      constantInit forwardGrid dot multiplyTriples triple activation window product
     `,
     shape: `
       customVjp freeEarly runChain forwardStages clipGradValue

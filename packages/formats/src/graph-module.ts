@@ -17,7 +17,7 @@ import {
   storedAffine,
   Tensor,
   tensor,
-  type Backend,
+  type BackendOption,
   type Layout,
   type Member,
   type MovingStatistics,
@@ -25,15 +25,12 @@ import {
 import { FormatError } from './errors.ts';
 import { graphOps } from './graph-ops.ts';
 import { layoutOf } from './graph-ops/arguments.ts';
-import type { GraphDef, GraphInput, GraphNode, GraphValues } from './graph.ts';
+import { graphFromJSON, type GraphDef, type GraphInput, type GraphNode, type GraphValues } from './graph.ts';
 import { hostArray, isHostArray, toTensor, type GraphValue, type HostArray } from './host-array.ts';
 import { hostOps } from './host-ops.ts';
 import { outputLayout } from './graph-layout.ts';
 
-export interface GraphModuleOptions {
-  /** Where the weights go. Default: `getDefaultBackend()`. */
-  readonly backend?: Backend;
-}
+export type GraphModuleOptions = BackendOption;
 
 /**
  * A `GraphDef` as an ordinary module: trainable tensors are parameters, the other stored tensors buffers, all under the
@@ -62,6 +59,7 @@ export class GraphModule extends Module {
     this.#lastUses = lastUsesOf(graph, graph.outputs);
     const backend = options.backend ?? getDefaultBackend();
     for (const [name, { shape, trainable }] of Object.entries(graph.tensors)) {
+      options.reserve?.(shape);
       const data = weights ? weights.get(name)?.data : new Float32Array(sizeOf(shape));
       if (data?.length !== sizeOf(shape)) {
         throw new FormatError(`no values of shape [${shape.join(', ')}] for '${name}' of the graph`);
@@ -72,6 +70,14 @@ export class GraphModule extends Module {
     this.#norms = graph.nodes.filter(
       (n) => n.op === 'batchNorm' && typeof n.attrs['momentum'] === 'number' && this.#running(n),
     );
+  }
+
+  override get config(): { readonly graph: GraphDef } {
+    return { graph: this.graph };
+  }
+  /** @throws FormatError where the graph, which may come from a file, is none. */
+  static from({ graph }: { readonly graph: unknown }, options: GraphModuleOptions = {}): GraphModule {
+    return new GraphModule(graphFromJSON(graph), undefined, options);
   }
 
   override *members(): IterableIterator<[string, Member]> {

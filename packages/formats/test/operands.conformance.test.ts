@@ -159,9 +159,6 @@ describe('what core writes with a number first', () => {
       forward(t: Tensor): Tensor {
         return f(t);
       }
-      describe(): string {
-        return 'Net';
-      }
     }
     const bytes = await exportOnnx(new Net(), { input: [3] });
     const want = [...f(tensor(Float32Array.from(x.data), x.shape)).dataSync()];

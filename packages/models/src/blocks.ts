@@ -12,19 +12,11 @@ import {
   runChain,
   Sequential,
   SiLU,
-  type Backend,
-  type Initializer,
+  type LayerOptions,
   type Layout,
   type Member,
   type Tensor,
 } from '@graftjs/core';
-
-/** Where weights go and how they start; the blocks' own default is He's normal initialization by fan-out. */
-export interface LayerOptions {
-  readonly backend?: Backend;
-  readonly init?: Initializer;
-  readonly biasInit?: Initializer;
-}
 
 export type ActivationName = 'relu' | 'relu6' | 'hardswish' | 'silu';
 const activations: Record<ActivationName, new () => Module> = {
@@ -48,11 +40,11 @@ export interface ConvNormActivationConfig {
 
 /** Convolution without bias, batch norm, activation: '0', '1', '2', as torchvision's `Conv2dNormActivation`. */
 export class ConvNormActivation extends Module {
-  readonly config: ConvNormActivationConfig;
   readonly #parts: readonly Module[];
+  readonly #config: ConvNormActivationConfig;
   constructor(config: ConvNormActivationConfig, options: LayerOptions = {}) {
     super();
-    this.config = config;
+    this.#config = config;
     const {
       inChannels,
       outChannels,
@@ -76,12 +68,14 @@ export class ConvNormActivation extends Module {
   override *members(): IterableIterator<[string, Member]> {
     for (const [i, m] of this.#parts.entries()) yield [String(i), m];
   }
+  override get config(): ConvNormActivationConfig {
+    return this.#config;
+  }
+  static from(config: ConvNormActivationConfig, options: LayerOptions = {}): ConvNormActivation {
+    return new ConvNormActivation(config, options);
+  }
   forward(x: Tensor): Tensor {
     return runChain(this.#parts, x);
-  }
-  describe(): string {
-    const { inChannels, outChannels, kernel = 3, stride = 1 } = this.config;
-    return `Conv, norm, activation ${inChannels} → ${outChannels}, ${kernel}×${kernel}${stride === 1 ? '' : `, stride ${stride}`}`;
   }
 }
 
@@ -99,11 +93,11 @@ export interface InvertedResidualConfig {
  * where the shape allows. (Sandler et al., 2018, arXiv:1801.04381)
  */
 export class InvertedResidual extends Module {
-  readonly config: InvertedResidualConfig;
   readonly conv: Sequential;
+  readonly #config: InvertedResidualConfig;
   constructor(config: InvertedResidualConfig, options: LayerOptions = {}) {
     super();
-    this.config = config;
+    this.#config = config;
     const { inChannels, outChannels, stride, expand, layout = 'channels-first' } = config;
     const hidden = Math.round(inChannels * expand);
     const common = { activation: 'relu6', layout } as const;
@@ -124,16 +118,18 @@ export class InvertedResidual extends Module {
       new BatchNorm2d(outChannels, { ...options, layout }),
     ]);
   }
+  override get config(): InvertedResidualConfig {
+    return this.#config;
+  }
+  static from(config: InvertedResidualConfig, options: LayerOptions = {}): InvertedResidual {
+    return new InvertedResidual(config, options);
+  }
   forward(x: Tensor): Tensor {
     const { inChannels, outChannels, stride } = this.config;
     return composite(() => {
       const y = this.conv.forward(x);
       return stride === 1 && inChannels === outChannels ? add(x, y) : y;
     });
-  }
-  describe(): string {
-    const { inChannels, outChannels, stride, expand } = this.config;
-    return `Inverted residual ${inChannels} → ${outChannels}, expansion ${expand}${stride === 1 ? '' : `, stride ${stride}`}`;
   }
 }
 
@@ -149,16 +145,16 @@ export interface BasicBlockConfig {
  * (He et al., 2015, arXiv:1512.03385)
  */
 export class BasicBlock extends Module {
-  readonly config: BasicBlockConfig;
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly conv2: Conv2d;
   readonly bn2: BatchNorm2d;
   readonly downsample: Sequential | null;
   readonly #activation: Module = new ReLU();
+  readonly #config: BasicBlockConfig;
   constructor(config: BasicBlockConfig, options: LayerOptions = {}) {
     super();
-    this.config = config;
+    this.#config = config;
     const { inChannels, outChannels, stride, layout = 'channels-first' } = config;
     const common = { init: kaimingNormal({ mode: 'fanOut' }), ...options, bias: false, layout };
     this.conv1 = new Conv2d(inChannels, outChannels, 3, { ...common, stride, padding: 1 });
@@ -173,14 +169,16 @@ export class BasicBlock extends Module {
             new BatchNorm2d(outChannels, common),
           ]);
   }
+  override get config(): BasicBlockConfig {
+    return this.#config;
+  }
+  static from(config: BasicBlockConfig, options: LayerOptions = {}): BasicBlock {
+    return new BasicBlock(config, options);
+  }
   forward(x: Tensor): Tensor {
     return composite(() => {
       const z = runChain([this.conv1, this.bn1, this.#activation, this.conv2, this.bn2], x);
       return relu(add(z, this.downsample ? this.downsample.forward(x) : x));
     });
-  }
-  describe(): string {
-    const { inChannels, outChannels, stride } = this.config;
-    return `Basic block ${inChannels} → ${outChannels}${stride === 1 ? '' : `, stride ${stride}`}`;
   }
 }

@@ -1,24 +1,34 @@
 import {
   GraftError,
+  layers as coreLayers,
+  Module,
   sizeOf,
   UnsupportedError,
   unknownName,
   zerosInit,
   type Backend,
-  type Initializer,
-  type Module,
+  type LayerClass,
+  type LayerOptions,
 } from '@graftjs/core';
-import { FormatError, type Json } from '@graftjs/formats';
-import { kinds, type BuildContext } from './kinds.ts';
+import { FormatError, GraphModule, type Json } from '@graftjs/formats';
+import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
 import { networks } from './networks.ts';
 
-/** A module in words: what kind it is, and the options from which it is built. Plain JSON, nested like the model. */
+/** A module in words: its class, and the configuration from which it is built. Plain JSON, nested like the model. */
 export interface ModelDescription {
   readonly kind: string;
   readonly options: Readonly<Record<string, Json>>;
 }
 
-const byType = new Map(Object.entries(kinds).map(([name, k]) => [k.type as unknown, name]));
+/** Every class that a model file can name: core's layers, imported graphs, the blocks of this package. */
+export const layers: Readonly<Record<string, LayerClass>> = {
+  ...coreLayers,
+  GraphModule,
+  ConvNormActivation,
+  InvertedResidual,
+  BasicBlock,
+};
+const nameOf = new Map<unknown, string>(Object.entries(layers).map(([name, type]) => [type, name]));
 
 /**
  * A model's architecture as JSON, without its weights: `Sequential`s of any depth, core's layers, imported graphs and
@@ -26,19 +36,20 @@ const byType = new Map(Object.entries(kinds).map(([name, k]) => [k.type as unkno
  * @throws UnsupportedError that names the path of a module of any other class.
  */
 export function describeModel(model: Module, path = ''): ModelDescription {
-  const name = byType.get(model.constructor);
-  if (name === undefined) {
+  const kind = nameOf.get(model.constructor);
+  if (kind === undefined) {
     throw new UnsupportedError(
       `${path ? `'${path}' is` : 'this is'} a ${model.constructor.name}, which this file cannot describe: save its weights with saveWeights() or saveWeightsFile(), or build it from core's layers`,
     );
   }
-  const childPath = (m: Module): string => {
-    const own = [...model.members()].find(([, part]) => part === m)?.[0] ?? '';
+  const pathOf = (part: Module): string => {
+    const own = [...model.members()].find(([, m]) => m === part)?.[0] ?? '';
     return [path, own].filter(Boolean).join('.');
   };
-  const options = kinds[name]!.describe(model as never, (m) => describeModel(m, childPath(m)));
+  const inWords = (_: string, v: unknown): unknown => (v instanceof Module ? describeModel(v, pathOf(v)) : v);
   // Through text: typed arrays, undefined and shared objects have no place in a description.
-  return { kind: name, options: JSON.parse(JSON.stringify(options)) as ModelDescription['options'] };
+  const text = JSON.stringify(model.config, inWords);
+  return { kind, options: JSON.parse(text) as ModelDescription['options'] };
 }
 
 export interface BuildOptions {
@@ -50,6 +61,9 @@ export interface BuildOptions {
   readonly fresh?: boolean;
 }
 
+/** Entries of a configuration that are checked before anything of that size is made. */
+const COUNTS = /(channels|features|squeezed)$/i;
+
 /**
  * A new module from its description, or from `{ kind: 'mobilenet_v2', options: config }`, any name in `networks`. Weights
  * are zeros unless `fresh`.
@@ -57,43 +71,36 @@ export interface BuildOptions {
  */
 export function buildModel(description: ModelDescription, options: BuildOptions = {}): Module {
   let left = options.elements ?? Infinity;
-  const take = (n: number): void => {
-    left -= n;
-    if (!(left >= 0)) throw new FormatError('the description has more weights than the file can hold');
-  };
-  const guarded: Initializer = (shape, random) => {
-    take(sizeOf(shape));
-    return zerosInit(shape, random);
-  };
-  const count = (value: Json | undefined): number => {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > left) {
-      throw new FormatError(`${JSON.stringify(value)} is not a number of channels that this file can hold`);
-    }
-    return value;
-  };
-  const context: BuildContext = {
-    layer: {
-      ...(options.backend && { backend: options.backend }),
-      ...(!options.fresh && { init: guarded, biasInit: guarded }),
-    },
-    child: (d) => build(d),
-    count,
-    hold(value) {
-      take(count(value));
-      return value as number;
+  const made: LayerOptions = {
+    ...(options.backend && { backend: options.backend }),
+    ...(!options.fresh && { init: zerosInit, biasInit: zerosInit }),
+    reserve(shape) {
+      left -= sizeOf(shape);
+      if (!(left >= 0)) throw new FormatError('the description has more weights than the file can hold');
     },
   };
-  function build(d: Json | ModelDescription | undefined): Module {
+  /** Descriptions become modules; the rest stays as it is. */
+  const built = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(built);
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, 'kind') ? build(value) : value;
+  };
+  function build(d: unknown): Module {
     if (typeof d !== 'object' || d === null || Array.isArray(d))
       throw new FormatError('a module has no description');
     const { kind, options: o } = d as Partial<ModelDescription>;
     if (typeof kind !== 'string' || typeof o !== 'object' || o === null)
       throw new FormatError('a module has no kind or no options');
-    const build = networks.get(kind)?.build;
-    if (build) return build(o as never, context.layer);
-    if (!Object.hasOwn(kinds, kind))
-      throw unknownName('kind of module', kind, [...Object.keys(kinds), ...networks.keys()]);
-    return kinds[kind]!.build(o, context);
+    const network = networks.get(kind)?.build;
+    if (network) return network(o as never, made);
+    if (!Object.hasOwn(layers, kind))
+      throw unknownName('kind of module', kind, [...Object.keys(layers), ...networks.keys()]);
+    const config = Object.entries(o).map(([key, value]) => {
+      const counts = typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= left;
+      if (COUNTS.test(key) && !counts)
+        throw new FormatError(`${JSON.stringify(value)} is not a number of channels that this file can hold`);
+      return [key, built(value)];
+    });
+    return layers[kind]!.from(Object.fromEntries(config) as never, made);
   }
   try {
     return build(description);

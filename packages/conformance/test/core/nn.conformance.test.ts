@@ -19,18 +19,16 @@ import {
   FeatureCache,
   fit,
   Flatten,
-  GlobalAvgPool2d,
   GlobalMaxPool2d,
   gradCam,
   GroupNorm,
   Identity,
   InstanceNorm,
-  isWindowed,
   LayerNorm,
-  Linear,
   manualSeed,
   MaxPool2d,
   memory,
+  Linear,
   Module,
   ones,
   PReLU,
@@ -171,35 +169,37 @@ describe('batch norm', () => {
 });
 
 describe('windows', () => {
-  test('convolutions and pools show their geometry', () => {
-    const conv = new Conv2d(1, 1, 3, { stride: 2, padding: 'same', dilation: [1, 2] });
-    expect(conv.window).toEqual({ kernel: [3, 3], stride: [2, 2], dilation: [1, 2], padding: 'same' });
-    expect(new MaxPool2d([2, 3]).window).toEqual({
-      kernel: [2, 3],
-      stride: [2, 3],
+  test('a layer has its configuration, and makes another one from it', () => {
+    const conv = new Conv2d(3, 6, [3, 5], { stride: 2, padding: 'same', groups: 3 });
+    expect(conv.config).toEqual({
+      inChannels: 3,
+      outChannels: 6,
+      kernel: [3, 5],
+      stride: [2, 2],
+      padding: 'same',
       dilation: [1, 1],
-      padding: 0,
+      groups: 3,
+      bias: true,
     });
-    expect(new AvgPool1d(4, { stride: 1, padding: 2 }).window).toEqual({
-      kernel: [4],
-      stride: [1],
-      dilation: [1],
-      padding: 2,
-    });
-    expect(new ConvTranspose2d(1, 1, 2, { stride: 2 }).window.transposed).toBe(true);
-    expect([conv, new MaxPool2d(2), new ReLU(), new GlobalAvgPool2d()].map(isWindowed)).toEqual([
-      true,
-      true,
-      false,
-      false,
+    expect(Conv2d.from(conv.config).config).toEqual(conv.config);
+    expect(new MaxPool2d(2).config.stride).toEqual([2, 2]);
+    expect(new AvgPool1d(4, { stride: 1, padding: 2 }).config).toMatchObject({ stride: [1], padding: 2 });
+    expect(ConvTranspose2d.from(new ConvTranspose2d(1, 1, 2, { stride: 2 }).config).outputPadding).toEqual([
+      0, 0,
     ]);
+    class Mine extends Conv2d {}
+    expect(Mine.from(conv.config)).toBeInstanceOf(Mine);
+    const block = new Residual(conv, { activation: new ReLU() });
+    expect(Residual.from(block.config).body).toBe(conv);
   });
 
-  test('a module says what it is', () => {
-    expect(new Conv2d(16, 16, 3, { stride: 2, groups: 16 }).describe()).toBe(
-      'Conv2d 16 → 16, 3×3, stride 2×2, groups 16',
+  test('parts that are no modules are refused by name', () => {
+    const none = undefined as unknown as Module;
+    expect(() => new Sequential({ a: none })).toThrow("Sequential: 'a' is not a module");
+    expect(() => new Residual(none)).toThrow('Residual: body is not a module');
+    expect(() => new SqueezeExcite(4, 2, { gate: {} as Module })).toThrow(
+      'SqueezeExcite: gate is not a module',
     );
-    expect(new Linear(4, 2).describe()).toBe('Linear 4 → 2');
   });
 
   test('wrong arguments and inputs are named', () => {

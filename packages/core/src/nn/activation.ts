@@ -16,12 +16,17 @@ import { logSoftmax, softmax } from '../functional/softmax.ts';
 import { relu, sigmoid, tanh } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
-import { constantInit, initParameter, type BackendOption } from './init.ts';
+import { constantInit, initParameter, type BackendOption, type ConfigOf, type LayerOptions } from './init.ts';
 import { Module } from './module.ts';
 import type { Parameter } from './parameter.ts';
-import type { LayoutOption } from './window.ts';
+import { layoutConfig, type LayoutOption } from './spatial.ts';
 
-/** A function of one tensor as a module: `new Activation(relu)`, or one of the named classes below. */
+/**
+ * A function of one tensor as a module, for what has no class of its own. Such a layer cannot be put in a model file.
+ * @example
+ * const square = new Activation((x) => mul(x, x));
+ * square.forward(tensor([1, 2, 3])); // → [1, 4, 9]
+ */
 export class Activation extends Module {
   readonly fn: (x: Tensor) => Tensor;
   constructor(fn: (x: Tensor) => Tensor) {
@@ -31,60 +36,200 @@ export class Activation extends Module {
   forward(x: Tensor): Tensor {
     return this.fn(x);
   }
-  describe(): string {
-    return this.constructor.name;
+}
+
+/** One without settings. */
+abstract class PlainActivation extends Activation {
+  override get config(): object {
+    return {};
+  }
+  static from<T extends PlainActivation>(this: new () => T): T {
+    return new this();
   }
 }
 
-/** See `relu`. */
-export class ReLU extends Activation {
+/**
+ * max(x, 0), any shape; see `relu`. (Nair, Hinton, 2010)
+ * @example
+ * new ReLU().forward(tensor([-1, 0, 2])); // → [0, 0, 2]
+ */
+export class ReLU extends PlainActivation {
   constructor() {
     super(relu);
   }
 }
-/** See `relu6`. */
-export class ReLU6 extends Activation {
+/**
+ * min(max(x, 0), 6), any shape; see `relu6`. (Krizhevsky, 2010)
+ * @example
+ * new ReLU6().forward(tensor([-1, 3, 8])); // → [0, 3, 6]
+ */
+export class ReLU6 extends PlainActivation {
   constructor() {
     super(relu6);
   }
 }
-/** See `leakyRelu`. */
-export class LeakyReLU extends Activation {
-  constructor(readonly slope = 0.01) {
-    super((x) => leakyRelu(x, slope));
-  }
-}
-/** See `elu`. */
-export class ELU extends Activation {
-  constructor(readonly alpha = 1) {
-    super((x) => elu(x, alpha));
-  }
-}
-/** See `gelu`. */
-export class GELU extends Activation {
-  constructor(readonly options: GeluOptions = {}) {
-    super((x) => gelu(x, options));
-  }
-}
-/** See `silu`. */
-export class SiLU extends Activation {
+/**
+ * x · sigmoid(x), any shape; see `silu`. (Elfwing et al., 2017, arXiv:1702.03118)
+ * @example
+ * new SiLU().forward(tensor([-1, 0, 1])); // → [-0.269, 0, 0.731]
+ */
+export class SiLU extends PlainActivation {
   constructor() {
     super(silu);
   }
 }
-/** See `hardswish`. */
-export class Hardswish extends Activation {
+/**
+ * x · min(max(x + 3, 0), 6) / 6, any shape; see `hardswish`. (Howard et al., 2019, arXiv:1905.02244)
+ * @example
+ * new Hardswish().forward(tensor([-4, 1, 4])); // → [0, 0.667, 4]
+ */
+export class Hardswish extends PlainActivation {
   constructor() {
     super(hardswish);
   }
 }
-/** See `hardsigmoid`. */
-export class Hardsigmoid extends Activation {
+/**
+ * min(max(x + 3, 0), 6) / 6, any shape; see `hardsigmoid`. (Courbariaux et al., 2015, arXiv:1511.00363)
+ * @example
+ * new Hardsigmoid().forward(tensor([-4, 0, 1])); // → [0, 0.5, 0.667]
+ */
+export class Hardsigmoid extends PlainActivation {
   constructor() {
     super(hardsigmoid);
   }
 }
-/** See `hardtanh`. */
+/**
+ * 1 / (1 + e⁻ˣ), any shape; see `sigmoid`.
+ * @example
+ * new Sigmoid().forward(tensor([-1, 0, 1])); // → [0.269, 0.5, 0.731]
+ */
+export class Sigmoid extends PlainActivation {
+  constructor() {
+    super(sigmoid);
+  }
+}
+/**
+ * tanh(x), any shape; see `tanh`.
+ * @example
+ * new Tanh().forward(tensor([-1, 0, 1])); // → [-0.762, 0, 0.762]
+ */
+export class Tanh extends PlainActivation {
+  constructor() {
+    super(tanh);
+  }
+}
+/**
+ * x · tanh(softplus(x)), any shape; see `mish`. (Misra, 2019, arXiv:1908.08681)
+ * @example
+ * new Mish().forward(tensor([-1, 0, 1])); // → [-0.303, 0, 0.865]
+ */
+export class Mish extends PlainActivation {
+  constructor() {
+    super(mish);
+  }
+}
+/**
+ * x where it is positive, else slope · x, any shape; see `leakyRelu`. (Maas et al., 2013)
+ * @example
+ * new LeakyReLU(0.1).forward(tensor([-1, 2])); // → [-0.1, 2]
+ */
+export class LeakyReLU extends Activation {
+  constructor(readonly slope = 0.01) {
+    super((x) => leakyRelu(x, slope));
+  }
+  override get config(): { readonly slope: number } {
+    return { slope: this.slope };
+  }
+  static from({ slope }: LeakyReLU['config']): LeakyReLU {
+    return new LeakyReLU(slope);
+  }
+}
+/**
+ * x where it is positive, else alpha · (eˣ − 1), any shape; see `elu`. (Clevert et al., 2015, arXiv:1511.07289)
+ * @example
+ * new ELU().forward(tensor([-1, 2])); // → [-0.632, 2]
+ */
+export class ELU extends Activation {
+  constructor(readonly alpha = 1) {
+    super((x) => elu(x, alpha));
+  }
+  override get config(): { readonly alpha: number } {
+    return { alpha: this.alpha };
+  }
+  static from({ alpha }: ELU['config']): ELU {
+    return new ELU(alpha);
+  }
+}
+/**
+ * x · Φ(x) with the normal distribution's Φ, any shape; see `gelu`. (Hendrycks, Gimpel, 2016, arXiv:1606.08415)
+ * @example
+ * new GELU().forward(tensor([-1, 0, 1])); // → [-0.159, 0, 0.841]
+ * new GELU({ approximate: 'tanh' }).forward(tensor([1])); // → [0.8412]
+ */
+export class GELU extends Activation {
+  constructor(readonly options: GeluOptions = {}) {
+    super((x) => gelu(x, options));
+  }
+  override get config(): { readonly options: GeluOptions } {
+    return { options: this.options };
+  }
+  static from({ options }: GELU['config']): GELU {
+    return new GELU(options);
+  }
+}
+/**
+ * log(1 + e^(beta · x)) / beta, any shape; see `softplus`. (Dugas et al., 2001)
+ * @example
+ * new Softplus().forward(tensor([-1, 0, 1])); // → [0.313, 0.693, 1.313]
+ */
+export class Softplus extends Activation {
+  constructor(readonly beta = 1) {
+    super((x) => softplus(x, beta));
+  }
+  override get config(): { readonly beta: number } {
+    return { beta: this.beta };
+  }
+  static from({ beta }: Softplus['config']): Softplus {
+    return new Softplus(beta);
+  }
+}
+/**
+ * eˣ / Σ eˣ along an axis, by default the last: any shape in, the same shape out; see `softmax`.
+ * @example
+ * new Softmax().forward(tensor([[0, 0], [0, 2]])); // → [[0.5, 0.5], [0.119, 0.881]]
+ */
+export class Softmax extends Activation {
+  constructor(readonly axis = -1) {
+    super((x) => softmax(x, axis));
+  }
+  override get config(): { readonly axis: number } {
+    return { axis: this.axis };
+  }
+  static from({ axis }: Softmax['config']): Softmax {
+    return new Softmax(axis);
+  }
+}
+/**
+ * log(eˣ / Σ eˣ) along an axis, by default the last: any shape in, the same shape out; see `logSoftmax`.
+ * @example
+ * new LogSoftmax().forward(tensor([[0, 0]])); // → [[-0.693, -0.693]]
+ */
+export class LogSoftmax extends Activation {
+  constructor(readonly axis = -1) {
+    super((x) => logSoftmax(x, axis));
+  }
+  override get config(): { readonly axis: number } {
+    return { axis: this.axis };
+  }
+  static from({ axis }: LogSoftmax['config']): LogSoftmax {
+    return new LogSoftmax(axis);
+  }
+}
+/**
+ * min(max(x, low), high), any shape; see `hardtanh`. (Collobert, 2004)
+ * @example
+ * new Hardtanh(-2, 2).forward(tensor([-3, 1, 3])); // → [-2, 1, 2]
+ */
 export class Hardtanh extends Activation {
   constructor(
     readonly low = -1,
@@ -92,57 +237,44 @@ export class Hardtanh extends Activation {
   ) {
     super((x) => hardtanh(x, low, high));
   }
-}
-/** See `sigmoid`. */
-export class Sigmoid extends Activation {
-  constructor() {
-    super(sigmoid);
+  override get config(): { readonly low: number; readonly high: number } {
+    return { low: this.low, high: this.high };
   }
-}
-/** See `tanh`. */
-export class Tanh extends Activation {
-  constructor() {
-    super(tanh);
-  }
-}
-/** See `softplus`. */
-export class Softplus extends Activation {
-  constructor(readonly beta = 1) {
-    super((x) => softplus(x, beta));
-  }
-}
-/** See `mish`. */
-export class Mish extends Activation {
-  constructor() {
-    super(mish);
-  }
-}
-/** See `softmax`. */
-export class Softmax extends Activation {
-  constructor(readonly axis = -1) {
-    super((x) => softmax(x, axis));
-  }
-}
-/** See `logSoftmax`. */
-export class LogSoftmax extends Activation {
-  constructor(readonly axis = -1) {
-    super((x) => logSoftmax(x, axis));
+  static from({ low, high }: Hardtanh['config']): Hardtanh {
+    return new Hardtanh(low, high);
   }
 }
 
-/** See `prelu`: a learned slope for all channels together (the default), or one for each. */
+export interface PReluOptions extends BackendOption, LayoutOption {
+  /** What the slopes start from. Default 0.25. */
+  readonly slope?: number;
+}
+
+/**
+ * x where it is positive, else w · x with a learned slope w: one for all channels together (the default), or one for each
+ * channel of `[n, c, ...spatial]`; see `prelu`. (He et al., 2015, arXiv:1502.01852)
+ * @example
+ * new PReLU().forward(tensor([-1, 2])); // → [-0.25, 2]
+ */
 export class PReLU extends Module {
+  /** `[channels]`. */
   readonly weight: Parameter;
   readonly layout: Layout;
-  constructor(channels = 1, options: BackendOption & LayoutOption & { readonly slope?: number } = {}) {
+  constructor(
+    readonly channels = 1,
+    options: PReluOptions = {},
+  ) {
     super();
     this.weight = initParameter([channels], constantInit(options.slope ?? 0.25), options);
     this.layout = options.layout ?? 'channels-first';
   }
+  override get config(): ConfigOf<{ channels: number }, LayoutOption> {
+    return { channels: this.channels, ...layoutConfig(this) };
+  }
+  static from({ channels, ...rest }: PReLU['config'], options: LayerOptions = {}): PReLU {
+    return new PReLU(channels, { ...rest, ...options });
+  }
   forward(x: Tensor): Tensor {
     return prelu(x, this.weight.value, { layout: this.layout });
-  }
-  describe(): string {
-    return 'PReLU';
   }
 }

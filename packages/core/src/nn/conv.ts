@@ -9,11 +9,18 @@ import { perAxis, wantPadding, type Padding, type PerAxis } from '../ops/spatial
 import type { Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { Activation } from './activation.ts';
-import { defaultBiasInit, defaultWeightInit, initParameter, type WeightOptions } from './init.ts';
+import {
+  defaultBiasInit,
+  defaultWeightInit,
+  initParameter,
+  type ConfigOf,
+  type LayerOptions,
+  type WeightOptions,
+} from './init.ts';
 import type { Module } from './module.ts';
 import type { Parameter } from './parameter.ts';
 import { BatchNorm } from './norm.ts';
-import { SpatialModule, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
+import { layoutConfig, SpatialModule, type LayoutOption } from './spatial.ts';
 
 export interface ConvModuleOptions extends WeightOptions, LayoutOption {
   /** Default 1. */
@@ -26,12 +33,20 @@ export interface ConvModuleOptions extends WeightOptions, LayoutOption {
   readonly groups?: number;
 }
 
-abstract class ConvBase extends SpatialModule implements Windowed {
+type ConvConfig = ConfigOf<
+  { inChannels: number; outChannels: number; kernel: PerAxis },
+  ConvTransposeModuleOptions
+>;
+
+abstract class ConvBase extends SpatialModule {
   /** `[outChannels, inChannels / groups, ...kernel]`; of a transposed convolution `[inChannels, outChannels / groups, ...kernel]`. */
   readonly weight: Parameter;
   /** `[outChannels]`. */
   readonly bias: Parameter | null;
-  readonly window: WindowGeometry;
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly padding: Padding;
   readonly groups: number;
 
   constructor(
@@ -54,14 +69,10 @@ abstract class ConvBase extends SpatialModule implements Windowed {
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       fail(name, `${inChannels} and ${outChannels} channels do not divide into ${groups} groups`);
     }
-    const kernel = axes('kernelSize', kernelSize, 1);
-    this.window = {
-      kernel,
-      stride: axes('stride', options.stride ?? 1, 1),
-      dilation: axes('dilation', options.dilation ?? 1, 1),
-      padding: options.padding ?? 0,
-      ...(transposed ? { transposed } : {}),
-    };
+    const kernel = (this.kernel = axes('kernelSize', kernelSize, 1));
+    this.stride = axes('stride', options.stride ?? 1, 1);
+    this.dilation = axes('dilation', options.dilation ?? 1, 1);
+    this.padding = options.padding ?? 0;
     const shape: Shape = transposed
       ? [inChannels, outChannels / groups, ...kernel]
       : [outChannels, inChannels / groups, ...kernel];
@@ -70,6 +81,22 @@ abstract class ConvBase extends SpatialModule implements Windowed {
       (options.bias ?? true)
         ? initParameter([outChannels], options.biasInit ?? defaultBiasInit(shape), options)
         : null;
+  }
+
+  override get config(): ConvConfig {
+    const { inChannels, outChannels, kernel, stride, padding, dilation, groups } = this;
+    const bias = this.bias !== null;
+    return {
+      ...{ inChannels, outChannels, kernel, stride, padding, dilation, groups, bias },
+      ...layoutConfig(this),
+    };
+  }
+  static from<T extends ConvBase>(
+    this: new (i: number, o: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions) => T,
+    { inChannels, outChannels, kernel, ...rest }: ConvConfig,
+    options: LayerOptions = {},
+  ): T {
+    return new this(inChannels, outChannels, kernel, { ...rest, ...options });
   }
 
   forward(x: Tensor): Tensor {
@@ -88,22 +115,12 @@ abstract class ConvBase extends SpatialModule implements Windowed {
 
   #run(x: Tensor, norm: BatchNorm | null, activation: FusedActivation): Tensor {
     this.check(x);
-    const { stride, padding, dilation } = this.window;
-    const { groups, layout } = this;
+    const { stride, padding, dilation, groups, layout } = this;
     return composite(() => {
       const affine = norm ? norm.storedAffine() : { shift: this.bias?.value ?? null };
       const options = { stride, padding, dilation, groups, layout, activation, ...affine };
       return convAffine(x, this.weight.value, options);
     });
-  }
-
-  describe(): string {
-    const { kernel, stride, dilation } = this.window;
-    const parts = [`${this.constructor.name} ${this.inChannels} → ${this.outChannels}`, kernel.join('×')];
-    if (stride.some((s) => s !== 1)) parts.push(`stride ${stride.join('×')}`);
-    if (dilation.some((d) => d !== 1)) parts.push(`dilation ${dilation.join('×')}`);
-    if (this.groups !== 1) parts.push(`groups ${this.groups}`);
-    return parts.join(', ');
   }
 }
 
@@ -161,10 +178,14 @@ abstract class ConvTransposeBase extends ConvBase {
     );
   }
 
+  override get config(): ConvConfig {
+    const { layout, ...rest } = super.config;
+    return { ...rest, outputPadding: this.outputPadding, ...(layout && { layout }) };
+  }
+
   override forward(x: Tensor): Tensor {
     this.check(x);
-    const { stride, padding, dilation } = this.window;
-    const { groups, layout, outputPadding } = this;
+    const { stride, padding, dilation, groups, layout, outputPadding } = this;
     const options = { stride, padding, dilation, groups, layout, outputPadding };
     return convTransposeBias(x, this.weight.value, this.bias?.value, options);
   }

@@ -148,12 +148,26 @@ export function defaultBiasInit(weightShape: Shape): Initializer {
 export interface BackendOption {
   /** Where its parameters live. Default: `getDefaultBackend()`. */
   readonly backend?: Backend;
+  /** Called before a parameter or buffer of this shape is made; refuses by throwing. For what is built from files. */
+  readonly reserve?: (shape: Shape) => void;
 }
+
+/** Where the parameters of a layer live and how they start: what its `from` takes besides its configuration. */
+export interface LayerOptions extends BackendOption {
+  /** Initial weight. Default: PyTorch's. */
+  readonly init?: Initializer;
+  /** Initial bias. Default: PyTorch's. */
+  readonly biasInit?: Initializer;
+}
+
+/** A layer's configuration: the arguments of its constructor by name, and its options but for `LayerOptions`. */
+export type ConfigOf<Arguments, Options> = Readonly<Arguments> & Omit<Options, keyof LayerOptions>;
 
 /** A parameter with values drawn from `currentRandom()`. */
 export function initParameter(shape: Shape, init: Initializer, options: BackendOption = {}): Parameter {
   wantShape('a parameter', shape);
   wantRoom('a parameter', { dtype: 'float32', shape }, options.backend);
+  options.reserve?.(shape);
   const values = init(shape, currentRandom());
   return new Parameter(
     tensor(values, shape, { dtype: 'float32', ...(options.backend ? { backend: options.backend } : {}) }),
@@ -161,11 +175,7 @@ export function initParameter(shape: Shape, init: Initializer, options: BackendO
 }
 
 /** What layers with a weight and a bias take. */
-export interface WeightOptions extends BackendOption {
+export interface WeightOptions extends LayerOptions {
   /** Default true. */
   readonly bias?: boolean;
-  /** Initial weight. Default: PyTorch's. */
-  readonly init?: Initializer;
-  /** Initial bias. Default: PyTorch's. */
-  readonly biasInit?: Initializer;
 }

@@ -14,12 +14,13 @@ import {
   defaultBiasInit,
   defaultWeightInit,
   initParameter,
-  type BackendOption,
+  type ConfigOf,
+  type LayerOptions,
   type WeightOptions,
 } from './init.ts';
-import { Module } from './module.ts';
+import { Module, wantModule } from './module.ts';
 import type { Parameter } from './parameter.ts';
-import type { LayoutOption } from './window.ts';
+import { layoutConfig, type LayoutOption } from './spatial.ts';
 
 /** x · wᵀ + b over the last axis; see `linear`. */
 export class Linear extends Module {
@@ -40,11 +41,15 @@ export class Linear extends Module {
         ? initParameter([outFeatures], options.biasInit ?? defaultBiasInit(shape), options)
         : null;
   }
+  override get config(): ConfigOf<{ inFeatures: number; outFeatures: number }, WeightOptions> {
+    const { inFeatures, outFeatures } = this;
+    return { inFeatures, outFeatures, bias: this.bias !== null };
+  }
+  static from({ inFeatures, outFeatures, ...rest }: Linear['config'], options: LayerOptions = {}): Linear {
+    return new Linear(inFeatures, outFeatures, { ...rest, ...options });
+  }
   forward(x: Tensor): Tensor {
     return linear(x, this.weight.value, this.bias?.value);
-  }
-  describe(): string {
-    return `Linear ${this.inFeatures} → ${this.outFeatures}`;
   }
 }
 
@@ -66,15 +71,18 @@ export class Dropout extends Module {
     this.layout = options.layout ?? 'channels-first';
     this.per = options.per ?? 'element';
   }
+  override get config(): ConfigOf<{ p: number }, DropoutModuleOptions> {
+    return { p: this.p, per: this.per, ...layoutConfig(this) };
+  }
+  static from({ p, ...rest }: Dropout['config']): Dropout {
+    return new Dropout(p, rest);
+  }
   override get frozen(): boolean {
     return this.locked || this.p === 0;
   }
   forward(x: Tensor): Tensor {
     const { layout, per } = this;
     return dropout(x, this.p, { training: this.training && !this.locked, layout, per });
-  }
-  describe(): string {
-    return `Dropout ${this.p}`;
   }
 }
 
@@ -83,21 +91,27 @@ export class Flatten extends Module {
   constructor(readonly from = 1) {
     super();
   }
+  override get config(): { readonly from: number } {
+    return { from: this.from };
+  }
+  static from({ from }: Flatten['config']): Flatten {
+    return new Flatten(from);
+  }
   forward(x: Tensor): Tensor {
     return flatten(x, this.from);
-  }
-  describe(): string {
-    return 'Flatten';
   }
 }
 
 /** Hands its input on. */
 export class Identity extends Module {
+  override get config(): object {
+    return {};
+  }
+  static from(): Identity {
+    return new Identity();
+  }
   forward(x: Tensor): Tensor {
     return x;
-  }
-  describe(): string {
-    return 'Identity';
   }
 }
 
@@ -122,16 +136,18 @@ export class Upsample extends Module {
     wantOneOf('Upsample', 'mode', options.mode ?? 'nearest', ['nearest', 'linear']);
     this.options = options;
   }
+  override get config(): UpsampleOptions {
+    return this.options;
+  }
+  static from(config: UpsampleOptions): Upsample {
+    return new Upsample(config);
+  }
   forward(x: Tensor): Tensor {
     const { size, scale, mode = 'nearest', alignCorners = false, layout = 'channels-first' } = this.options;
     if (size !== undefined) return resize(x, size, { mode, alignCorners, layout });
     const scales = scalesOf('Upsample', scale!, x.rank - 2);
     const target = spatialOf(layout, x.shape).map((d, i) => Math.floor(d * scales[i]!));
     return resize(x, target, { mode, alignCorners, layout, scale: scales });
-  }
-  describe(): string {
-    const { size, scale, mode = 'nearest' } = this.options;
-    return `Upsample ${size === undefined ? `×${String(scale)}` : `to ${String(size)}`}, ${mode}`;
   }
 }
 
@@ -152,6 +168,15 @@ export class Residual extends Module {
     this.body = body;
     this.shortcut = options.shortcut ?? null;
     this.activation = options.activation ?? null;
+    for (const name of ['body', 'shortcut', 'activation'] as const)
+      if (this[name] !== null) wantModule(`Residual: ${name}`, this[name]);
+  }
+  override get config(): ResidualOptions & { readonly body: Module } {
+    const { body, shortcut, activation } = this;
+    return { body, ...(shortcut && { shortcut }), ...(activation && { activation }) };
+  }
+  static from({ body, ...rest }: Residual['config']): Residual {
+    return new Residual(body, rest);
   }
   forward(x: Tensor): Tensor {
     return composite(() => {
@@ -163,12 +188,9 @@ export class Residual extends Module {
       return this.activation ? this.activation.forward(sum) : sum;
     });
   }
-  describe(): string {
-    return 'Residual';
-  }
 }
 
-export interface SqueezeExciteOptions extends LayoutOption, BackendOption {
+export interface SqueezeExciteOptions extends LayoutOption, LayerOptions {
   /** Between the two convolutions. Default `new ReLU()`. */
   readonly activation?: Module;
   /** Makes the factors. Default `new Sigmoid()`. */
@@ -196,6 +218,18 @@ export class SqueezeExcite extends Module {
     this.fc2 = new Conv2d(squeezed, channels, 1, options);
     this.activation = options.activation ?? new ReLU();
     this.gate = options.gate ?? new Sigmoid();
+    wantModule('SqueezeExcite: activation', this.activation);
+    wantModule('SqueezeExcite: gate', this.gate);
+  }
+  override get config(): ConfigOf<{ channels: number; squeezed: number }, SqueezeExciteOptions> {
+    const { channels, squeezed, activation, gate } = this;
+    return { channels, squeezed, activation, gate, ...layoutConfig(this) };
+  }
+  static from(
+    { channels, squeezed, ...rest }: SqueezeExcite['config'],
+    options: LayerOptions = {},
+  ): SqueezeExcite {
+    return new SqueezeExcite(channels, squeezed, { ...rest, ...options });
   }
   forward(x: Tensor): Tensor {
     return composite(() => {
@@ -203,8 +237,5 @@ export class SqueezeExcite extends Module {
       const hidden = this.activation.forward(this.fc1.forward(means));
       return mul(x, this.gate.forward(this.fc2.forward(hidden)));
     });
-  }
-  describe(): string {
-    return `SqueezeExcite ${this.channels} → ${this.squeezed}`;
   }
 }

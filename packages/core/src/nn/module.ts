@@ -61,6 +61,14 @@ export abstract class Module {
     return false;
   }
 
+  /**
+   * The arguments of its constructor, by name, without the weights: JSON values, and modules for its parts. The static `from`
+   * of its class makes another one of them, as Keras's `from_config` of `get_config`; null: it cannot be made again.
+   */
+  get config(): object | null {
+    return null;
+  }
+
   /** The modules that it runs one after the other, where its `forward` does nothing else: a network can be cut between them. */
   get chain(): ReadonlyMap<string, Module> | null {
     return null;
@@ -256,6 +264,12 @@ export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
 
 function isRange(which: NamePattern | StageRange | undefined): which is StageRange {
   return typeof which === 'object' && !Array.isArray(which) && !(which instanceof RegExp);
+}
+
+/** @throws GraftError if it is no module, StateError if another copy of this package has made it. */
+export function wantModule(name: string, value: unknown): asserts value is Module {
+  refuseForeign(value);
+  if (!(value instanceof Module)) throw new GraftError(`${name} is not a module`);
 }
 
 function isMember(v: unknown): v is Member {

@@ -4,12 +4,19 @@ import { noGrad } from '../op.ts';
 import { add, tensor } from '../ops/index.ts';
 import { fail, wantWhole } from '../ops/check.ts';
 import { scope, type Tensor } from '../tensor.ts';
-import { showShape, type DType, type Layout, type Shape } from '../types.ts';
-import { initParameter, onesInit, zerosInit, type BackendOption } from './init.ts';
+import { showShape, sizeOf, type DType, type Layout, type Shape } from '../types.ts';
+import {
+  initParameter,
+  onesInit,
+  zerosInit,
+  type BackendOption,
+  type ConfigOf,
+  type LayerOptions,
+} from './init.ts';
 import { Module, type Member } from './module.ts';
 import { batchObserver, type MovingStatistics } from './moving-statistics.ts';
 import { StateBuffer, type Parameter } from './parameter.ts';
-import type { LayoutOption } from './window.ts';
+import { layoutConfig, type LayoutOption } from './spatial.ts';
 
 export interface NormOptions extends BackendOption, LayoutOption {
   /** Added to the variance. Default 1e-5. */
@@ -65,13 +72,27 @@ export abstract class BatchNorm extends Norm {
   ) {
     super([channels], options);
     const at = options.backend ? { backend: options.backend } : {};
-    const buffer = (values: number[], shape: Shape, dtype: DType): StateBuffer =>
-      new StateBuffer(tensor(values, shape, { dtype, ...at }));
-    this.runningMean = buffer(new Array<number>(channels).fill(0), [channels], 'float32');
-    this.runningVar = buffer(new Array<number>(channels).fill(1), [channels], 'float32');
-    this.numBatchesTracked = buffer([0], [], 'int32');
+    const buffer = (value: number, shape: Shape, dtype: DType): StateBuffer => {
+      options.reserve?.(shape);
+      return new StateBuffer(tensor(new Array<number>(sizeOf(shape)).fill(value), shape, { dtype, ...at }));
+    };
+    this.runningMean = buffer(0, [channels], 'float32');
+    this.runningVar = buffer(1, [channels], 'float32');
+    this.numBatchesTracked = buffer(0, [], 'int32');
     this.numBatchesTracked.optional = true;
     this.momentum = options.momentum ?? 0.1;
+  }
+
+  override get config(): ConfigOf<{ channels: number }, BatchNormModuleOptions> {
+    const { channels, eps, momentum } = this;
+    return { channels, eps, momentum, affine: this.weight !== null, ...layoutConfig(this) };
+  }
+  static from<T extends BatchNorm>(
+    this: new (channels: number, options: BatchNormModuleOptions) => T,
+    { channels, ...rest }: BatchNorm['config'],
+    options: LayerOptions = {},
+  ): T {
+    return new this(channels, { ...rest, ...options });
   }
 
   /** PyTorch's names, so that its checkpoints fit. */
@@ -128,10 +149,6 @@ export abstract class BatchNorm extends Norm {
     }
     return out.y;
   }
-
-  describe(): string {
-    return `${this.constructor.name} ${this.channels}${this.statistics === 'stored' ? ', stored statistics' : ''}`;
-  }
 }
 
 /** Over `[n, c]` or `[n, c, w]`. */
@@ -161,11 +178,14 @@ export class LayerNorm extends Norm {
     super(axes, options);
     this.shape = axes;
   }
+  override get config(): ConfigOf<{ shape: Shape }, Omit<NormOptions, 'layout'>> {
+    return { shape: this.shape, eps: this.eps, affine: this.weight !== null };
+  }
+  static from({ shape, ...rest }: LayerNorm['config'], options: LayerOptions = {}): LayerNorm {
+    return new LayerNorm(shape, { ...rest, ...options });
+  }
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.shape, this.affine());
-  }
-  describe(): string {
-    return `LayerNorm ${this.shape.join('×')}`;
   }
 }
 
@@ -181,11 +201,15 @@ export class GroupNorm extends Norm {
     if (channels % groups !== 0)
       fail('GroupNorm', `${channels} channels do not divide into ${groups} groups`);
   }
+  override get config(): ConfigOf<{ groups: number; channels: number }, NormOptions> {
+    const { groups, channels, eps } = this;
+    return { groups, channels, eps, affine: this.weight !== null, ...layoutConfig(this) };
+  }
+  static from({ groups, channels, ...rest }: GroupNorm['config'], options: LayerOptions = {}): GroupNorm {
+    return new GroupNorm(groups, channels, { ...rest, ...options });
+  }
   forward(x: Tensor): Tensor {
     return groupNorm(x, this.groups, this.affine());
-  }
-  describe(): string {
-    return `GroupNorm ${this.groups} of ${this.channels}`;
   }
 }
 
@@ -197,10 +221,14 @@ export class InstanceNorm extends Norm {
   ) {
     super([channels], { affine: false, ...options });
   }
+  override get config(): ConfigOf<{ channels: number }, NormOptions> {
+    const { channels, eps } = this;
+    return { channels, eps, affine: this.weight !== null, ...layoutConfig(this) };
+  }
+  static from({ channels, ...rest }: InstanceNorm['config'], options: LayerOptions = {}): InstanceNorm {
+    return new InstanceNorm(channels, { ...rest, ...options });
+  }
   forward(x: Tensor): Tensor {
     return instanceNorm(x, this.affine());
-  }
-  describe(): string {
-    return `InstanceNorm ${this.channels}`;
   }
 }

@@ -10,37 +10,46 @@ import {
   type AvgPoolOptions,
   type PoolOptions,
 } from '../ops/index.ts';
-import { perAxis, wantPadding, type PerAxis } from '../ops/spatial.ts';
+import { perAxis, wantPadding, type Padding, type PerAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
-import { SpatialModule, type LayoutOption, type Windowed, type WindowGeometry } from './window.ts';
+import type { ConfigOf } from './init.ts';
+import { layoutConfig, SpatialModule, type LayoutOption } from './spatial.ts';
 
-abstract class PoolBase extends SpatialModule implements Windowed {
-  readonly window: WindowGeometry;
+type PoolConfig = ConfigOf<{ kernel: PerAxis }, AvgPoolOptions>;
+
+abstract class PoolBase extends SpatialModule {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly padding: Padding;
   readonly ceilMode: boolean;
   constructor(rank: number, kernel: PerAxis, options: PoolOptions) {
     super(rank, options);
     const axes = (what: string, value: PerAxis): number[] => perAxis('pool', what, value, rank, 1);
-    const k = axes('kernel', kernel);
-    wantPadding('pool', options.padding ?? 0);
-    this.window = {
-      kernel: k,
-      stride: axes('stride', options.stride ?? k),
-      dilation: axes('dilation', options.dilation ?? 1),
-      padding: options.padding ?? 0,
-    };
+    this.kernel = axes('kernel', kernel);
+    this.padding = options.padding ?? 0;
+    wantPadding('pool', this.padding);
+    this.stride = axes('stride', options.stride ?? this.kernel);
+    this.dilation = axes('dilation', options.dilation ?? 1);
     this.ceilMode = options.ceilMode ?? false;
   }
-  describe(): string {
-    const { kernel, stride } = this.window;
-    return `${this.constructor.name} ${kernel.join('×')}, stride ${stride.join('×')}`;
+  override get config(): PoolConfig {
+    const { kernel, stride, padding, dilation, ceilMode } = this;
+    return { kernel, stride, padding, dilation, ceilMode, ...layoutConfig(this) };
+  }
+  static from<T extends PoolBase>(
+    this: new (kernel: PerAxis, options: AvgPoolOptions) => T,
+    { kernel, ...rest }: PoolConfig,
+  ): T {
+    return new this(kernel, rest);
   }
 }
 
 abstract class MaxPoolBase extends PoolBase {
   forward(x: Tensor): Tensor {
     this.check(x);
-    const { kernel, stride, dilation, padding } = this.window;
-    return maxPool(x, kernel, { stride, dilation, padding, ceilMode: this.ceilMode, layout: this.layout });
+    const { kernel, stride, dilation, padding, ceilMode, layout } = this;
+    return maxPool(x, kernel, { stride, dilation, padding, ceilMode, layout });
   }
 }
 /** Largest element of each window of `[n, c, w]`; the stride defaults to the kernel. See `maxPool`. */
@@ -68,10 +77,13 @@ abstract class AvgPoolBase extends PoolBase {
     super(rank, kernel, options);
     this.countIncludePad = options.countIncludePad ?? options.padding !== 'same';
   }
+  override get config(): PoolConfig {
+    const { layout, ...rest } = super.config;
+    return { ...rest, countIncludePad: this.countIncludePad, ...(layout && { layout }) };
+  }
   forward(x: Tensor): Tensor {
     this.check(x);
-    const { kernel, stride, dilation, padding } = this.window;
-    const { ceilMode, layout, countIncludePad } = this;
+    const { kernel, stride, dilation, padding, ceilMode, layout, countIncludePad } = this;
     return avgPool(x, kernel, { stride, dilation, padding, ceilMode, layout, countIncludePad });
   }
 }
@@ -110,8 +122,14 @@ abstract class AdaptivePool extends SpatialModule {
     this.check(x);
     return composite(() => this.pool(x, this.output, { layout: this.layout }));
   }
-  describe(): string {
-    return `${this.constructor.name} to ${this.output.join('×')}`;
+  override get config(): ConfigOf<{ output: PerAxis }, LayoutOption> {
+    return { output: this.output, ...layoutConfig(this) };
+  }
+  static from<T extends AdaptivePool>(
+    this: new (output: PerAxis, options: LayoutOption) => T,
+    { output, ...rest }: AdaptivePool['config'],
+  ): T {
+    return new this(output, rest);
   }
 }
 /** Mean over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`. */
@@ -170,8 +188,14 @@ abstract class GlobalPool extends SpatialModule {
     this.check(x);
     return composite(() => this.pool(x, { layout: this.layout, keepDims: this.keepDims }));
   }
-  describe(): string {
-    return this.constructor.name;
+  override get config(): GlobalPoolOptions {
+    return { keepDims: this.keepDims, ...layoutConfig(this) };
+  }
+  static from<T extends GlobalPool>(
+    this: new (options: GlobalPoolOptions) => T,
+    config: GlobalPoolOptions,
+  ): T {
+    return new this(config);
   }
 }
 /** Mean over all positions: `[n, c, w]` → `[n, c]`. */

@@ -7,8 +7,9 @@ import {
   Sequential,
   zerosInit,
   type Layout,
+  type LayerOptions,
 } from '@graftjs/core';
-import { ConvNormActivation, InvertedResidual, type LayerOptions } from '../blocks.ts';
+import { ConvNormActivation, InvertedResidual } from '../blocks.ts';
 import { Network } from './network.ts';
 
 /**

@@ -1,5 +1,4 @@
-import type { Preprocess, Sequential } from '@graftjs/core';
-import type { LayerOptions } from '../blocks.ts';
+import type { Preprocess, Sequential, LayerOptions } from '@graftjs/core';
 
 /** Weights that somebody has trained and gives away. */
 export interface PublishedWeights {

@@ -10,8 +10,9 @@ import {
   Sequential,
   type Layout,
   type Module,
+  type LayerOptions,
 } from '@graftjs/core';
-import { BasicBlock, type LayerOptions } from '../blocks.ts';
+import { BasicBlock } from '../blocks.ts';
 import { Network } from './network.ts';
 
 /**

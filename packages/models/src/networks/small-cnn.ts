@@ -8,8 +8,9 @@ import {
   Sequential,
   type Layout,
   type Module,
+  type LayerOptions,
 } from '@graftjs/core';
-import { ConvNormActivation, type LayerOptions } from '../blocks.ts';
+import { ConvNormActivation } from '../blocks.ts';
 import { Network } from './network.ts';
 
 export interface SmallCnnConfig {
