@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CheckpointError, type Checkpoint } from '@graftjs/core';
+import { writeSafetensors } from '@graftjs/formats';
 import { CheckpointFile, readCheckpoint, writeCheckpoint } from './checkpoint-file.ts';
 import { temporaryFolder } from './testing.ts';
 
@@ -93,7 +94,7 @@ describe('readCheckpoint', () => {
     for (let i = 0; i < good.length; i++) {
       const bytes = good.slice();
       bytes[i]! ^= 1 << (i % 8);
-      refused(bytes, /^it is /);
+      refused(bytes, /^(it is|this checkpoint was written by a newer Graft) /);
       refused(good.subarray(0, i), /^it is damaged: /);
     }
     refused(Uint8Array.from([...good, 0]), /^it is damaged: /);
@@ -108,6 +109,11 @@ describe('readCheckpoint', () => {
       as('graft-checkpoint/1'),
       /"graft-checkpoint\/1", not graft-checkpoint\/2\), by an earlier version/,
     );
-    refused(as('graft-checkpoint/3'), /another format \("graft-checkpoint\/3", not graft-checkpoint\/2\)$/);
+    refused(
+      as('graft-checkpoint/3'),
+      /^this checkpoint was written by a newer Graft \(checkpoint format 3, this one reads up to 2\): update Graft$/,
+    );
+    const needing = writeSafetensors(new Map(), { format: 'graft-checkpoint/12', needs: '0.4.0' });
+    refused(needing, /\(checkpoint format 12, .*\): update Graft to version 0\.4\.0 or newer$/);
   });
 });

@@ -8,13 +8,14 @@ import {
   type DType,
   type TypedArray,
 } from '@graftjs/core';
-import { readSafetensors, writeSafetensors, type SafetensorsDtype } from '@graftjs/formats';
+import { newerFormat, readSafetensors, writeSafetensors, type SafetensorsDtype } from '@graftjs/formats';
 import { fileError } from '@graftjs/formats/node';
 import { describeError } from './errors.ts';
 import { writeAtomic } from './files.ts';
 
 /** 1 had no checksum, and all weights. */
-const FORMAT = 'graft-checkpoint/2';
+const FORMAT_NUMBER = 2;
+const FORMAT = `graft-checkpoint/${FORMAT_NUMBER}`;
 const STORED: Record<DType, SafetensorsDtype> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
 
 /** A checkpoint, and the options of the run that it belongs to. */
@@ -71,6 +72,11 @@ export function readCheckpoint(bytes: Uint8Array): CheckpointContent {
   })();
   const { format, sha256, settings, state } = file.metadata;
   if (format !== FORMAT) {
+    const newer = Number(/^graft-checkpoint\/(\d{1,9})$/.exec(format ?? '')?.[1]);
+    if (newer > FORMAT_NUMBER)
+      throw new CheckpointError(
+        newerFormat('checkpoint', newer, FORMAT_NUMBER, file.metadata['needs']).message,
+      );
     const by = /^graft-checkpoint\/[01]$/.test(format ?? '') ? ', by an earlier version of Graft' : '';
     throw new CheckpointError(
       `it is written in another format (${JSON.stringify(format ?? 'unknown')}, not ${FORMAT})${by}`,

@@ -1,5 +1,7 @@
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { FeatureCache } from '@graftjs/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FolderFeatureStore } from './feature-store.ts';
 import { temporaryFolder } from './testing.ts';
@@ -47,10 +49,31 @@ describe('FolderFeatureStore', () => {
       await writeFile(path, broken);
       expect(await store.read('k'), `byte ${i}`).toBeNull();
     }
-    for (const length of [0, 5, 12, bytes.length - 1]) {
+    for (const length of [0, 5, 12, 16, bytes.length - 1]) {
       await writeFile(path, bytes.subarray(0, length));
       expect(await store.read('k')).toBeNull();
     }
+  });
+
+  it('of a newer Graft is refused by its version, and not replaced', async () => {
+    const store = new FolderFeatureStore(folder.path);
+    await store.write('k', values);
+    const path = join(folder.path, 'k.features');
+    const bytes = await readFile(path);
+    bytes.writeUInt32LE(7, 8);
+    bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4);
+    await writeFile(path, bytes);
+    await expect(store.read('k')).rejects.toThrow(
+      'this feature cache was written by a newer Graft (feature cache format 7, this one reads up to 2): update Graft',
+    );
+    // So is one that is asked for by way of the cache: it warns, and leaves the folder alone.
+    const warnings: string[] = [];
+    const cache = new FeatureCache({ store, onWarning: (text) => warnings.push(text) });
+    const computed = Float32Array.of(1, 2);
+    await writeFile(join(folder.path, 'key-0.features'), bytes);
+    expect(await cache.rows('key', [0], 1, 2, () => Promise.resolve(computed))).toEqual(computed);
+    expect(warnings).toEqual([expect.stringMatching(/^the feature cache cannot be used \(.*newer Graft/)]);
+    expect(await readFile(join(folder.path, 'key-0.features'))).toEqual(bytes);
   });
 
   it('keeps what was used last when it is pruned, and nobody else’s files', async () => {
@@ -61,7 +84,7 @@ describe('FolderFeatureStore', () => {
     }
     await writeFile(join(folder.path, 'thesis.doc'), 'a long text that must stay');
     await store.read('a');
-    await store.prune(2 * 28);
+    await store.prune(2 * 32);
     expect((await readdir(folder.path)).sort()).toEqual(['a.features', 'c.features', 'thesis.doc']);
   });
 });

@@ -2,17 +2,21 @@ import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { FeatureStore } from '@graftjs/core';
+import { newerFormat } from '@graftjs/formats';
 import { writeFileAtomically } from '@graftjs/formats/node';
 
 const SUFFIX = '.features';
-const MAGIC = 0x54465247; // 'GRFT'
-const HEADER = 12;
+/** 'GRFE'. Files of format 1 begin with 'GRFT', and have no number. */
+const MAGIC = 0x45465247;
+const MAGIC_1 = 0x54465247;
+const FORMAT = 2;
 /** Most bytes that the folder keeps from one run to the next. */
 const LIMIT = 2 * 2 ** 30;
 
 /**
- * Blocks of features as files: 'GRFT', the number of values, a CRC-32, the values (float32, little-endian). A file that
- * is damaged counts as missing. Nothing is flushed to the disk: what is lost can be computed again.
+ * Blocks of features as files: 'GRFE', a CRC-32 of all behind it, the format's number, the number of values, the values
+ * (float32; everything little-endian). A file that is damaged counts as missing. Nothing is flushed to the disk: what is
+ * lost can be computed again.
  */
 export class FolderFeatureStore implements FeatureStore {
   readonly #folder: string;
@@ -37,24 +41,23 @@ export class FolderFeatureStore implements FeatureStore {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
     }
-    if (bytes.length < HEADER || bytes.readUInt32LE(0) !== MAGIC) return null;
-    const count = bytes.readUInt32LE(4);
-    const body = bytes.subarray(HEADER);
-    if (body.length !== count * 4 || crc32(body) !== bytes.readUInt32LE(8)) return null;
+    const body = bodyOf(bytes);
+    if (!body) return null;
     const now = new Date();
     await utimes(path, now, now).catch(() => undefined); // used lately: pruned last
-    const out = new Float32Array(count);
+    const out = new Float32Array(body.length / 4);
     new Uint8Array(out.buffer).set(body);
     return out;
   }
 
   async write(key: string, values: Float32Array): Promise<void> {
     const body = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    const bytes = Buffer.alloc(HEADER + body.length);
+    const bytes = Buffer.alloc(16 + body.length);
     bytes.writeUInt32LE(MAGIC, 0);
-    bytes.writeUInt32LE(values.length, 4);
-    bytes.writeUInt32LE(crc32(body), 8);
-    bytes.set(body, HEADER);
+    bytes.writeUInt32LE(FORMAT, 8);
+    bytes.writeUInt32LE(values.length, 12);
+    bytes.set(body, 16);
+    bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4);
     const path = this.#path(key);
     await writeFileAtomically(path, bytes, { flush: false });
   }
@@ -78,4 +81,18 @@ export class FolderFeatureStore implements FeatureStore {
       total -= f.size;
     }
   }
+}
+
+/** The values' bytes; null for a file that is damaged. @throws FormatError for one of a later format */
+function bodyOf(bytes: Buffer): Buffer | null {
+  const at = (place: number): number => (bytes.length < place + 4 ? NaN : bytes.readUInt32LE(place));
+  const isWhole = (body: Buffer, count: number): boolean => body.length === count * 4;
+  if (at(0) === MAGIC_1) {
+    const body = bytes.subarray(12);
+    return isWhole(body, at(4)) && crc32(body) === at(8) ? body : null;
+  }
+  if (at(0) !== MAGIC || crc32(bytes.subarray(8)) !== at(4)) return null;
+  if (at(8) > FORMAT) throw newerFormat('feature cache', at(8), FORMAT);
+  const body = bytes.subarray(16);
+  return at(8) === FORMAT && isWhole(body, at(12)) ? body : null;
 }

@@ -163,6 +163,11 @@ describe('a file that is no model', () => {
       (h) => (h['formatVersion'] = 99),
       /written by a newer Graft \(model format 99, this one reads up to 1\).*update/,
     ],
+    [
+      'of a newer version that says what it needs',
+      (h) => Object.assign(h, { formatVersion: 2, needs: '0.3.0' }),
+      /newer Graft \(model format 2, .* up to 1\): update Graft to version 0\.3\.0 or newer$/,
+    ],
     ['of no version', (h) => delete h['formatVersion'], /does not describe a model/],
     ['without a model', (h) => (h['model'] = null), /does not describe a model/],
     ['without flags', (h) => delete h['flags'], /malformed/],

@@ -1,6 +1,7 @@
 import { parsePreprocess, type Backend, type Module, type Preprocess } from '@graftjs/core';
 import {
   FormatError,
+  newerFormat,
   readSafetensors,
   readSafetensorsMetadata,
   toStateDict,
@@ -50,6 +51,8 @@ export interface SaveOptions {
 /** What the metadata key `graft` holds. */
 interface Header {
   readonly formatVersion: number;
+  /** Of a format that is newer than 1: the oldest version of Graft that reads it. */
+  readonly needs?: string;
   readonly model: ModelDescription;
   readonly info: ModelInfo;
   readonly flags: Flags;
@@ -208,11 +211,7 @@ function readHeader(metadata: Readonly<Record<string, string>>): Header {
   }
   const version = header?.formatVersion;
   if (typeof version === 'number' && version > MODEL_FORMAT_VERSION) {
-    throw new FormatError(
-      `this model was written by a newer Graft (model format ${version}, this one reads up to ${MODEL_FORMAT_VERSION})`,
-      undefined,
-      'update @graftjs/models',
-    );
+    throw newerFormat('model', version, MODEL_FORMAT_VERSION, header?.needs);
   }
   if (version !== MODEL_FORMAT_VERSION || typeof header?.model !== 'object' || header.model === null) {
     throw new FormatError("the metadata entry 'graft' does not describe a model");

@@ -1,4 +1,16 @@
-import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -372,6 +384,14 @@ describe('imageFolder', () => {
     expect(await second.train.load([0, 1, 2], 0)).toEqual(batch);
     await first.dispose();
     expect(await readdir(cacheDir)).toEqual(kept);
+    // One that a newer Graft has written must not be replaced.
+    const bytes = await readFile(join(cacheDir, kept[0]!));
+    bytes.writeUInt32LE(3, 36);
+    createHash('sha256').update(bytes.subarray(36)).digest().copy(bytes, 4);
+    await writeFile(join(cacheDir, kept[0]!), bytes);
+    expect(await failure(root, { cacheDir })).toMatch(
+      /cache: this picture cache was written by a newer Graft \(picture cache format 3, this one reads up to 2\): update Graft, or name another folder$/,
+    );
     await writeFile(join(top, 'blocked'), '');
     expect(await failure(root, { cacheDir: join(top, 'blocked', 'x') })).toContain('cache cannot be written');
   });

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newerFormat } from '@graftjs/formats';
 import { writeFileAtomically } from '@graftjs/formats/node';
 import { DatasetError } from '../errors.ts';
 import type { Picture } from '../picture.ts';
@@ -26,14 +27,17 @@ export class PictureCache {
     this.#keep = folder;
   }
 
-  /** The picture, or undefined if there is none or its file is damaged. */
+  /**
+   * The picture, or undefined if there is none or its file is damaged.
+   * @throws DatasetError for one that a newer Graft has written: it must not be replaced
+   */
   async get(key: string): Promise<Picture | undefined> {
     const known = this.#memory.get(key);
     if (known) return known;
     const folder = this.#keep ?? (await this.#temporary);
     if (folder === undefined) return undefined;
     const bytes = await readFile(fileOf(folder, key)).catch(() => undefined);
-    const picture = bytes && decodeBlob(bytes);
+    const picture = bytes && read(folder, bytes);
     if (picture) this.#remember(key, picture);
     return picture;
   }
@@ -90,25 +94,50 @@ function cannotWrite(folder: string, error: unknown): DatasetError {
   return new DatasetError(`${folder}: the pictures' cache cannot be written: ${problem}`, { cause: error });
 }
 
-const fileOf = (folder: string, key: string): string => join(folder, `${key}.rgb`);
-
-const HEADER = 40;
-
-/** Width and height (two little-endian 32-bit integers), SHA-256 of the pixels, the pixels. */
-function encodeBlob({ width, height, data }: Picture): Buffer {
-  const header = Buffer.alloc(HEADER);
-  header.writeUInt32LE(width, 0);
-  header.writeUInt32LE(height, 4);
-  createHash('sha256').update(data).digest().copy(header, 8);
-  return Buffer.concat([header, data]);
+function read(folder: string, bytes: Buffer): Picture | undefined {
+  try {
+    return decodeBlob(bytes);
+  } catch (error) {
+    throw new DatasetError(`${folder}: ${(error as Error).message}, or name another folder`, {
+      cause: error,
+    });
+  }
 }
 
+const fileOf = (folder: string, key: string): string => join(folder, `${key}.rgb`);
+
+const MAGIC = Buffer.from('GRPX');
+const FORMAT = 2;
+/** Where pixels begin: behind magic, SHA-256, format, width and height. */
+const HEADER = 48;
+
+const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+
+/** 'GRPX', a SHA-256 of all behind it, the format's number, width, height (little-endian 32-bit integers), the pixels. */
+function encodeBlob({ width, height, data }: Picture): Buffer {
+  const bytes = Buffer.concat([Buffer.alloc(HEADER), data]);
+  MAGIC.copy(bytes);
+  [FORMAT, width, height].forEach((value, i) => bytes.writeUInt32LE(value, 36 + 4 * i));
+  sha256(bytes.subarray(36)).copy(bytes, 4);
+  return bytes;
+}
+
+/** @throws FormatError for a picture of a later format; undefined for one that is damaged */
 function decodeBlob(bytes: Buffer): Picture | undefined {
-  if (bytes.length <= HEADER) return undefined;
-  const width = bytes.readUInt32LE(0);
-  const height = bytes.readUInt32LE(4);
-  const data = new Uint8Array(bytes.subarray(HEADER));
-  if (data.length !== width * height * 3) return undefined;
-  const intact = createHash('sha256').update(data).digest().equals(bytes.subarray(8, HEADER));
-  return intact ? { width, height, data } : undefined;
+  if (!bytes.subarray(0, 4).equals(MAGIC)) return decodeBlob1(bytes);
+  if (bytes.length < HEADER || !sha256(bytes.subarray(36)).equals(bytes.subarray(4, 36))) return undefined;
+  const format = bytes.readUInt32LE(36);
+  if (format > FORMAT) throw newerFormat('picture cache', format, FORMAT);
+  return pictureOf(bytes.readUInt32LE(40), bytes.readUInt32LE(44), bytes.subarray(HEADER));
+}
+
+/** Format 1 had no number: width, height, SHA-256 of the pixels, the pixels. */
+function decodeBlob1(bytes: Buffer): Picture | undefined {
+  if (bytes.length < 40 || !sha256(bytes.subarray(40)).equals(bytes.subarray(8, 40))) return undefined;
+  return pictureOf(bytes.readUInt32LE(0), bytes.readUInt32LE(4), bytes.subarray(40));
+}
+
+function pictureOf(width: number, height: number, pixels: Buffer): Picture | undefined {
+  const data = new Uint8Array(pixels);
+  return data.length > 0 && data.length === width * height * 3 ? { width, height, data } : undefined;
 }
