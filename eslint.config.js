@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 // Who may import whom. Dependencies point one way: apps -> vision, formats, models -> core <- backends.
 // (pnpm holds another part of it: what a package.json does not name, its package cannot import.)
 const coreOnly = {
-  regex: '^@graftjs/(?!core(/planning)?$)',
+  regex: '^@graftjs/(?!core(/backend)?$)',
   message: 'Of Graft, this package may import @graftjs/core only. Tests may import more.',
 };
 const coreAndFormats = {
@@ -18,7 +18,7 @@ const coreAndFiles = {
   message: coreAndFormats.message,
 };
 const coreAndOnnx = {
-  regex: '^@graftjs/(?!(core(/planning)?|onnx-graph)$)',
+  regex: '^@graftjs/(?!(core(/backend)?|onnx-graph)$)',
   message:
     'Of Graft, this package may import @graftjs/core and @graftjs/onnx-graph only. Tests may import more.',
 };

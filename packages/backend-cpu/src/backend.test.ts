@@ -5,12 +5,12 @@ import {
   maxPool,
   memory,
   neg,
-  OutOfMemoryError,
   relu,
   scope,
   setDefaultBackend,
   tensor,
 } from '@graftjs/core';
+import { OutOfMemoryError } from '@graftjs/core/backend';
 import { describe, expect, it } from 'vitest';
 import { noise } from '../test/support.ts';
 import { createCpuBackend } from './index.ts';

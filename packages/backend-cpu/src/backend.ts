@@ -1,5 +1,4 @@
-import { relieve, sizeOf, type Backend, type Kernels } from '@graftjs/core';
-import { convert } from './cast.ts';
+import { type Backend, convertInto, type Kernels, relieve, sizeOf } from '@graftjs/core/backend';
 import { convKernels } from './conv.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { matmulKernels } from './matmul.ts';
@@ -42,7 +41,7 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
     upload(data, { dtype, shape }) {
       const buffer = pool.alloc(dtype, sizeOf(shape));
-      convert(data, buffer);
+      convertInto(data, buffer);
       return buffer;
     },
     read: async (buffer) => buffer.slice(),

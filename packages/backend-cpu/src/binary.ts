@@ -1,4 +1,4 @@
-import type { BinaryKind, CompareKind } from '@graftjs/core';
+import type { BinaryKind, CompareKind } from '@graftjs/core/backend';
 import type { CpuBuffer } from './memory.ts';
 
 /**

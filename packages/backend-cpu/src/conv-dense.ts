@@ -5,7 +5,7 @@ import {
   inputGradGrids,
   positions,
   product,
-} from '@graftjs/core/planning';
+} from '@graftjs/core/backend';
 import { locate } from './locate.ts';
 import {
   multiply,

@@ -1,4 +1,4 @@
-import { type ConvProblem, forwardGrid, type Grid, inputGradGrids, product } from '@graftjs/core/planning';
+import { type ConvProblem, forwardGrid, type Grid, inputGradGrids, product } from '@graftjs/core/backend';
 import {
   boxOf,
   boxOffsets,

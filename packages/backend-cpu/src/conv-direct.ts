@@ -1,4 +1,4 @@
-import { type ActivationGeometry, type ConvProblem, product, type Triple } from '@graftjs/core/planning';
+import { type ActivationGeometry, type ConvProblem, product, type Triple } from '@graftjs/core/backend';
 
 const f = Math.fround;
 

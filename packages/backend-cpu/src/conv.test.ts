@@ -1,4 +1,5 @@
-import { primitives, sizeOf, type ConvAttrs, type Shape } from '@graftjs/core';
+import { primitives } from '@graftjs/core';
+import { type ConvAttrs, type Shape, sizeOf } from '@graftjs/core/backend';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

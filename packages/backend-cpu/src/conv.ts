@@ -1,5 +1,4 @@
-import { sizeOf, type ConvAttrs, type Kernels, type Shape } from '@graftjs/core';
-import { activation, type ConvProblem, product, window } from '@graftjs/core/planning';
+import { convProblem, type ConvProblem, type Kernels, product, sizeOf } from '@graftjs/core/backend';
 import { convDepthwise, convInputGradDepthwise, convWeightGradDepthwise } from './conv-depthwise.ts';
 import { convDense, convInputGradDense, convWeightGradDense } from './conv-dense.ts';
 import { convDirect, convInputGradDirect, convWeightGradDirect } from './conv-direct.ts';
@@ -8,20 +7,11 @@ import type { Workspace } from './workspace.ts';
 
 type ConvOp = 'conv' | 'convInputGrad' | 'convWeightGrad';
 
-function problem(input: Shape, output: Shape, kernel: Shape, attrs: ConvAttrs): ConvProblem {
-  return {
-    input: activation(input, attrs.layout),
-    output: activation(output, attrs.layout),
-    window: window(kernel, attrs),
-    groups: attrs.groups,
-  };
-}
-
 export function convKernels(memory: Allocator, space: Workspace): Pick<Kernels<CpuBuffer>, ConvOp> {
   return {
     conv([x, w], attrs, y) {
       const to = memory.alloc('float32', sizeOf(y.shape));
-      const p = problem(x.spec.shape, y.shape, w.spec.shape.slice(2), attrs);
+      const p = convProblem(x.spec.shape, y.shape, w.spec.shape.slice(2), attrs);
       const [from, weights] = [x.buffer as Float32Array, w.buffer as Float32Array];
       if (isPadded(p) && !allFinite(weights)) convDirect(p, from, weights, to);
       else if (isDepthwise(p)) convDepthwise(p, from, weights, to, space);
@@ -31,7 +21,7 @@ export function convKernels(memory: Allocator, space: Workspace): Pick<Kernels<C
 
     convInputGrad([gy, w], attrs, gx) {
       const to = memory.alloc('float32', sizeOf(gx.shape));
-      const p = problem(gx.shape, gy.spec.shape, w.spec.shape.slice(2), attrs);
+      const p = convProblem(gx.shape, gy.spec.shape, w.spec.shape.slice(2), attrs);
       const [from, weights] = [gy.buffer as Float32Array, w.buffer as Float32Array];
       // Near the border, some outputs under the taps do not exist even without padding.
       const incomplete = isPadded(p) || product(p.window.kernel) > 1;
@@ -43,7 +33,7 @@ export function convKernels(memory: Allocator, space: Workspace): Pick<Kernels<C
 
     convWeightGrad([x, gy], attrs, gw) {
       const to = memory.alloc('float32', sizeOf(gw.shape));
-      const p = problem(x.spec.shape, gy.spec.shape, attrs.kernelSize, attrs);
+      const p = convProblem(x.spec.shape, gy.spec.shape, attrs.kernelSize, attrs);
       const [from, g] = [x.buffer as Float32Array, gy.buffer as Float32Array];
       if (isPadded(p) && !allFinite(g)) convWeightGradDirect(p, from, g, to);
       else if (isDepthwise(p)) convWeightGradDepthwise(p, from, g, to, space);

@@ -1,12 +1,12 @@
 import {
-  float32,
-  sizeOf,
   type BinaryKind,
   type CompareKind,
   type DType,
+  float32,
   type Shape,
+  sizeOf,
   type UnaryKind,
-} from '@graftjs/core';
+} from '@graftjs/core/backend';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectBits, f, indices, noise, run, value, type Value } from '../test/support.ts';

@@ -1,7 +1,16 @@
-import { float32, sizeOf, type Kernels, type Operand, type TensorSpec } from '@graftjs/core';
-import { broadcastStrides, collapse, forEachOuter, type Walk } from '@graftjs/core/planning';
+import {
+  broadcastStrides,
+  collapse,
+  convertInto,
+  float32,
+  forEachOuter,
+  type Kernels,
+  type Operand,
+  sizeOf,
+  type TensorSpec,
+  type Walk,
+} from '@graftjs/core/backend';
 import { boolPairs, comparePairs, floatPairs, intPairs, type PairLoop } from './binary.ts';
-import { convert } from './cast.ts';
 import { bitsOf, type Allocator, type CpuBuffer } from './memory.ts';
 import { floatLoops, intLoops } from './unary.ts';
 
@@ -56,7 +65,7 @@ export function elementwiseKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 
 
     cast([x], { dtype }) {
       const y = memory.alloc(dtype, x.buffer.length);
-      convert(x.buffer, y);
+      convertInto(x.buffer, y);
       return y;
     },
   };

@@ -1,4 +1,4 @@
-import type { ActivationGeometry, Grid, Triple } from '@graftjs/core/planning';
+import type { ActivationGeometry, Grid, Triple } from '@graftjs/core/backend';
 
 /*
  * For windows that do not mix channels: four channels are copied side by side, as float64 and with the padding around

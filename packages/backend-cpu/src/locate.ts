@@ -1,4 +1,4 @@
-import type { Grid } from '@graftjs/core/planning';
+import type { Grid } from '@graftjs/core/backend';
 
 /**
  * For positions `first` to `first + m` (row-major, sample by sample): `offsets[tap · m + i]` is where position i

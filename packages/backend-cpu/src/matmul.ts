@@ -1,4 +1,4 @@
-import { sizeOf, type Kernels } from '@graftjs/core';
+import { type Kernels, sizeOf } from '@graftjs/core/backend';
 import { COLUMNS, multiply, packColumns, packedColumns, packPatches, rowsPerBlock } from './gemm.ts';
 import type { Allocator, CpuBuffer } from './memory.ts';
 import type { Workspace } from './workspace.ts';

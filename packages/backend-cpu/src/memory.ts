@@ -1,4 +1,4 @@
-import { OutOfMemoryError, type BackendMemory, type DType } from '@graftjs/core';
+import { ARRAYS, type BackendMemory, type DType, OutOfMemoryError } from '@graftjs/core/backend';
 
 /** A tensor's elements, dense and row-major. bool is one byte, 0 or 1. */
 export type CpuBuffer = Float32Array | Int32Array | Uint8Array;
@@ -13,8 +13,6 @@ export interface ArrayOf {
 export function bitsOf(x: Float32Array | Int32Array): Int32Array {
   return new Int32Array(x.buffer, x.byteOffset, x.length);
 }
-
-const constructors = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /** Where kernels get their outputs and their scratch space. */
 export interface Allocator {
@@ -43,7 +41,7 @@ export class BufferPool implements Allocator {
   }
 
   alloc<D extends DType>(dtype: D, size: number): ArrayOf[D] {
-    const Ctor = constructors[dtype];
+    const Ctor = ARRAYS[dtype];
     const key = Ctor.name + size;
     const list = this.#free.get(key);
     const reused = list?.pop();
@@ -90,7 +88,7 @@ export class BufferPool implements Allocator {
     }
   }
 
-  #allocate(Ctor: (typeof constructors)[DType], size: number): CpuBuffer {
+  #allocate(Ctor: (typeof ARRAYS)[DType], size: number): CpuBuffer {
     try {
       return new Ctor(size);
     } catch {

@@ -1,4 +1,4 @@
-import { KernelError, sizeOf, type DType, type Shape } from '@graftjs/core';
+import { type DType, KernelError, type Shape, sizeOf } from '@graftjs/core/backend';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backend, expectBits, f, indices, noise, run, value, type Value } from '../test/support.ts';

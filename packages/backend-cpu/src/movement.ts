@@ -1,5 +1,11 @@
-import { KernelError, sizeOf, stridesOf, type Kernels, type Operand } from '@graftjs/core';
-import { broadcastStrides } from '@graftjs/core/planning';
+import {
+  broadcastStrides,
+  KernelError,
+  type Kernels,
+  type Operand,
+  sizeOf,
+  stridesOf,
+} from '@graftjs/core/backend';
 import type { Allocator, CpuBuffer } from './memory.ts';
 import { copyStrided } from './strided.ts';
 

@@ -1,4 +1,5 @@
-import { primitives, sizeOf, type AvgPoolAttrs } from '@graftjs/core';
+import { primitives } from '@graftjs/core';
+import { type AvgPoolAttrs, sizeOf } from '@graftjs/core/backend';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,11 +1,15 @@
-import { sizeOf, type Kernels, type PoolAttrs, type Shape } from '@graftjs/core';
 import {
   type ActivationGeometry,
-  activation,
+  activationGeometry,
+  averageDivisors,
   forwardGrid,
+  type Kernels,
+  type PoolAttrs,
+  type Shape,
+  sizeOf,
   type WindowGeometry,
-  window,
-} from '@graftjs/core/planning';
+  windowGeometry,
+} from '@graftjs/core/backend';
 import {
   boxOf,
   boxOffsets,
@@ -38,9 +42,9 @@ interface Plan {
 }
 
 function plan(x: Shape, y: Shape, attrs: PoolAttrs): Plan {
-  const input = activation(x, attrs.layout);
-  const output = activation(y, attrs.layout);
-  const w = window(attrs.kernel, attrs);
+  const input = activationGeometry(x, attrs.layout);
+  const output = activationGeometry(y, attrs.layout);
+  const w = windowGeometry(attrs.kernel, attrs);
   const grid = forwardGrid({ input, output, window: w, groups: 1 });
   const box = boxOf([grid]);
   return {
@@ -67,23 +71,6 @@ function forEachLanes({ input, output }: Plan, visit: VisitLanes): void {
       );
     }
   }
-}
-
-/** What an average divides by at each output position: its taps inside the input, or inside the padded input. */
-function divisors({ input, output, window: w }: Plan, includePad: boolean): Int32Array {
-  const [d, h, v] = ([0, 1, 2] as const).map((axis) => {
-    const low = includePad ? -w.before[axis] : 0;
-    const high = input.extent[axis] + (includePad ? w.after[axis] : 0);
-    return Array.from({ length: output.extent[axis] }, (_, i) => {
-      let count = 0;
-      for (let t = 0; t < w.kernel[axis]; t++) {
-        const at = i * w.stride[axis] - w.before[axis] + t * w.dilation[axis];
-        if (at >= low && at < high) count++;
-      }
-      return count;
-    });
-  }) as [number[], number[], number[]];
-  return Int32Array.from(d.flatMap((i) => h.flatMap((j) => v.map((k) => Math.max(i * j * k, 1)))));
 }
 
 export function poolKernels(memory: Allocator, space: Workspace): Pick<Kernels<CpuBuffer>, PoolOp> {
@@ -123,7 +110,7 @@ export function poolKernels(memory: Allocator, space: Workspace): Pick<Kernels<C
       const from = x.buffer as Float32Array;
       const to = memory.alloc('float32', sizeOf(y.shape));
       const packed = space.floats('rows', p.offsets.length * LANES);
-      const divisor = divisors(p, attrs.countIncludePad);
+      const divisor = averageDivisors(p.input.extent, p.output.extent, p.window, attrs.countIncludePad);
       forEachLanes(p, ([l0, l1, l2, l3], out, lanes) => {
         packLanes(from, l0, l1, l2, l3, p.offsets, packed, 0); // + 0 from the padding changes no sum
         averages(packed, p, divisor, to, out, lanes);
@@ -136,7 +123,7 @@ export function poolKernels(memory: Allocator, space: Workspace): Pick<Kernels<C
       const to = memory.zeros('float32', sizeOf(gx.shape));
       const size = p.offsets.length * LANES;
       const sums = space.floats('columns', size);
-      const divisor = divisors(p, attrs.countIncludePad);
+      const divisor = averageDivisors(p.input.extent, p.output.extent, p.window, attrs.countIncludePad);
       forEachLanes(p, (starts, out, lanes) => {
         sums.fill(0, 0, size);
         for (let lane = 0; lane < lanes; lane++) {

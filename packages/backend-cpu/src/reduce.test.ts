@@ -1,4 +1,4 @@
-import { sizeOf, type DType, type Shape } from '@graftjs/core';
+import { type DType, type Shape, sizeOf } from '@graftjs/core/backend';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectBits, f, indices, noise, run, value } from '../test/support.ts';

@@ -1,5 +1,11 @@
-import { sizeOf, stridesOf, type Kernels, type Shape } from '@graftjs/core';
-import { collapse } from '@graftjs/core/planning';
+import {
+  type Kernels,
+  offsetsOf,
+  reducePlan,
+  type ReducePlan,
+  type Shape,
+  sizeOf,
+} from '@graftjs/core/backend';
 import type { Allocator, CpuBuffer } from './memory.ts';
 
 const f = Math.fround;
@@ -11,48 +17,12 @@ const PARTIALS = 8;
 /** Outputs that are summed side by side where they are neighbours in memory. */
 const LANES = 256;
 
-/**
- * How a reduction walks over its input. Output k starts at `kept[k / lanes] + k % lanes`; from there, its elements in
- * row-major order are `runs[r] + i · step`, i < `length`, run after run.
- */
-interface Plan {
-  /** Outputs that lie side by side in the input; 1 where the innermost axis is reduced. */
-  readonly lanes: number;
-  readonly kept: Int32Array;
-  readonly runs: Int32Array;
-  readonly length: number;
-  readonly step: number;
-}
+/** Where each output's elements start in the input, without those of the lanes; see `ReducePlan` for the others. */
+type Plan = Omit<ReducePlan, 'kept'> & { readonly kept: Int32Array };
 
 function plan(shape: Shape, axes: readonly number[]): Plan {
-  const strides = stridesOf(shape);
-  const pick = (list: readonly number[], reduced: boolean): number[] =>
-    list.filter((_, i) => axes.includes(i) === reduced);
-  const kept = collapse({ shape: pick(shape, false), strides: [pick(strides, false)] });
-  const gone = collapse({ shape: pick(shape, true), strides: [pick(strides, true)] });
-  const sideBySide = kept.strides[0]!.at(-1) === 1;
-  const lanes = sideBySide ? kept.shape.at(-1)! : 1;
-  return {
-    lanes,
-    kept: sideBySide
-      ? offsets(kept.shape.slice(0, -1), kept.strides[0]!)
-      : offsets(kept.shape, kept.strides[0]!),
-    runs: offsets(gone.shape.slice(0, -1), gone.strides[0]!),
-    length: gone.shape.at(-1) ?? 1,
-    step: gone.strides[0]!.at(-1) ?? 0,
-  };
-}
-
-/** Offsets of all indices of a strided array, in row-major order. */
-function offsets(shape: Shape, strides: readonly number[]): Int32Array {
-  let list = new Int32Array(1);
-  shape.forEach((extent, axis) => {
-    const next = new Int32Array(list.length * extent);
-    for (let i = 0, t = 0; i < list.length; i++)
-      for (let j = 0; j < extent; j++) next[t++] = list[i]! + j * strides[axis]!;
-    list = next;
-  });
-  return list;
+  const { kept, ...rest } = reducePlan(shape, axes);
+  return { ...rest, kept: offsetsOf(kept.shape, kept.strides) };
 }
 
 export function reduceKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 'reduce'> {

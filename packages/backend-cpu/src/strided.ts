@@ -1,5 +1,4 @@
-import type { Shape } from '@graftjs/core';
-import { collapse, forEachOuter } from '@graftjs/core/planning';
+import { collapse, forEachOuter, type Shape } from '@graftjs/core/backend';
 import type { CpuBuffer } from './memory.ts';
 
 /** Side of the square blocks in which a transposition runs: 32 × 32 float32 fill 64 cache lines, twice. */

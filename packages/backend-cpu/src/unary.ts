@@ -1,4 +1,5 @@
-import { float32 as m, type UnaryKind } from '@graftjs/core';
+import { float32 as m } from '@graftjs/core';
+import type { UnaryKind } from '@graftjs/core/backend';
 import { bitsOf } from './memory.ts';
 
 const f = Math.fround;

@@ -1,15 +1,5 @@
-import {
-  add,
-  gather,
-  KernelError,
-  matmul,
-  mul,
-  scope,
-  StateError,
-  tensor,
-  type Graph,
-  type PrimitiveNode,
-} from '@graftjs/core';
+import { add, gather, matmul, mul, scope, tensor } from '@graftjs/core';
+import { type Graph, KernelError, type PrimitiveNode, StateError } from '@graftjs/core/backend';
 import * as native from 'onnxruntime-node';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createOnnxBackend, type OnnxBackend, type OnnxBackendOptions } from './index.ts';

@@ -1,18 +1,20 @@
 import {
+  ARRAYS,
+  type Backend,
+  converted,
+  type Executable,
+  type Graph,
   KernelError,
+  LruCache,
+  type OpAttrs,
+  type Operand,
+  type OpName,
   relieve,
   sizeOf,
   StateError,
-  type Backend,
-  type Executable,
-  type Graph,
-  type OpAttrs,
-  type OpName,
-  type Operand,
   type PrimitiveNode,
   type TensorSpec,
-} from '@graftjs/core';
-import { ARRAYS, converted } from '@graftjs/core/planning';
+} from '@graftjs/core/backend';
 import { encodeModel, lowerGraph } from '@graftjs/onnx-graph';
 import { OnnxBuffer } from './buffer.ts';
 import type { OrtData, OrtSession, OrtSessionOptions, OrtTensor } from './ort.ts';
@@ -20,7 +22,7 @@ import { inputName, keyOf, planOf, type Plan } from './plan.ts';
 import { Pool } from './pool.ts';
 import { Queue } from './queue.ts';
 import { startRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
-import { LazySession, Recent, type Live } from './sessions.ts';
+import { LazySession, type Live } from './sessions.ts';
 
 export interface OnnxBackendOptions extends RuntimeOptions {
   /**
@@ -65,15 +67,20 @@ class Onnx {
   readonly #queue = new Queue((buffer) => this.#settle(buffer));
   readonly #pool = new Pool();
   readonly #live: Live = { count: 0 };
-  readonly #ops: Recent<Entry>;
+  readonly #ops: LruCache<Entry>;
   readonly #compiled = new Set<LazySession>();
   #inUse = 0;
   #disposed = false;
 
   constructor(runtime: Runtime, { maxSessions = 1000, maxSessionBytes = 2 ** 28 }: OnnxBackendOptions) {
     this.#runtime = runtime;
-    this.#ops = new Recent({ sessions: maxSessions, bytes: maxSessionBytes }, ({ session }) => {
-      if (session) this.#queue.after(() => session.release());
+    this.#ops = new LruCache({
+      entries: maxSessions,
+      bytes: maxSessionBytes,
+      bytesOf: ({ bytes }) => bytes,
+      drop: ({ session }) => {
+        if (session) this.#queue.after(() => session.release());
+      },
     });
   }
 
@@ -94,8 +101,7 @@ class Onnx {
       release: (buffer) => this.#release(buffer),
       flush: async () => {
         await this.#queue.idle();
-        const failure = this.#queue.takeFailure();
-        if (failure) throw failure;
+        this.#queue.failures.throwFirst();
         await relieve(backend);
       },
       dispose: () => this.#dispose(),
@@ -182,7 +188,7 @@ class Onnx {
   ): OnnxBuffer {
     this.#alive();
     const specs = inputs.map(({ spec }) => spec);
-    const { plan, session } = this.#ops.get(keyOf(op, specs, attrs), () =>
+    const { plan, session } = this.#ops.getOrMake(keyOf(op, specs, attrs), () =>
       this.#entry(planOf(op, specs, attrs, output), [...specs, output]),
     );
     if (plan.kind === 'alias') return inputs[plan.input]!.buffer;

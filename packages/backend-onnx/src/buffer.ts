@@ -1,5 +1,4 @@
-import { sizeOf, type DType, type KernelError, type TensorSpec } from '@graftjs/core';
-import { ARRAYS } from '@graftjs/core/planning';
+import { ARRAYS, type DType, type KernelError, sizeOf, type TensorSpec } from '@graftjs/core/backend';
 import type { OrtData } from './ort.ts';
 
 /**

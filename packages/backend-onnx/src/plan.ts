@@ -1,4 +1,4 @@
-import type { OpAttrs, OpInputs, OpName, TensorSpec } from '@graftjs/core';
+import type { OpAttrs, OpInputs, OpName, TensorSpec } from '@graftjs/core/backend';
 import { encodeModel, GraphBuilder, lower, type OnnxModel, type Value } from '@graftjs/onnx-graph';
 
 /** How one primitive on inputs of given specs is carried out. */

@@ -1,5 +1,4 @@
-import type { DType } from '@graftjs/core';
-import { ARRAYS } from '@graftjs/core/planning';
+import { ARRAYS, type DType } from '@graftjs/core/backend';
 import type { OrtData } from './ort.ts';
 
 /** Most bytes that wait to be used again. */

@@ -1,4 +1,4 @@
-import { KernelError, type TensorSpec } from '@graftjs/core';
+import { DeferredFailures, deferredKernelError, type TensorSpec } from '@graftjs/core/backend';
 import type { OnnxBuffer } from './buffer.ts';
 
 /** Something to be done in its turn. */
@@ -14,7 +14,7 @@ export interface Work {
 /** Works off one thing after the other. What fails poisons its outputs, and what depends on them; the rest goes on. */
 export class Queue {
   #tail: Promise<void> = Promise.resolve();
-  #failure: KernelError | null = null;
+  readonly failures: DeferredFailures = new DeferredFailures();
   readonly #settle: (buffer: OnnxBuffer) => void;
 
   /** `settle` is told of each buffer that work is done with. */
@@ -34,10 +34,9 @@ export class Queue {
         try {
           await work.run();
         } catch (error) {
-          const failure = error instanceof KernelError ? error : new KernelError(op, work.specs, error);
-          failure.stack = `${failure.name}: ${failure.message}\n${framesOf(where)}`;
+          const failure = deferredKernelError(op, work.specs, error, where);
           for (const y of outputs) y.failure = failure;
-          this.#failure ??= failure;
+          this.failures.add(failure);
         }
       }
       for (const buffer of [...inputs, ...outputs]) {
@@ -56,14 +55,4 @@ export class Queue {
   idle(): Promise<void> {
     return this.#tail;
   }
-
-  /** The first failure since this was called last. */
-  takeFailure(): KernelError | null {
-    const failure = this.#failure;
-    this.#failure = null;
-    return failure;
-  }
 }
-
-/** The stack of an error without its first line. */
-const framesOf = ({ stack = '' }: Error): string => stack.slice(stack.indexOf('\n') + 1);

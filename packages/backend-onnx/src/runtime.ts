@@ -1,4 +1,4 @@
-import { UnsupportedError } from '@graftjs/core';
+import { UnsupportedError } from '@graftjs/core/backend';
 import type { OrtModule, OrtSessionOptions } from './ort.ts';
 
 /** Where onnxruntime comes from, and how much of the machine it gets. */

@@ -8,7 +8,6 @@ import {
   matmul,
   maxPool,
   memory,
-  NameError,
   Parameter,
   Random,
   relu,
@@ -16,11 +15,10 @@ import {
   scope,
   sgd,
   tensor,
-  UnsupportedError,
   valueAndGrad,
-  type Backend,
   type Tensor,
 } from '@graftjs/core';
+import { type Backend, NameError, UnsupportedError } from '@graftjs/core/backend';
 import '@tensorflow/tfjs-backend-cpu'; // registers itself
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';

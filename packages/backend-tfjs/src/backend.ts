@@ -1,15 +1,15 @@
 import {
-  relieve,
-  sizeOf,
-  UnsupportedError,
   type Backend,
+  converted,
+  fillOfEmptyInputs,
   type OpAttrs,
   type Operand,
   type OpInputs,
   type OpName,
+  relieve,
   type TensorSpec,
-} from '@graftjs/core';
-import { converted } from '@graftjs/core/planning';
+  UnsupportedError,
+} from '@graftjs/core/backend';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { engine } from '@tensorflow/tfjs-core';
 import type { Compositions } from './compositions.ts';
@@ -20,7 +20,7 @@ import { movement } from './movement.ts';
 import { pools } from './pool.ts';
 import { reductions } from './reduce.ts';
 import { Tfjs, type Info } from './tfjs.ts';
-import { concat, fill } from './vocabulary.ts';
+import { fill } from './vocabulary.ts';
 import { wasmFolder } from './wasm-folder.ts';
 
 export interface TfjsBackendOptions {
@@ -104,18 +104,15 @@ function prepareWasm(folder: string | undefined): void {
   if (folder !== undefined && !('wasm' in engine().registry)) setWasmPaths(folder);
 }
 
-/** What comes of empty tensors, which tfjs's kernels do not take; undefined where there are none. */
+/** tfjs's kernels take no empty tensors, but for indices, which are always looked at. */
 function resultOfEmptyInputs(
   t: Tfjs,
-  op: keyof Compositions,
+  op: OpName,
   inputs: readonly Info[],
-  attrs: object,
-  { shape, dtype }: TensorSpec,
+  attrs: OpAttrs[OpName],
+  output: TensorSpec,
 ): Info | undefined {
   if (op === 'gather' || op === 'scatterAdd' || op === 'reshape') return undefined;
-  if (sizeOf(shape) === 0) return fill(t, 0, shape, dtype);
-  const some = inputs.filter((x) => sizeOf(x.shape) > 0);
-  if (some.length === inputs.length) return undefined;
-  if (op === 'concat') return concat(t, some, (attrs as { axis: number }).axis);
-  return fill(t, op === 'pad' ? (attrs as { value: number }).value : 0, shape, dtype);
+  const value = fillOfEmptyInputs(op, inputs, attrs, output);
+  return value === undefined ? undefined : fill(t, value, output.shape, output.dtype);
 }

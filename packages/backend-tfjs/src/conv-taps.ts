@@ -1,5 +1,4 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
-import { sizeOf } from '@graftjs/core';
+import { sizeOf, type WindowAttrs } from '@graftjs/core/backend';
 import { spatialOf } from './layout.ts';
 import { placeInInput, placeInOutput, readInput, readOutput, tapsOf, type Tap } from './taps.ts';
 import { view, type Info, type Tfjs } from './tfjs.ts';

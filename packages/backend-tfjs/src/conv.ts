@@ -1,5 +1,4 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
-import { sizeOf, type ConvAttrs } from '@graftjs/core';
+import { type ConvAttrs, sizeOf, type WindowAttrs } from '@graftjs/core/backend';
 import type { Compositions } from './compositions.ts';
 import { correlate } from './conv2d.ts';
 import { convByTaps, inputGradByTaps, weightGradByTaps } from './conv-taps.ts';

@@ -1,4 +1,4 @@
-import { sizeOf, type BinaryKind, type CompareKind, type Shape, type UnaryKind } from '@graftjs/core';
+import { type BinaryKind, type CompareKind, type Shape, sizeOf, type UnaryKind } from '@graftjs/core/backend';
 import type { Compositions } from './compositions.ts';
 import { view, type Info, type Tfjs } from './tfjs.ts';
 import { binary, broadcast, choose, convert, fill, isNan, MOST_AXES, unary } from './vocabulary.ts';

@@ -1,4 +1,4 @@
-import { GraftError, NameError, UnsupportedError } from '@graftjs/core';
+import { GraftError, NameError, UnsupportedError } from '@graftjs/core/backend';
 import { engine, findBackend, getKernelsForBackend, KernelBackend, ready } from '@tensorflow/tfjs-core';
 
 /**

@@ -1,4 +1,4 @@
-import type { Layout } from '@graftjs/core';
+import type { Layout } from '@graftjs/core/backend';
 import type { Info, Tfjs } from './tfjs.ts';
 import { transpose } from './vocabulary.ts';
 

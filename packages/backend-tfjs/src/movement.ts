@@ -1,4 +1,4 @@
-import { KernelError, sizeOf, type OpName } from '@graftjs/core';
+import { KernelError, type OpName, sizeOf } from '@graftjs/core/backend';
 import type { Compositions } from './compositions.ts';
 import { view, type Info, type Tfjs } from './tfjs.ts';
 import { broadcast, concat, fill, gather, pad, slice, transpose } from './vocabulary.ts';
@@ -21,7 +21,10 @@ export const movement: Pick<Compositions, MovementOp> = {
 
   pad: (t, [x], { before, after, interior, value }) => pad(t, x, before, after, { interior, value }),
 
-  concat: (t, inputs, { axis }) => concat(t, inputs, axis),
+  concat(t, inputs, { axis }) {
+    const some = inputs.filter((x) => sizeOf(x.shape) > 0);
+    return concat(t, some, axis);
+  },
 
   broadcastTo: (t, [x], { shape }) => broadcast(t, x, shape),
 

@@ -1,5 +1,10 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
-import type { PoolAttrs } from '@graftjs/core';
+import {
+  averageDivisors,
+  type PoolAttrs,
+  triple,
+  type WindowAttrs,
+  windowGeometry,
+} from '@graftjs/core/backend';
 import type { Compositions } from './compositions.ts';
 import { forward, inputGrad } from './conv.ts';
 import { fromChannelsLast, spatialOf, toChannelsLast } from './layout.ts';
@@ -80,20 +85,9 @@ function divided(
   input: readonly number[],
   a: PoolAttrs & { readonly countIncludePad: boolean },
 ): Info {
-  const perAxis = spatialOf(x).map((n, axis) => {
-    const [lo, hi] = a.padding[axis]!;
-    const [from, to] = a.countIncludePad ? [-lo, input[axis]! + hi] : [0, input[axis]!];
-    return Array.from({ length: n }, (_, i) => {
-      let count = 0;
-      for (let k = 0; k < a.kernel[axis]!; k++) {
-        const at = i * a.stride[axis]! - lo + k * a.dilation[axis]!;
-        if (at >= from && at < to) count++;
-      }
-      return count;
-    });
-  });
-  const counts = perAxis.reduce((list, axis) => list.flatMap((p) => axis.map((q) => p * q)), [1]);
-  const divisors = Float32Array.from(counts, (count) => Math.max(count, 1));
+  const output = triple(spatialOf(x), 1);
+  const window = windowGeometry(a.kernel, a);
+  const divisors = Float32Array.from(averageDivisors(triple(input, 1), output, window, a.countIncludePad));
   if (divisors.every((d) => d === divisors[0])) return binary(t, 'RealDiv', x, divisors[0]!);
   const shape = [1, ...spatialOf(x), 1];
   return binary(t, 'RealDiv', x, broadcast(t, t.upload(divisors, shape, 'float32'), x.shape));

@@ -1,4 +1,4 @@
-import { sizeOf, type Shape } from '@graftjs/core';
+import { type Shape, sizeOf } from '@graftjs/core/backend';
 import type { Compositions } from './compositions.ts';
 import { view, type Info, type Tfjs } from './tfjs.ts';
 import { allFinite, choose, convert, isNan, product, sum, transpose } from './vocabulary.ts';

@@ -1,4 +1,4 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
+import type { WindowAttrs } from '@graftjs/core/backend';
 import type { Info, Tfjs } from './tfjs.ts';
 import { pad, slice } from './vocabulary.ts';
 

@@ -1,12 +1,12 @@
 import {
-  sizeOf,
-  UnsupportedError,
+  ARRAYS,
   type BackendMemory,
   type DType,
   type Shape,
+  sizeOf,
   type TensorSpec,
-} from '@graftjs/core';
-import { ARRAYS } from '@graftjs/core/planning';
+  UnsupportedError,
+} from '@graftjs/core/backend';
 import { getKernel, type DataId, type KernelBackend, type TypedArray } from '@tensorflow/tfjs-core';
 
 /** tfjs's name for a tensor: where its numbers are, and how to look at them. It holds nothing; `DataId` does. */

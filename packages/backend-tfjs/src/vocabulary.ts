@@ -1,5 +1,4 @@
-import { sizeOf, type DType, type Shape } from '@graftjs/core';
-import { ARRAYS, broadcastStrides, collapse } from '@graftjs/core/planning';
+import { ARRAYS, broadcastStrides, collapse, type DType, type Shape, sizeOf } from '@graftjs/core/backend';
 import type { DataId } from '@tensorflow/tfjs-core';
 import { view, type Info, type Tfjs } from './tfjs.ts';
 

@@ -1,16 +1,16 @@
 import {
+  type Backend,
+  convertInto,
+  type FusedKernels,
   GraftError,
+  type Kernels,
   relieve,
   sizeOf,
   StateError,
-  type Backend,
-  type FusedKernels,
-  type Kernels,
-} from '@graftjs/core';
+} from '@graftjs/core/backend';
 import { Cache } from './cache.ts';
 import type { Context, Task } from './context.ts';
 import { convKernels, fusedConvKernels } from './conv.ts';
-import { convert } from './convert.ts';
 import { crossEntropyKernels } from './cross-entropy.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import type { GuardedHeap } from './guard.ts';
@@ -176,7 +176,7 @@ async function createPlain(
       alive();
       const n = sizeOf(shape);
       const buffer = heap.alloc(n * BYTES[dtype]);
-      convert(data, heap.view(dtype, buffer.ptr, n));
+      convertInto(data, heap.view(dtype, buffer.ptr, n));
       return buffer;
     },
     async read({ ptr }, { dtype, shape }) {

@@ -1,3 +1,4 @@
+import { LruCache } from '@graftjs/core/backend';
 import type { Heap, WasmBuffer } from './memory.ts';
 
 /** Bytes of plans that are kept; the ones used least recently go first. */
@@ -14,38 +15,26 @@ export interface Plan {
  */
 export class Cache {
   readonly #heap: Heap;
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans: LruCache<Plan>;
   readonly #derived = new Map<WasmBuffer, Map<string, WasmBuffer>>();
-  #planBytes = 0;
   #derivedBytes = 0;
 
   constructor(heap: Heap) {
     this.#heap = heap;
+    this.#plans = new LruCache({
+      bytes: MOST_PLAN_BYTES,
+      bytesOf: ({ tables }) => tables.reduce((sum, { bytes }) => sum + bytes, 0),
+      drop: ({ tables }) => tables.forEach((block) => heap.free(block)),
+    });
   }
 
   get bytes(): number {
-    return this.#planBytes + this.#derivedBytes;
+    return this.#plans.bytes + this.#derivedBytes;
   }
 
   /** The plan with this key, which says everything that `make` depends on. */
   plan<P extends Plan>(key: string, make: () => P): P {
-    const known = this.#plans.get(key) as P | undefined;
-    if (known) {
-      // The order of the map is that of last use.
-      this.#plans.delete(key);
-      this.#plans.set(key, known);
-      return known;
-    }
-    const plan = make();
-    this.#plans.set(key, plan);
-    this.#planBytes += sizeOf(plan);
-    for (const [old, each] of this.#plans) {
-      if (this.#planBytes <= MOST_PLAN_BYTES || each === plan) break;
-      this.#plans.delete(old);
-      this.#planBytes -= sizeOf(each);
-      for (const block of each.tables) this.#heap.free(block);
-    }
-    return plan;
+    return this.#plans.getOrMake(key, make) as P;
   }
 
   /**
@@ -78,8 +67,4 @@ export class Cache {
   forgetAll(): void {
     for (const owner of [...this.#derived.keys()]) this.forget(owner);
   }
-}
-
-function sizeOf({ tables }: Plan): number {
-  return tables.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,4 +1,4 @@
-import { sizeOf, type TensorSpec } from '@graftjs/core';
+import { sizeOf, type TensorSpec } from '@graftjs/core/backend';
 import type { Cache } from './cache.ts';
 import { BYTES, Scratch, type Heap, type WasmBuffer } from './memory.ts';
 import type { KernelName, Wasm } from './module.ts';

@@ -1,4 +1,4 @@
-import { type ConvProblem, forwardGrid, type Grid, inputGradGrids, product } from '@graftjs/core/planning';
+import { type ConvProblem, forwardGrid, type Grid, inputGradGrids, product } from '@graftjs/core/backend';
 import type { Plan } from './cache.ts';
 import type { Context } from './context.ts';
 import type { Heap, Scratch, WasmBuffer } from './memory.ts';

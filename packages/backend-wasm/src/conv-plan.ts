@@ -8,7 +8,7 @@ import {
   multiplyTriples,
   product,
   type Triple,
-} from '@graftjs/core/planning';
+} from '@graftjs/core/backend';
 import type { Plan } from './cache.ts';
 import { COLUMNS, EDGE, panels, ROWS } from './gemm.ts';
 import type { Heap, WasmBuffer } from './memory.ts';

@@ -1,20 +1,16 @@
 import {
-  sizeOf,
+  type ActivationGeometry,
   type ConvAttrs,
+  convProblem,
+  type ConvProblem,
   type FusedActivation,
   type FusedKernels,
   type Kernels,
   type Operand,
-  type Shape,
-  type TensorSpec,
-} from '@graftjs/core';
-import {
-  type ActivationGeometry,
-  activation,
-  type ConvProblem,
   product,
-  window,
-} from '@graftjs/core/planning';
+  sizeOf,
+  type TensorSpec,
+} from '@graftjs/core/backend';
 import { produce, produceAll, type Context } from './context.ts';
 import { patchProducts, positionProducts } from './conv-dense.ts';
 import {
@@ -29,15 +25,6 @@ import type { Scratch, WasmBuffer } from './memory.ts';
 
 type ConvOp = 'conv' | 'convInputGrad' | 'convWeightGrad';
 
-function problem(input: Shape, output: Shape, kernel: Shape, attrs: ConvAttrs): ConvProblem {
-  return {
-    input: activation(input, attrs.layout),
-    output: activation(output, attrs.layout),
-    window: window(kernel, attrs),
-    groups: attrs.groups,
-  };
-}
-
 export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp> {
   const { wasm, cache, heap } = context;
   return {
@@ -45,7 +32,7 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
       produce(context, y, (to, scratch) => forward(context, scratch, x, w, attrs, y, to, null)),
 
     convInputGrad([gy, w], attrs, gx) {
-      const p = problem(gx.shape, gy.spec.shape, w.spec.shape.slice(2), attrs);
+      const p = convProblem(gx.shape, gy.spec.shape, w.spec.shape.slice(2), attrs);
       const [from, weights] = [gy.buffer.ptr, w.buffer.ptr];
       // Near the border, some outputs under the taps do not exist even without padding.
       const incomplete = isPadded(p) || product(p.window.kernel) > 1;
@@ -67,7 +54,7 @@ export function convKernels(context: Context): Pick<Kernels<WasmBuffer>, ConvOp>
     },
 
     convWeightGrad([x, gy], attrs, gw) {
-      const p = problem(x.spec.shape, gy.spec.shape, attrs.kernelSize, attrs);
+      const p = convProblem(x.spec.shape, gy.spec.shape, attrs.kernelSize, attrs);
       const [from, g] = [x.buffer.ptr, gy.buffer.ptr];
       return produce(context, gw, (to, scratch) => {
         if (isPadded(p) && !allFinite(context, gy)) {
@@ -119,7 +106,7 @@ function forward(
   after: Affine | null,
 ): void {
   const { wasm, cache, heap } = context;
-  const p = problem(x.spec.shape, y.shape, w.spec.shape.slice(2), attrs);
+  const p = convProblem(x.spec.shape, y.shape, w.spec.shape.slice(2), attrs);
   const [from, weights] = [x.buffer.ptr, w.buffer.ptr];
   const affine = after ? scratch.ints([after.scale, after.shift, after.activation]) : 0;
   const direct = isPadded(p) && !weightsFinite(context, w);

@@ -1,4 +1,11 @@
-import { sizeOf, type DType, type Kernels, type Operand, type Shape, type TensorSpec } from '@graftjs/core';
+import {
+  type DType,
+  type Kernels,
+  type Operand,
+  type Shape,
+  sizeOf,
+  type TensorSpec,
+} from '@graftjs/core/backend';
 import { produce, type Context } from './context.ts';
 import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
 import type { KernelName } from './module.ts';

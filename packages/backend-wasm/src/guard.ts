@@ -1,4 +1,4 @@
-import { StateError } from '@graftjs/core';
+import { StateError } from '@graftjs/core/backend';
 import { Heap, SLACK, type WasmBuffer } from './memory.ts';
 
 /** Bytes before and after the usable part of a block; blocks stay multiples of 64. */

@@ -1,4 +1,4 @@
-import { GraftError } from '@graftjs/core';
+import { GraftError } from '@graftjs/core/backend';
 import { builtin } from './host.ts';
 
 /* Threads of the host's, of Node's or of a browser's kind, declared as far as they are used. */

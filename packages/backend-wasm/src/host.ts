@@ -1,4 +1,4 @@
-import { GraftError } from '@graftjs/core';
+import { GraftError } from '@graftjs/core/backend';
 
 /*
  * What the host lends: WebAssembly, files; threads are in host-threads.ts. Neither the library of ES2023 nor one host's

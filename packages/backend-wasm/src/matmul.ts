@@ -1,4 +1,4 @@
-import { sizeOf, type Kernels } from '@graftjs/core';
+import { type Kernels, sizeOf } from '@graftjs/core/backend';
 import { produce, type Context } from './context.ts';
 import { COLUMNS, panels, ROWS } from './gemm.ts';
 import type { WasmBuffer } from './memory.ts';

@@ -1,4 +1,4 @@
-import { OutOfMemoryError, StateError } from '@graftjs/core';
+import { OutOfMemoryError, StateError } from '@graftjs/core/backend';
 import { expect, test } from 'vitest';
 import { GuardedHeap } from './guard.ts';
 import { createWasmBackend } from './index.ts';

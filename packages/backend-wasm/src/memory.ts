@@ -1,4 +1,4 @@
-import { OutOfMemoryError, type BackendMemory, type DType } from '@graftjs/core';
+import { type BackendMemory, type DType, OutOfMemoryError } from '@graftjs/core/backend';
 import type { WasmMemory } from './host.ts';
 import { PAGE } from './module.ts';
 

@@ -1,5 +1,4 @@
-import type { UnaryKind } from '@graftjs/core';
-import { GraftError, UnsupportedError } from '@graftjs/core';
+import { GraftError, type UnaryKind, UnsupportedError } from '@graftjs/core/backend';
 import { builtin, webAssembly, type V8, type WasmMemory, type WasmModule } from './host.ts';
 
 /** All arguments are pointers or 32-bit integers. */

@@ -1,5 +1,14 @@
-import { KernelError, sizeOf, stridesOf, type Kernels, type Operand, type Shape } from '@graftjs/core';
-import { broadcastStrides, collapse, widen } from '@graftjs/core/planning';
+import {
+  broadcastStrides,
+  collapse,
+  KernelError,
+  type Kernels,
+  type Operand,
+  type Shape,
+  sizeOf,
+  stridesOf,
+  widen,
+} from '@graftjs/core/backend';
 import { produce, type Context } from './context.ts';
 import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
 import type { KernelName } from './module.ts';

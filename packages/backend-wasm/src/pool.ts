@@ -1,11 +1,16 @@
-import { sizeOf, type Kernels, type Layout, type PoolAttrs, type Shape } from '@graftjs/core';
 import {
   type ActivationGeometry,
-  activation,
+  activationGeometry,
+  countedTaps,
+  type Kernels,
+  type Layout,
+  type PoolAttrs,
   product,
+  type Shape,
+  sizeOf,
   type WindowGeometry,
-  window,
-} from '@graftjs/core/planning';
+  windowGeometry,
+} from '@graftjs/core/backend';
 import { produce, type Context } from './context.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
 import type { KernelName } from './module.ts';
@@ -17,27 +22,6 @@ const WIDTH = 16;
 
 /** Nanoseconds per tap of a window. */
 const COST = 0.4;
-
-/** Per axis and output position: the taps that an average counts. */
-function counts(
-  input: ActivationGeometry,
-  output: ActivationGeometry,
-  w: WindowGeometry,
-  includePad: boolean,
-): number[] {
-  return ([0, 1, 2] as const).flatMap((axis) => {
-    const low = includePad ? -w.before[axis] : 0;
-    const high = input.extent[axis] + (includePad ? w.after[axis] : 0);
-    return Array.from({ length: output.extent[axis] }, (_, i) => {
-      let count = 0;
-      for (let t = 0; t < w.kernel[axis]; t++) {
-        const at = i * w.stride[axis] - w.before[axis] + t * w.dilation[axis];
-        if (at >= low && at < high) count++;
-      }
-      return Math.max(count, 1);
-    });
-  });
-}
 
 /** The windows of a row that lie inside the input whole: the first, and one past the last. */
 function wholeWindows(
@@ -83,10 +67,15 @@ export function poolKernels(context: Context): Pick<Kernels<WasmBuffer>, PoolOp>
     [x, y]: readonly [Shape, Shape],
     attrs: PoolAttrs & { readonly countIncludePad?: boolean },
   ): void => {
-    const input = activation(x, attrs.layout);
-    const output = activation(y, attrs.layout);
-    const w = window(attrs.kernel, attrs);
-    const lists = attrs.countIncludePad === undefined ? [] : counts(input, output, w, attrs.countIncludePad);
+    const input = activationGeometry(x, attrs.layout);
+    const output = activationGeometry(y, attrs.layout);
+    const w = windowGeometry(attrs.kernel, attrs);
+    const lists =
+      attrs.countIncludePad === undefined
+        ? []
+        : countedTaps(input.extent, output.extent, w, attrs.countIncludePad)
+            .flat()
+            .map((n) => Math.max(n, 1));
     const table = scratch.ints([...tableOf(input, output, w, attrs.layout), ...lists]);
     const { batch, channels } = input;
     const last = attrs.layout === 'channels-last';

@@ -1,46 +1,6 @@
-import { sizeOf, stridesOf, type Kernels, type Shape } from '@graftjs/core';
-import { collapse } from '@graftjs/core/planning';
+import { type Kernels, reducePlan, sizeOf } from '@graftjs/core/backend';
 import { produce, type Context } from './context.ts';
 import { BYTES, type WasmBuffer } from './memory.ts';
-
-/** How a reduction walks over its input; see assembly/reduce.ts. */
-interface Plan {
-  readonly lanes: number;
-  /** Extents of the axes that are kept, without those of the lanes, and then the strides over them. */
-  readonly kept: readonly number[];
-  readonly runs: Int32Array;
-  readonly length: number;
-  readonly step: number;
-}
-
-function plan(shape: Shape, axes: readonly number[]): Plan {
-  const strides = stridesOf(shape);
-  const pick = (list: readonly number[], reduced: boolean): number[] =>
-    list.filter((_, i) => axes.includes(i) === reduced);
-  const kept = collapse({ shape: pick(shape, false), strides: [pick(strides, false)] });
-  const gone = collapse({ shape: pick(shape, true), strides: [pick(strides, true)] });
-  const sideBySide = kept.strides[0]!.at(-1) === 1;
-  const outer = kept.shape.length - Number(sideBySide);
-  return {
-    lanes: sideBySide ? kept.shape.at(-1)! : 1,
-    kept: [...kept.shape.slice(0, outer), ...kept.strides[0]!.slice(0, outer)],
-    runs: offsets(gone.shape.slice(0, -1), gone.strides[0]!),
-    length: gone.shape.at(-1) ?? 1,
-    step: gone.strides[0]!.at(-1) ?? 0,
-  };
-}
-
-/** Offsets of all indices of a strided array, in row-major order. */
-function offsets(shape: Shape, strides: readonly number[]): Int32Array {
-  let list = new Int32Array(1);
-  shape.forEach((extent, axis) => {
-    const next = new Int32Array(list.length * extent);
-    for (let i = 0, t = 0; i < list.length; i++)
-      for (let j = 0; j < extent; j++) next[t++] = list[i]! + j * strides[axis]!;
-    list = next;
-  });
-  return list;
-}
 
 /** As in assembly/reduce.ts: elements of a block, outputs side by side of one part, words that a thread needs for either. */
 const BLOCK = 1024;
@@ -67,9 +27,9 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
           context.split({ kernel: 'fillWords', args: [to, 0], count: outputs, grain: 4, cost: outputs });
           return;
         }
-        const { lanes, length, step, kept, runs } = plan(shape, axes);
-        const outer = kept.length / 2;
-        const table = outer > 0 ? scratch.ints(kept) : 0;
+        const { lanes, length, step, kept, runs } = reducePlan(shape, axes);
+        const outer = kept.shape.length;
+        const table = outer > 0 ? scratch.ints([...kept.shape, ...kept.strides]) : 0;
         if (kind === 'argmax') {
           const args = [MAXIMA[dtype], from, outer, table, lanes, length, step, to];
           const count = (outputs / lanes) * Math.ceil(lanes / WIDTH);

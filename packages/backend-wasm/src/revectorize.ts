@@ -1,5 +1,4 @@
 import {
-  sizeOf,
   type Backend,
   type FusedAttrs,
   type FusedInputs,
@@ -7,12 +6,13 @@ import {
   type FusedName,
   type FusedOutputs,
   type OpAttrs,
+  type Operand,
   type OpInputs,
   type OpName,
-  type Operand,
   type Shape,
+  sizeOf,
   type TensorSpec,
-} from '@graftjs/core';
+} from '@graftjs/core/backend';
 import { builtin, type V8 } from './host.ts';
 import type { WasmBuffer } from './memory.ts';
 

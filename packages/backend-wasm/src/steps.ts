@@ -1,4 +1,4 @@
-import { sizeOf, type FusedKernels, type Operand } from '@graftjs/core';
+import { type FusedKernels, type Operand, sizeOf } from '@graftjs/core/backend';
 import { produceAll, type Context } from './context.ts';
 import type { WasmBuffer } from './memory.ts';
 

@@ -1,4 +1,4 @@
-import { type ActivationGeometry, type Grid, product, type Triple } from '@graftjs/core/planning';
+import { type ActivationGeometry, type Grid, product, type Triple } from '@graftjs/core/backend';
 import type { Heap, WasmBuffer } from './memory.ts';
 import { writeTable } from './tables.ts';
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { GraftError, StateError, UnsupportedError } from '@graftjs/core';
+import { GraftError, StateError, UnsupportedError } from '@graftjs/core/backend';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createWasmBackend, type WasmBackend } from './index.ts';
 import { instantiate, kernelNames } from './module.ts';

@@ -1,4 +1,4 @@
-import { GraftError } from '@graftjs/core';
+import { GraftError } from '@graftjs/core/backend';
 import type { Task } from './context.ts';
 import { startThread, type Thread } from './host-threads.ts';
 import { processors, type WasmMemory, type WasmModule } from './host.ts';

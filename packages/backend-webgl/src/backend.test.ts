@@ -1,4 +1,4 @@
-import { UnsupportedError } from '@graftjs/core';
+import { UnsupportedError } from '@graftjs/core/backend';
 import { expect, test } from 'vitest';
 import { createWebglBackend } from './backend.ts';
 import { significandOf } from './probe.ts';

@@ -1,19 +1,20 @@
 import {
-  KernelError,
+  type Backend,
+  converted,
+  DeferredFailures,
+  fillOfEmptyInputs,
+  type FusedKernels,
+  type OpAttrs,
+  type Operand,
+  type OpInputs,
+  type OpName,
   relieve,
   sizeOf,
   StateError,
-  UnsupportedError,
-  type Backend,
-  type FusedKernels,
-  type OpAttrs,
-  type OpInputs,
-  type OpName,
-  type Operand,
   type TensorSpec,
   type TypedArray,
-} from '@graftjs/core';
-import { converted } from '@graftjs/core/planning';
+  UnsupportedError,
+} from '@graftjs/core/backend';
 import { GlBuffer, type Check } from './buffer.ts';
 import { openContext, type Mode, type Opened } from './context.ts';
 import { convolutions } from './conv.ts';
@@ -93,7 +94,7 @@ class Webgl {
   readonly #device: Device;
   /** Checks whose answer is not known yet. */
   readonly #open = new Set<Check>();
-  #failure: KernelError | undefined;
+  readonly #failures = new DeferredFailures();
   #disposed = false;
 
   constructor(opened: Opened, { maxPrograms = 512, maxPooledBytes = 2 ** 28 }: WebglBackendOptions) {
@@ -155,9 +156,9 @@ class Webgl {
       inputs,
       (work) => {
         if (sizeOf(output.shape) === 0) return [this.#device.take(output)];
-        // Of nothing come zeros, but for what surrounds it.
-        if (op !== 'concat' && inputs.some(({ spec }) => sizeOf(spec.shape) === 0))
-          return [fill(work, op === 'pad' ? (attrs as OpAttrs['pad']).value : 0, output)];
+        const specs = inputs.map(({ spec }) => spec);
+        const value = fillOfEmptyInputs(op, specs, attrs, output);
+        if (value !== undefined) return [fill(work, value, output)];
         return [(kernels[op as keyof GlKernels] as GlKernel<N>)(work, inputs, attrs, output)];
       },
       [output] as const,
@@ -230,7 +231,7 @@ class Webgl {
       open.map(async (check) => {
         const values = await this.#deliver(readTexture(this.#device, check.flag, 1));
         check.failed = values[0] !== 0;
-        if (check.failed) this.#failure ??= check.error;
+        if (check.failed) this.#failures.add(check.error);
         if (!this.#disposed) this.#device.textures.give(check.flag);
       }),
     );
@@ -250,9 +251,7 @@ class Webgl {
     this.#alive();
     await this.#settle();
     await this.#deliver(finished(this.#device.gl));
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure;
+    this.#failures.throwFirst();
   }
 
   #release(buffer: GlBuffer): void {

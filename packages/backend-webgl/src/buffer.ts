@@ -1,4 +1,4 @@
-import type { KernelError, TensorSpec } from '@graftjs/core';
+import type { KernelError, TensorSpec } from '@graftjs/core/backend';
 import type { Texture } from './textures.ts';
 
 /** Something that can only be known when the device has computed it: whether indices were inside. */

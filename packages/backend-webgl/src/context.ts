@@ -1,4 +1,4 @@
-import { UnsupportedError } from '@graftjs/core';
+import { UnsupportedError } from '@graftjs/core/backend';
 import type { Gl } from './gl.ts';
 import { significandOf } from './probe.ts';
 

@@ -1,33 +1,31 @@
-import { sizeOf, type ConvAttrs, type Operand, type Shape, type TensorSpec } from '@graftjs/core';
 import {
-  activation,
-  product,
-  window,
   type ActivationGeometry,
-  type WindowGeometry,
-} from '@graftjs/core/planning';
+  type ConvAttrs,
+  type ConvProblem,
+  convProblem,
+  forwardRows,
+  inputGradRows,
+  type Operand,
+  product,
+  sizeOf,
+  type TensorSpec,
+} from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
-import { correlate, type Epilogue, type Rows } from './correlate.ts';
+import { correlate, type Epilogue } from './correlate.ts';
 import type { GlKernels, Work } from './kernels.ts';
 import { pack, type Packed } from './pack.ts';
 import { weightGrad } from './weight-grad.ts';
 
-/** A convolution, direction aside: activations of the forward direction, its window, groups. */
-export interface Problem {
-  readonly input: ActivationGeometry;
-  readonly output: ActivationGeometry;
-  readonly window: WindowGeometry;
-  readonly groups: number;
+/** A convolution, direction aside. */
+export interface Problem extends ConvProblem {
   /** One channel in, one out, for each group: no sums over channels. */
   readonly depthwise: boolean;
 }
 
-export function problemOf(x: Shape, y: Shape, kernel: readonly number[], attrs: ConvAttrs): Problem {
-  const input = activation(x, attrs.layout);
-  const output = activation(y, attrs.layout);
-  const { groups } = attrs;
-  const depthwise = groups > 1 && input.channels === groups && output.channels === groups;
-  return { input, output, window: window(kernel, attrs), groups, depthwise };
+export function problemOf(...args: Parameters<typeof convProblem>): Problem {
+  const p = convProblem(...args);
+  const { input, output, groups } = p;
+  return { ...p, depthwise: groups > 1 && input.channels === groups && output.channels === groups };
 }
 
 /**
@@ -98,31 +96,6 @@ function packWeights(
   return { texture, fours: Math.ceil(result.extent / 4) };
 }
 
-/** Rows of a correlation as positions of activations; `back` from output to input. */
-function rowsOf({ input, output, window: w }: Problem, back: boolean): Rows {
-  if (!back) {
-    return {
-      from: input,
-      to: output,
-      kernel: w.kernel,
-      classes: [1, 1, 1],
-      step: w.stride,
-      tapStep: w.dilation,
-      tapStart: [-w.before[0], -w.before[1], -w.before[2]],
-    };
-  }
-  // Position i takes tap t from the output (i + before − t · dilation) / stride, where that is whole.
-  return {
-    from: output,
-    to: input,
-    kernel: w.kernel,
-    classes: w.stride,
-    step: [1, 1, 1],
-    tapStep: [-w.dilation[0], -w.dilation[1], -w.dilation[2]],
-    tapStart: w.before,
-  };
-}
-
 /** `conv`, and what follows it in the same pass. */
 export function convolve(
   work: Work,
@@ -136,7 +109,7 @@ export function convolve(
   const groups = p.depthwise ? 1 : p.groups;
   const a = packActivation(work, x, p.input, groups);
   const b = packWeights(work, w, p, false);
-  return correlate(work, a, b, rowsOf(p, false), { groups, depthwise: p.depthwise }, output, epilogue);
+  return correlate(work, a, b, forwardRows(p), { groups, depthwise: p.depthwise }, output, epilogue);
 }
 
 export const convolutions: Pick<GlKernels, 'conv' | 'convInputGrad' | 'convWeightGrad'> = {
@@ -147,7 +120,7 @@ export const convolutions: Pick<GlKernels, 'conv' | 'convInputGrad' | 'convWeigh
     const groups = p.depthwise ? 1 : p.groups;
     const a = packActivation(work, gy, p.output, groups);
     const b = packWeights(work, w, p, true);
-    return correlate(work, a, b, rowsOf(p, true), { groups, depthwise: p.depthwise }, output);
+    return correlate(work, a, b, inputGradRows(p), { groups, depthwise: p.depthwise }, output);
   },
 
   convWeightGrad(work, [x, gy], attrs, output) {

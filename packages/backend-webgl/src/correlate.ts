@@ -1,5 +1,10 @@
-import type { FusedActivation, TensorSpec } from '@graftjs/core';
-import { product, type ActivationGeometry, type Triple } from '@graftjs/core/planning';
+import {
+  type CorrelationRows,
+  type FusedActivation,
+  product,
+  type TensorSpec,
+  type Triple,
+} from '@graftjs/core/backend';
 import { ROW } from './gl.ts';
 import type { Work } from './kernels.ts';
 import type { Packed } from './pack.ts';
@@ -20,19 +25,8 @@ import { eachElement } from './movement.ts';
 export const LAYERS = 8;
 const LOG_LAYERS = 3;
 
-/**
- * Rows and their terms. A row j (per axis) of class r is position `r + j · classes` of `to`. Under tap t it reads `from` at
- * j · step + (r + tapStart + t · tapStep) / classes where that division has no remainder, and nothing elsewhere. A forward
- * convolution has one class; a gradient one for each remainder of its stride, so that its rows share their taps.
- */
-export interface Rows {
-  readonly from: ActivationGeometry;
-  readonly to: ActivationGeometry;
-  readonly kernel: Triple;
-  readonly classes: Triple;
-  readonly step: Triple;
-  readonly tapStart: Triple;
-  readonly tapStep: Triple;
+/** Rows and their terms. */
+export interface Rows extends CorrelationRows {
   /** The result's groups come first, `[groups, positions, channels of a group]`, as a batch of matrices does. */
   readonly groupsFirst?: boolean;
 }

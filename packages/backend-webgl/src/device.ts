@@ -1,4 +1,4 @@
-import { type TensorSpec } from '@graftjs/core';
+import type { TensorSpec } from '@graftjs/core/backend';
 import { formatOf, LAYER_ROW, ROW, type Gl } from './gl.ts';
 import { Programs, type ProgramSource } from './programs.ts';
 import { texelCount, texelsOf, TexturePool, type Texture } from './textures.ts';

@@ -1,5 +1,12 @@
-import type { BinaryKind, CompareKind, DType, Operand, TensorSpec, UnaryKind } from '@graftjs/core';
-import { broadcastStrides } from '@graftjs/core/planning';
+import {
+  type BinaryKind,
+  broadcastStrides,
+  type CompareKind,
+  type DType,
+  type Operand,
+  type TensorSpec,
+  type UnaryKind,
+} from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
 import { bitsOf } from './device.ts';
 import { ONE, POW, UNARY } from './glsl/math.ts';

@@ -1,4 +1,11 @@
-import type { FusedAttrs, FusedInputs, FusedKernels, FusedOutputs, Operand, TensorSpec } from '@graftjs/core';
+import type {
+  FusedAttrs,
+  FusedInputs,
+  FusedKernels,
+  FusedOutputs,
+  Operand,
+  TensorSpec,
+} from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
 import { convolve } from './conv.ts';
 import { bitsOf } from './device.ts';

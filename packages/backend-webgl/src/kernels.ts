@@ -1,4 +1,4 @@
-import type { KernelError, OpAttrs, OpInputs, OpName, Operand, TensorSpec } from '@graftjs/core';
+import type { KernelError, OpAttrs, Operand, OpInputs, OpName, TensorSpec } from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
 import type { Device } from './device.ts';
 import type { Texture } from './textures.ts';

@@ -1,4 +1,4 @@
-import type { ActivationGeometry } from '@graftjs/core/planning';
+import type { ActivationGeometry } from '@graftjs/core/backend';
 import { correlate } from './correlate.ts';
 import { textureOf, type GlKernels } from './kernels.ts';
 import { pack, type Packed } from './pack.ts';

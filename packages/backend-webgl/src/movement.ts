@@ -1,5 +1,11 @@
-import { KernelError, sizeOf, stridesOf, type Operand, type TensorSpec } from '@graftjs/core';
-import { broadcastStrides } from '@graftjs/core/planning';
+import {
+  broadcastStrides,
+  KernelError,
+  type Operand,
+  sizeOf,
+  stridesOf,
+  type TensorSpec,
+} from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
 import { bitsOf } from './device.ts';
 import { textureOf, vectorOf, type GlKernels, type Work } from './kernels.ts';

@@ -1,14 +1,15 @@
 import {
-  sizeOf,
+  activationGeometry,
   type BatchNormAttrs,
-  type Layout,
-  type Operand,
-  type Shape,
-  type TensorSpec,
   type FusedInputs,
   type FusedOutputs,
-} from '@graftjs/core';
-import { activation, product } from '@graftjs/core/planning';
+  type Layout,
+  type Operand,
+  product,
+  type Shape,
+  sizeOf,
+  type TensorSpec,
+} from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
 import { bitsOf } from './device.ts';
 import { textureOf, type Work } from './kernels.ts';
@@ -34,7 +35,7 @@ function channelSums(
   terms: readonly string[],
 ): Texture[] {
   const { device } = work;
-  const a = activation(shape, layout);
+  const a = activationGeometry(shape, layout);
   const positions = product(a.extent);
   // Runs of neighbours: a sample's positions with channels first, all positions with channels last.
   const [runs, length] = a.channelsLast ? [1, a.batch * positions] : [a.batch, positions];

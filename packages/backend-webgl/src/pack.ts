@@ -1,4 +1,4 @@
-import { type TensorSpec } from '@graftjs/core';
+import type { TensorSpec } from '@graftjs/core/backend';
 import type { Work } from './kernels.ts';
 import type { Texture } from './textures.ts';
 

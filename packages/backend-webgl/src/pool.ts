@@ -1,5 +1,11 @@
-import type { Operand, PoolAttrs, TensorSpec } from '@graftjs/core';
-import { activation, window, type Triple } from '@graftjs/core/planning';
+import {
+  activationGeometry,
+  type Operand,
+  type PoolAttrs,
+  type TensorSpec,
+  type Triple,
+  windowGeometry,
+} from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
 import { textureOf, vectorOf, type GlKernels, type Work } from './kernels.ts';
 import { texelCount, type Texture } from './textures.ts';
@@ -30,9 +36,9 @@ const triple = (name: string, [z, y, x]: Triple): Record<string, number> => ({
 });
 
 function planOf(xShape: readonly number[], yShape: readonly number[], attrs: PoolAttrs): Plan {
-  const input = activation(xShape, attrs.layout);
-  const output = activation(yShape, attrs.layout);
-  const w = window(attrs.kernel, attrs);
+  const input = activationGeometry(xShape, attrs.layout);
+  const output = activationGeometry(yShape, attrs.layout);
+  const w = windowGeometry(attrs.kernel, attrs);
   const { channelsLast, channels } = input;
   const together = channelsLast && channels % 4 === 0;
   const ints = {

@@ -1,4 +1,4 @@
-import { GraftError } from '@graftjs/core';
+import { GraftError, LruCache } from '@graftjs/core/backend';
 import { LAYER_ROW, LOG_LAYER_ROW, LOG_ROW, ROW, type Gl } from './gl.ts';
 import type { Texture } from './textures.ts';
 
@@ -91,13 +91,12 @@ ${inputs.map(unitSource).join('')}${body()}
 /** Compiled programs, at most so many; the one that was used least recently goes first. */
 export class Programs {
   readonly #gl: Gl;
-  readonly #most: number;
-  readonly #programs = new Map<string, Program>();
+  readonly #programs: LruCache<Program>;
   readonly #vertex: WebGLShader;
 
   constructor(gl: Gl, most: number) {
     this.#gl = gl;
-    this.#most = most;
+    this.#programs = new LruCache({ entries: most, drop: ({ handle }) => gl.deleteProgram(handle) });
     this.#vertex = this.#compile(gl.VERTEX_SHADER, VERTEX);
   }
 
@@ -108,20 +107,7 @@ export class Programs {
   get(source: ProgramSource): Program {
     const { key, inputs, outputs, layered } = source;
     const full = `${key} ${inputs.map(([, { texels, layers }]) => texels + (layers > 0 ? '*' : '')).join()} ${outputs.join()} ${layered}`;
-    const found = this.#programs.get(full);
-    if (found) {
-      this.#programs.delete(full);
-      this.#programs.set(full, found);
-      return found;
-    }
-    const program = this.#link(source);
-    this.#programs.set(full, program);
-    if (this.#programs.size > this.#most) {
-      const [oldest, { handle }] = this.#programs.entries().next().value!;
-      this.#programs.delete(oldest);
-      this.#gl.deleteProgram(handle);
-    }
-    return program;
+    return this.#programs.getOrMake(full, () => this.#link(source));
   }
 
   #compile(type: number, source: string): WebGLShader {
@@ -153,7 +139,6 @@ export class Programs {
   }
 
   clear(): void {
-    for (const { handle } of this.#programs.values()) this.#gl.deleteProgram(handle);
     this.#programs.clear();
     this.#gl.deleteShader(this.#vertex);
   }

@@ -1,4 +1,4 @@
-import type { TypedArray } from '@graftjs/core';
+import type { TypedArray } from '@graftjs/core/backend';
 import type { Device } from './device.ts';
 import { ROW, type Gl } from './gl.ts';
 import type { Texture } from './textures.ts';

@@ -1,4 +1,4 @@
-import { sizeOf, type OpAttrs, type TensorSpec } from '@graftjs/core';
+import { type OpAttrs, sizeOf, type TensorSpec } from '@graftjs/core/backend';
 import { textureOf, vectorOf, type GlKernels, type Work } from './kernels.ts';
 import { eachElement } from './movement.ts';
 import { texelCount, type Texture } from './textures.ts';

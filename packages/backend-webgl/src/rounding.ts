@@ -1,12 +1,12 @@
+import { Random } from '@graftjs/core';
 import {
-  float32,
-  Random,
   type Backend,
   type BinaryKind,
+  float32,
   type OpName,
   type TypedArray,
   type UnaryKind,
-} from '@graftjs/core';
+} from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
 
 /** How a device rounds, as far as trying shows; errors in ulp, the distance of neighbouring float32 numbers. */

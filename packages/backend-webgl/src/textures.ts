@@ -1,11 +1,11 @@
 import {
+  type DType,
   OutOfMemoryError,
   showShape,
   sizeOf,
-  UnsupportedError,
-  type DType,
   type TensorSpec,
-} from '@graftjs/core';
+  UnsupportedError,
+} from '@graftjs/core/backend';
 import { formatOf, LAYER_ROW, ROW, type Gl, type Texels } from './gl.ts';
 
 /**

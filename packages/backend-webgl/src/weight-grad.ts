@@ -1,5 +1,4 @@
-import { type TensorSpec } from '@graftjs/core';
-import { product } from '@graftjs/core/planning';
+import { product, type TensorSpec } from '@graftjs/core/backend';
 import type { Problem } from './conv.ts';
 import { LAYERS } from './correlate.ts';
 import type { Work } from './kernels.ts';

@@ -1,4 +1,5 @@
-import { decodeBfloat16, decodeFloat16, GraftError, sizeOf, UnsupportedError } from '@graftjs/core';
+import { decodeBfloat16, decodeFloat16 } from '@graftjs/core';
+import { GraftError, sizeOf, UnsupportedError } from '@graftjs/core/backend';
 import { elementTypes } from './elements.ts';
 import type { OnnxElement, OnnxTensor } from './model.ts';
 

@@ -1,4 +1,4 @@
-import type { UnaryKind } from '@graftjs/core';
+import type { UnaryKind } from '@graftjs/core/backend';
 
 /*
  * The functions of core's `math/` in GLSL: the same operations in the same order, so the same bits where the device

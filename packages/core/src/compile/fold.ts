@@ -1,6 +1,6 @@
 import type { PrimitiveNode } from '../graph.ts';
 import { float32 } from '../math/index.ts';
-import { broadcastStrides } from '../planning/walk.ts';
+import { broadcastStrides } from '../backend-kit/walk.ts';
 import type { BinaryKind, UnaryKind } from '../primitives.ts';
 import { sizeOf, stridesOf, type DType, type Shape, type TensorSpec, type TypedArray } from '../types.ts';
 

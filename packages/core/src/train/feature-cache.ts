@@ -2,6 +2,7 @@ import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-ga
 import type { DataSource } from '../data.ts';
 import type { Module } from '../nn/module.ts';
 import { forwardStages, stagesOf, type Stage } from '../nn/stages.ts';
+import { LruCache } from '../lru-cache.ts';
 import { noGrad } from '../op.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
@@ -34,13 +35,13 @@ type Compute = (indices: readonly number[]) => Promise<Float32Array>;
  * of memory, then out of the store. A row has the same bits whether it was computed now or kept.
  */
 export class FeatureCache {
-  readonly #blocks = new Map<string, Float32Array>();
+  readonly #blocks: LruCache<Float32Array>;
   readonly #options: FeatureCacheOptions;
-  #bytes = 0;
   #storeFailed = false;
 
   constructor(options: FeatureCacheOptions = {}) {
     this.#options = options;
+    this.#blocks = new LruCache({ bytes: this.#limit, bytesOf: (block) => block.byteLength });
   }
 
   get #limit(): number {
@@ -54,7 +55,7 @@ export class FeatureCache {
 
   /** Bytes in memory now. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#blocks.bytes;
   }
 
   /** Rows by sample number. `key` names source, prefix and view; `count` is the number of samples of the source. */
@@ -83,23 +84,13 @@ export class FeatureCache {
   ): Promise<Float32Array> {
     const name = `${key}-${number}`;
     const kept = this.#blocks.get(name);
-    if (kept) {
-      this.#blocks.delete(name); // to the end: most recently used
-      this.#blocks.set(name, kept);
-      return kept;
-    }
+    if (kept) return kept;
     const first = number * BLOCK;
     const members = Array.from({ length: Math.min(BLOCK, count - first) }, (_, i) => first + i);
     const stored = await this.#store((s) => s.read(name));
     const values = stored?.length === members.length * rowSize ? stored : await compute(members);
     if (values !== stored) await this.#store((s) => s.write(name, values));
     this.#blocks.set(name, values);
-    this.#bytes += values.byteLength;
-    for (const [old, block] of this.#blocks) {
-      if (this.#bytes <= this.#limit || old === name) break;
-      this.#blocks.delete(old);
-      this.#bytes -= block.byteLength;
-    }
     return values;
   }
 

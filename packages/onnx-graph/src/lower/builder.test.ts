@@ -1,4 +1,4 @@
-import type { Graph, PrimitiveNode } from '@graftjs/core';
+import type { Graph, PrimitiveNode } from '@graftjs/core/backend';
 import { describe, expect, test } from 'vitest';
 import { GraphBuilder, lower, lowerGraph } from './index.ts';
 

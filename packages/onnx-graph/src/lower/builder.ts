@@ -1,4 +1,4 @@
-import { sizeOf, type Shape, type TensorSpec } from '@graftjs/core';
+import { type Shape, sizeOf, type TensorSpec } from '@graftjs/core/backend';
 import type { OnnxAttribute, OnnxElement, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from '../model.ts';
 import { tensorOf } from '../values.ts';
 

@@ -1,5 +1,4 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
-import { sizeOf, type ConvAttrs, type Shape } from '@graftjs/core';
+import { type ConvAttrs, type Shape, sizeOf, type WindowAttrs } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 import { correlate } from './correlate.ts';
 import { isSmallDepthwise, smallForward, smallInputGrad, smallWeightGrad } from './depthwise.ts';

@@ -1,4 +1,4 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
+import type { WindowAttrs } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 import { slice } from './vocabulary.ts';
 import { padsOf, reachOf } from './windows.ts';

@@ -1,4 +1,4 @@
-import type { BinaryKind, CompareKind, UnaryKind } from '@graftjs/core';
+import type { BinaryKind, CompareKind, UnaryKind } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 import type { Lowerings } from './lowerings.ts';
 import { cast, choose, elementwise, isNan, scalar } from './vocabulary.ts';

@@ -1,4 +1,4 @@
-import type { Graph, OpAttrs, OpInputs, OpName, PrimitiveNode, TypedArray } from '@graftjs/core';
+import type { Graph, OpAttrs, OpInputs, OpName, PrimitiveNode, TypedArray } from '@graftjs/core/backend';
 import type { OnnxModel } from '../model.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { lower } from './lower.ts';

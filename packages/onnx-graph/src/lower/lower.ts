@@ -1,4 +1,10 @@
-import { sizeOf, type OpAttrs, type OpInputs, type OpName, type TensorSpec } from '@graftjs/core';
+import {
+  fillOfEmptyInputs,
+  type OpAttrs,
+  type OpInputs,
+  type OpName,
+  type TensorSpec,
+} from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 import { convLowerings } from './conv.ts';
 import { elementwiseLowerings } from './elementwise.ts';
@@ -23,19 +29,8 @@ export function lower<N extends OpName>(
   attrs: OpAttrs[N],
   output: TensorSpec,
 ): Value {
-  return ofNothing(b, op, inputs, attrs, output) ?? lowerings[op](b, inputs, attrs, output);
-}
-
-/** What comes of empty tensors, which runtimes are not asked about; undefined where there are none. */
-function ofNothing(
-  b: GraphBuilder,
-  op: OpName,
-  inputs: readonly Value[],
-  attrs: object,
-  { shape, dtype }: TensorSpec,
-): Value | undefined {
-  if (sizeOf(shape) === 0) return b.constant(0, shape, dtype);
-  if (op === 'concat' || inputs.every((x) => sizeOf(x.shape) > 0)) return undefined;
-  const value = op === 'pad' ? (attrs as OpAttrs['pad']).value : 0;
-  return b.constant(value, shape, dtype);
+  // Runtimes are not asked about empty tensors.
+  const value = fillOfEmptyInputs(op, inputs, attrs, output);
+  if (value !== undefined) return b.constant(value, output.shape, output.dtype);
+  return lowerings[op](b, inputs, attrs, output);
 }

@@ -1,4 +1,4 @@
-import type { OpAttrs, OpInputs, OpName, TensorSpec } from '@graftjs/core';
+import type { OpAttrs, OpInputs, OpName, TensorSpec } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 
 /** A primitive in ONNX nodes, given the shapes. No input is empty, but perhaps one of `concat`; nor is the output. */

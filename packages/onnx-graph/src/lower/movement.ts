@@ -1,4 +1,4 @@
-import { sizeOf } from '@graftjs/core';
+import { sizeOf } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 import type { Lowerings } from './lowerings.ts';
 import {

@@ -1,5 +1,13 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
-import { sizeOf, type AvgPoolAttrs, type PoolAttrs, type Shape } from '@graftjs/core';
+import {
+  averageDivisors,
+  type AvgPoolAttrs,
+  type PoolAttrs,
+  type Shape,
+  sizeOf,
+  triple,
+  type WindowAttrs,
+  windowGeometry,
+} from '@graftjs/core/backend';
 import type { Attributes, GraphBuilder, Value } from './builder.ts';
 import { transposedConv } from './conv.ts';
 import { correlate } from './correlate.ts';
@@ -104,20 +112,8 @@ function global(a: PoolAttrs, input: Shape, output: Shape): boolean {
 /** Values `[n, c, ...out]` divided by the number of taps of each window: inside the input, or the padded input. */
 function divided(b: GraphBuilder, x: Value, input: Shape, a: AvgPoolAttrs): Value {
   const output = x.shape.slice(2);
-  const perAxis = output.map((n, axis) => {
-    const [lo, hi] = a.padding[axis]!;
-    const [from, to] = a.countIncludePad ? [-lo, input[axis]! + hi] : [0, input[axis]!];
-    return Array.from({ length: n }, (_, i) => {
-      let count = 0;
-      for (let k = 0; k < a.kernel[axis]!; k++) {
-        const at = i * a.stride[axis]! - lo + k * a.dilation[axis]!;
-        if (at >= from && at < to) count++;
-      }
-      return count;
-    });
-  });
-  const counts = perAxis.reduce((list, axis) => list.flatMap((p) => axis.map((q) => p * q)), [1]);
-  const divisors = counts.map((count) => Math.max(count, 1));
+  const window = windowGeometry(a.kernel, a);
+  const divisors = averageDivisors(triple(input, 1), triple(output, 1), window, a.countIncludePad);
   const same = divisors.every((d) => d === divisors[0]);
   const by = same ? scalar(b, divisors[0]!) : b.constant(divisors, output);
   return elementwise(b, 'Div', [x, by]);

@@ -1,4 +1,4 @@
-import { sameShape, sizeOf, type Shape } from '@graftjs/core';
+import { sameShape, type Shape, sizeOf } from '@graftjs/core/backend';
 import type { OnnxElement } from '../model.ts';
 import type { GraphBuilder, Value } from './builder.ts';
 

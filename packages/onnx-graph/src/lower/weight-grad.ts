@@ -1,5 +1,4 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
-import { sizeOf } from '@graftjs/core';
+import { sizeOf, type WindowAttrs } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 import { correlate } from './correlate.ts';
 import { concat, elementwise, pad, reduce, reshape, slice, transpose } from './vocabulary.ts';

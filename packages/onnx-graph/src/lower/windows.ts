@@ -1,5 +1,4 @@
-import type { WindowAttrs } from '@graftjs/core/planning';
-import type { Layout, Shape } from '@graftjs/core';
+import type { Layout, Shape, WindowAttrs } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from './builder.ts';
 import { transpose } from './vocabulary.ts';
 

@@ -1,4 +1,4 @@
-import { sizeOf, UnsupportedError } from '@graftjs/core';
+import { sizeOf, UnsupportedError } from '@graftjs/core/backend';
 import { elementOf, elementTypes } from '../elements.ts';
 import type { OnnxElement, OnnxTensor } from '../model.ts';
 import { WireReader } from './wire-reader.ts';

@@ -1,4 +1,4 @@
-import { UnsupportedError } from '@graftjs/core';
+import { UnsupportedError } from '@graftjs/core/backend';
 import { elementOf } from '../elements.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from '../model.ts';
 import { readEntry, readTensor } from './decode-tensor.ts';

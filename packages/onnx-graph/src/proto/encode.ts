@@ -1,4 +1,4 @@
-import { GraftError, sizeOf, UnsupportedError } from '@graftjs/core';
+import { GraftError, sizeOf, UnsupportedError } from '@graftjs/core/backend';
 import { elementTypes } from '../elements.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from '../model.ts';
 import { WireWriter } from './wire-writer.ts';

@@ -1,4 +1,5 @@
-import { FormatError, GraftError } from '@graftjs/core';
+import { FormatError } from '@graftjs/core';
+import { GraftError } from '@graftjs/core/backend';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from '../model.ts';

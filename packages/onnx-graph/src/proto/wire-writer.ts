@@ -1,4 +1,4 @@
-import { GraftError } from '@graftjs/core';
+import { GraftError } from '@graftjs/core/backend';
 
 /** Protocol buffers count in int32. */
 const MAX_BYTES = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-import type { PoolAttrs } from '../primitives.ts';
+import type { ConvAttrs, PoolAttrs } from '../primitives.ts';
 import type { Layout, Shape } from '../types.ts';
 
 /** Depth, height, width. */
@@ -31,12 +31,14 @@ export interface ActivationGeometry {
   readonly step: Triple;
 }
 
+/** A list of one, two or three entries, one per spatial axis, with `fill` for the leading axes that are missing. */
 export function triple(list: readonly number[], fill: number): Triple {
   const [a, b, c] = [...new Array<number>(3 - list.length).fill(fill), ...list];
   return [a!, b!, c!];
 }
 
-export function activation(shape: Shape, layout: Layout): ActivationGeometry {
+/** @param shape `[n, c, ...spatial]` or `[n, ...spatial, c]`, as the layout says, with one to three spatial axes. */
+export function activationGeometry(shape: Shape, layout: Layout): ActivationGeometry {
   const channelsLast = layout === 'channels-last';
   const channels = channelsLast ? shape.at(-1)! : shape[1]!;
   const extent = triple(channelsLast ? shape.slice(1, -1) : shape.slice(2), 1);
@@ -53,7 +55,8 @@ export function activation(shape: Shape, layout: Layout): ActivationGeometry {
   };
 }
 
-export function window(kernel: readonly number[], a: Omit<WindowAttrs, 'kernel'>): WindowGeometry {
+/** @param kernel One extent per spatial axis, as many as the attributes have entries. */
+export function windowGeometry(kernel: readonly number[], a: Omit<WindowAttrs, 'kernel'>): WindowGeometry {
   return {
     kernel: triple(kernel, 1),
     stride: triple(a.stride, 1),
@@ -69,6 +72,35 @@ export function window(kernel: readonly number[], a: Omit<WindowAttrs, 'kernel'>
   };
 }
 
+/** The number of points in a box of these extents. */
 export function product([a, b, c]: Triple): number {
   return a * b * c;
+}
+
+/** A convolution: `input` and `output` are those of the forward direction, for the gradients too. */
+export interface ConvProblem {
+  readonly input: ActivationGeometry;
+  readonly output: ActivationGeometry;
+  readonly window: WindowGeometry;
+  readonly groups: number;
+}
+
+/**
+ * The problem of `conv`, `convInputGrad` or `convWeightGrad`.
+ * @param input Shape of the convolution's input, or of its gradient.
+ * @param output Shape of the convolution's output, or of its gradient.
+ * @param kernel The weights' spatial extents.
+ */
+export function convProblem(
+  input: Shape,
+  output: Shape,
+  kernel: readonly number[],
+  attrs: ConvAttrs,
+): ConvProblem {
+  return {
+    input: activationGeometry(input, attrs.layout),
+    output: activationGeometry(output, attrs.layout),
+    window: windowGeometry(kernel, attrs),
+    groups: attrs.groups,
+  };
 }

@@ -1,12 +1,4 @@
-import { product, type ActivationGeometry, type Triple, type WindowGeometry } from './geometry.ts';
-
-/** A convolution: `input` and `output` are those of the forward direction, for the gradients too. */
-export interface ConvProblem {
-  readonly input: ActivationGeometry;
-  readonly output: ActivationGeometry;
-  readonly window: WindowGeometry;
-  readonly groups: number;
-}
+import { product, type ActivationGeometry, type ConvProblem, type Triple } from './geometry.ts';
 
 /**
  * Where the sums of a convolution, or of its input gradient, take their terms from. Result position j (per axis) lies
