@@ -53,6 +53,7 @@ export interface Graph<Node extends GraphNode = GraphNode> {
   readonly outputs: readonly number[];
 }
 
+/** Is it a named composite with its parts, rather than a primitive? */
 export function isComposite(node: GraphNode): node is CompositeNode {
   return 'body' in node;
 }

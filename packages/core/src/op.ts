@@ -155,7 +155,12 @@ export function isFollowed(tensors: readonly (Tensor | null)[]): boolean {
   return recorders.some((r) => !r.follows || tensors.some((t) => t && r.follows!(t)));
 }
 
-/** Runs `fn` unseen by any tape: its results are constants to autodiff. */
+/**
+ * Runs `fn` unseen by any tape: its results are constants to autodiff. PyTorch's `no_grad`.
+ * @example
+ * const f = (x: Tensor) => sum(mul(x, noGrad(() => mul(x, 10))));
+ * grad(f)(tensor([1, 2])); // → [[10, 20]]
+ */
 export function noGrad<T>(fn: () => T): T {
   return withRecorders([], fn);
 }
@@ -215,7 +220,14 @@ export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
  * `vjp`. Worth it where the derivative in closed form is cheaper, or more accurate, than that of the parts (batch
  * norm, softmax cross-entropy). `vjp` is written in public ops, so it differentiates again.
  * @param inputs Null where an optional one is absent: `needs` and the gradients have the same places.
+ * @param forward Gives the outputs, of any shape.
  * @param attrs With them it has a name for who takes composites whole; see `composite`. Recorders see them.
+ * @throws GraftError where `forward` gives a promise.
+ * @example
+ * // The square, with its derivative by hand.
+ * const square = (x: Tensor) =>
+ *   customVjp('square', [x], () => [mul(x, x)], ({ gy }) => [mul(mul(x, 2), gy)])[0]!;
+ * grad((x) => sum(square(x)))(tensor([1, 3])); // → [[2, 6]]
  */
 export function customVjp(
   name: string,
@@ -248,6 +260,10 @@ export function customVjp(
  * @param head Its name, where somebody may take it whole in a graph, and not its parts: the ONNX operator for 'softmax'. Who
  * does not know the name takes the parts. So it is a claim: what has the name of one of Graft's own composites, and
  * attributes, is that one.
+ * @throws GraftError where `fn` gives a promise.
+ * @example
+ * const rms = (x: Tensor) => composite(() => sqrt(mean(mul(x, x))));
+ * rms(tensor([3, 4, 5, 6])); // → 4.637
  */
 export function composite<T>(fn: () => T, head?: CompositeHead): T {
   if (!head || !runner.composite) return scope(fn);
@@ -263,6 +279,7 @@ export function composite<T>(fn: () => T, head?: CompositeHead): T {
  * Frees what a composite has made on its way before its end, once the next value is there: of a long chain only one link
  * has to be in memory. Left alone are tensors that are not the composite's to free: those made up to `since` (see
  * `Tensor.lastId`), kept ones, those that a tape needs, and all of them while a recorder listens that may look again.
+ * @param t Any shape.
  */
 export function freeEarly(t: Tensor, since: number): void {
   if (t.id <= since || t.kept || t.retained > 0) return;

@@ -36,6 +36,10 @@ export type GraphModuleOptions = BackendOption;
  * A `GraphDef` as an ordinary module: trainable tensors are parameters, the other stored tensors buffers, all under the
  * names that they have in the graph ('expand.weight'). Batch norm whose node has a `momentum` is one like core's: it uses
  * the batch's statistics while it trains, unless it is locked; any other runs on its stored statistics always.
+ * @example
+ * const net = new Sequential({ conv: new Conv2d(3, 8, 3), relu: new ReLU() });
+ * const { graph, weights } = await readOnnx(await exportOnnx(net, { input: [3, 8, 8] }));
+ * new GraphModule(graph, weights).forward(zeros([2, 3, 8, 8])).shape; // → [2, 8, 6, 6]
  */
 export class GraphModule extends Module {
   readonly graph: GraphDef;
@@ -307,7 +311,10 @@ function onHost(v: HostArray | number, others: readonly HostArray[]): HostArray 
   return hostArray(others[0]?.dtype ?? (Number.isInteger(v) ? 'int32' : 'float32'), [], [v]);
 }
 
-/** Values that are all on the host stay there, if the operation can. */
+/**
+ * One node's value from those of its inputs, of any shape. Values that are all on the host stay there, if the operation can.
+ * @throws GraftError where the operation takes only what is known before anything is computed, ShapeError on its inputs.
+ */
 export function evaluate(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
   const hostOp = inputs.some(isTensor) ? undefined : hostOps[node.op];
   if (!hostOp) {

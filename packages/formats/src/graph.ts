@@ -154,7 +154,10 @@ export function graphToJSON(graph: GraphDef): Json {
   return JSON.parse(JSON.stringify(graph)) as Json;
 }
 
-/** Renames nodes, and with each the tensors that it alone names ('old.weight' → 'new.weight'). */
+/**
+ * Renames nodes, and with each the tensors that it alone names ('old.weight' → 'new.weight').
+ * @throws FormatError where two would have one name.
+ */
 export function renameNodes(source: GraphWithWeights, rename: (node: GraphNode) => string): GraphWithWeights {
   const { graph, weights } = source;
   const names = new Map<string, string>();

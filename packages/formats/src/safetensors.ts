@@ -198,12 +198,15 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   return { metadata, tensors, unread };
 }
 
-/** The metadata alone: cheap, however large the file is; only its head (`bytes` may be cut after the header) is looked at. */
+/**
+ * The metadata alone: cheap, however large the file is; only its head (`bytes` may be cut after the header) is looked at.
+ * @throws FormatError for a header that is none.
+ */
 export function readSafetensorsMetadata(bytes: Uint8Array): Record<string, string> {
   return readHeader(bytes).metadata;
 }
 
-/** What `Module.loadStateDict` takes. 64-bit integers become numbers. */
+/** What `Module.loadStateDict` takes: values of any shape. 64-bit integers become numbers. */
 export function toStateDict(tensors: ReadonlyMap<string, SafetensorsTensor>): Map<string, StateEntry> {
   return new Map(
     [...tensors].map(([name, { shape, data }]) => [
@@ -241,9 +244,9 @@ export interface TensorLayout {
  * tensor has to be in memory. What `writeSafetensors` says of the bytes holds here, too.
  * @throws FormatError where a name cannot be written.
  * @example
- * const parts = new SafetensorsParts(new Map([['w', { dtype: 'F32', shape: [2] }]]));
- * await file.write(parts.header);
- * for (const name of parts.names) await file.write(parts.encode(name, values[name]));
+ * const file = new SafetensorsParts(new Map([['w', { dtype: 'F32', shape: [2] }]]));
+ * const parts = [file.header, ...file.names.map((name) => file.encode(name, new Float32Array([1, 2])))];
+ * parts.reduce((sum, part) => sum + part.length, 0) === file.size; // → true
  */
 export class SafetensorsParts {
   readonly header: Uint8Array<ArrayBuffer>;

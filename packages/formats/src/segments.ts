@@ -70,7 +70,10 @@ export function cutGraph(
   return segments;
 }
 
-/** The chain of `cutGraph` as modules: each segment can be the cut of a transfer. */
+/**
+ * The chain of `cutGraph` as modules: each segment can be the cut of a transfer.
+ * @throws FormatError where the graph and its weights do not fit.
+ */
 export function graphSegments(
   source: GraphWithWeights,
   stageOf?: (node: GraphNode) => string,

@@ -42,8 +42,9 @@ export function baseOf(loaded: LoadedModel, name: string, option?: string): Base
  * bundler has put `@graftjs/models/coco-mobilenet-v3.safetensors`; or from anything else that `loadModel` reads.
  * @throws FormatError for damaged or foreign bytes; GraftError where the file does not say what pictures the network takes
  * @example
- * const base = await loadBaseFrom(new Uint8Array(await (await fetch(address)).arrayBuffer()));
- * const model = transfer(base, { classes: ['cat', 'dog'] });
+ * const bytes = await saveModel(smallCnn({ classes: 10 }), { preprocess: imageNetPreprocess({ size: 32 }) });
+ * const model = transfer(await loadBaseFrom(bytes), { classes: ['cat', 'dog'] });
+ * model.forward(zeros([4, 3, 32, 32])).shape; // → [4, 2]
  */
 export async function loadBaseFrom(
   bytes: Uint8Array,

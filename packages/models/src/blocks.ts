@@ -38,7 +38,13 @@ export interface ConvNormActivationConfig {
   readonly layout?: Layout;
 }
 
-/** Convolution without bias, batch norm, activation: '0', '1', '2', as torchvision's `Conv2dNormActivation`. */
+/**
+ * Convolution without bias, batch norm, activation: '0', '1', '2', as torchvision's `Conv2dNormActivation`.
+ * `[n, inChannels, h, w]` → `[n, outChannels, ⌈h / stride⌉, ⌈w / stride⌉]` (or channels-last).
+ * @example
+ * const block = new ConvNormActivation({ inChannels: 3, outChannels: 16, stride: 2 });
+ * block.forward(zeros([2, 3, 32, 32])).shape; // → [2, 16, 16, 16]
+ */
 export class ConvNormActivation extends Module {
   readonly #parts: readonly Module[];
   readonly #config: ConvNormActivationConfig;
@@ -91,6 +97,10 @@ export interface InvertedResidualConfig {
 /**
  * Expand by a 1×1 convolution, filter each channel by a depthwise 3×3, project by a linear 1×1; the input is added
  * where the shape allows. (Sandler et al., 2018, arXiv:1801.04381)
+ * `[n, inChannels, h, w]` → `[n, outChannels, ⌈h / stride⌉, ⌈w / stride⌉]` (or channels-last).
+ * @example
+ * const block = new InvertedResidual({ inChannels: 16, outChannels: 24, stride: 2, expand: 6 });
+ * block.forward(zeros([2, 16, 32, 32])).shape; // → [2, 24, 16, 16]
  */
 export class InvertedResidual extends Module {
   readonly conv: Sequential;
@@ -143,6 +153,10 @@ export interface BasicBlockConfig {
 /**
  * Two 3×3 convolutions and the input added to them, through a 1×1 convolution ('downsample') where the shape changes.
  * (He et al., 2015, arXiv:1512.03385)
+ * `[n, inChannels, h, w]` → `[n, outChannels, ⌈h / stride⌉, ⌈w / stride⌉]` (or channels-last).
+ * @example
+ * const block = new BasicBlock({ inChannels: 64, outChannels: 128, stride: 2 });
+ * block.forward(zeros([2, 64, 8, 8])).shape; // → [2, 128, 4, 4]
  */
 export class BasicBlock extends Module {
   readonly conv1: Conv2d;

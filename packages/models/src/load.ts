@@ -44,8 +44,10 @@ const KINDS = ['safetensors', 'onnx', 'tfjs-graph'];
  * @throws FormatError on anything else: truncated, altered, written by a newer version; UnsupportedOpsError; GraftError where
  * weights and architecture do not fit.
  * @example
- * const { model, info } = await loadModel(new Uint8Array(await (await fetch('pets.onnx')).arrayBuffer()));
- * console.log(info.classes, info.preprocess?.size);
+ * const bytes = await saveModel(smallCnn({ classes: 2 }), { classes: ['cat', 'dog'] }); // or of a file
+ * const { model, info } = await loadModel(bytes);
+ * info.classes; // → ['cat', 'dog']
+ * model.forward(zeros([1, 3, 32, 32])).shape; // → [1, 2]
  */
 export async function loadModel(bytes: Uint8Array, options: LoadOptions = {}): Promise<LoadedModel> {
   const { name = '', size } = options;
@@ -133,8 +135,9 @@ export interface SaveOnnxOptions {
  * metadata, where `loadModel` finds them. See `exportOnnx` of `@graftjs/formats` for any other module.
  * @throws GraftError where `info` does not say how pictures become the input, or an op has no equivalent in ONNX
  * @example
- * const { model, info } = await loadModel(bytes);
- * const onnx = await saveOnnx(model, info, { withPreprocessing: true });
+ * const info = { classes: ['cat', 'dog'], preprocess: imageNetPreprocess({ size: 32 }) };
+ * const onnx = await saveOnnx(smallCnn({ classes: 2 }), info, { withPreprocessing: true });
+ * onnx instanceof Uint8Array; // → true
  */
 export async function saveOnnx(
   model: Module,

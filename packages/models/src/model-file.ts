@@ -112,7 +112,10 @@ function setFlags(model: Module, { locked, stored, groups }: Flags): void {
   }
 }
 
-/** The file of a description and its weights; needs no backend. */
+/**
+ * The file of a description and its weights; needs no backend.
+ * @throws FormatError where a tensor's name or values cannot be written.
+ */
 export function encodeModel(
   model: ModelDescription,
   tensors: ReadonlyMap<string, TensorToWrite>,
@@ -132,6 +135,9 @@ function metadataOf(model: ModelDescription, info: ModelInfo, flags: Flags): Rec
 /**
  * A model as the bytes of one file. The same model gives the same bytes. Waits for the backend.
  * @throws UnsupportedError for a module that `describeModel` does not know.
+ * @example
+ * const bytes = await saveModel(smallCnn({ classes: 2 }), { classes: ['cat', 'dog'] });
+ * (await loadModel(bytes)).info.classes; // → ['cat', 'dog']
  */
 export async function saveModel(
   model: Module,
@@ -145,7 +151,10 @@ export async function saveModel(
  * `saveModel`, part by part, for what writes a file: no more than one tensor is in memory beside the model.
  * @throws UnsupportedError for a module that `describeModel` does not know.
  * @example
- * for await (const part of modelParts(model).parts) response.write(part);
+ * const { size, parts } = modelParts(smallCnn({ classes: 2 }));
+ * let sent = 0;
+ * for await (const part of parts) sent += part.length;
+ * sent === size; // → true
  */
 export function modelParts(model: Module, info: ModelInfo = {}, options: SaveOptions = {}): FileParts {
   return stateParts(model, metadataOf(describeModel(model), info, readFlags(model)), options);
@@ -222,7 +231,13 @@ function readHeader(metadata: Readonly<Record<string, string>>): Header {
   return { formatVersion: version, model: header.model, info: parseInfo(info), flags };
 }
 
-/** What a model file says about itself, without reading the weights: `bytes` may end after the file's header. */
+/**
+ * What a model file says about itself, without reading the weights: `bytes` may end after the file's header.
+ * @throws FormatError for bytes that are no model file, or one of a newer version; WeightsOnlyError for weights alone.
+ * @example
+ * const bytes = await saveModel(smallCnn({ classes: 2 }), { classes: ['cat', 'dog'] });
+ * readModelInfo(bytes).model.kind; // → 'Sequential'
+ */
 export function readModelInfo(bytes: Uint8Array): { model: ModelDescription; info: ModelInfo } {
   const { model, info } = readHeader(readSafetensorsMetadata(bytes));
   return { model, info };

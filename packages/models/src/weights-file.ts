@@ -43,9 +43,10 @@ export async function collected({ size, parts }: FileParts): Promise<Uint8Array<
  * The weights of any module, one of a class of your own too, as the bytes of a safetensors file: parameters and buffers
  * under their state-dict names. (`saveModel` adds the architecture, of what is made of known layers.) The same weights give
  * the same bytes.
+ * @throws FormatError where a name cannot be written.
  * @example
- * const bytes = await saveWeights(net);
- * const again = loadWeights(bytes, new Net());
+ * const bytes = await saveWeights(new Linear(2, 1, { init: onesInit }));
+ * loadWeights(bytes, new Linear(2, 1)).weight.value; // → [[1, 1]]
  */
 export async function saveWeights(
   model: Module,
@@ -54,7 +55,10 @@ export async function saveWeights(
   return collected(weightParts(model, options));
 }
 
-/** `saveWeights`, part by part: no more than one tensor is in memory beside the model. */
+/**
+ * `saveWeights`, part by part: no more than one tensor is in memory beside the model.
+ * @throws FormatError where a name cannot be written.
+ */
 export function weightParts(model: Module, options: SaveOptions = {}): FileParts {
   return stateParts(model, { format: 'pt' }, options);
 }

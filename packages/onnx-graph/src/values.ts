@@ -66,7 +66,10 @@ export function valuesOf(tensor: OnnxTensor): OnnxValues {
   }
 }
 
-/** A tensor to store, from its values: float32, int32, int64, bool or uint8. */
+/**
+ * A tensor to store, from its values: float32, int32, int64, bool or uint8.
+ * @throws GraftError where there are not as many as the shape has elements, UnsupportedError for another element type.
+ */
 export function tensorOf(
   name: string,
   element: OnnxElement,

@@ -126,6 +126,10 @@ export function detailSize(size: number, augmentation: Augmentation | undefined)
  * on leaves the others as they were. The same bits on every platform.
  * @param random gives a sample's view v when it is `new Random(seed, 'augment/i/v')`
  * @param size side of the (then square) result; default the picture's own sides
+ * @throws GraftError where `size` is not a whole, positive number
+ * @example
+ * const view = augmentPicture(createPicture(40, 30), augmentations.light, new Random(7, 'augment/0/1'), 32);
+ * [view.width, view.height]; // → [32, 32]
  */
 export function augmentPicture(
   picture: Picture,

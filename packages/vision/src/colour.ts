@@ -40,6 +40,9 @@ function turnHue(rgb: Float64Array, turns: number): void {
 /**
  * Changes brightness, then contrast, then saturation, then hue, in float64, clipping after each and rounding once at the
  * end. As torchvision's `adjust_*` functions, which round after each.
+ * @throws GraftError where a side of the picture is not a whole, positive number
+ * @example
+ * adjustColour(createPicture(1, 1, Uint8Array.of(100, 50, 0)), { brightness: 2 }).data; // → [200, 100, 0]
  */
 export function adjustColour(picture: Picture, change: ColourChange): Picture {
   const { brightness = 1, contrast = 1, saturation = 1, hue = 0 } = change;
@@ -73,7 +76,12 @@ export function adjustColour(picture: Picture, change: ColourChange): Picture {
   return out;
 }
 
-/** Luma in all three channels, bit for bit Pillow's `convert('L')`. */
+/**
+ * Luma in all three channels, bit for bit Pillow's `convert('L')`.
+ * @throws GraftError where a side of the picture is not a whole, positive number
+ * @example
+ * grayscale(createPicture(1, 1, Uint8Array.of(255, 0, 0))).data; // → [76, 76, 76]
+ */
 export function grayscale(picture: Picture): Picture {
   const { width, height, data } = picture;
   const out = createPicture(width, height);

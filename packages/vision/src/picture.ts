@@ -28,7 +28,12 @@ export function createPicture(width: number, height: number, data?: Uint8Array):
   return { width, height, data: data ?? new Uint8Array(size).fill(WHITE) };
 }
 
-/** The pixels of a canvas (`ImageData`: four bytes a pixel), laid over white. */
+/**
+ * The pixels of a canvas (`ImageData`: four bytes a pixel), laid over white.
+ * @throws GraftError where a side is not a whole, positive number
+ * @example
+ * fromRgba({ width: 1, height: 1, data: [200, 0, 0, 255] }).data; // → [200, 0, 0]
+ */
 export function fromRgba(image: { width: number; height: number; data: ArrayLike<number> }): Picture {
   const { width, height, data } = image;
   const out = createPicture(width, height);
@@ -66,6 +71,7 @@ export function toByte(value: number): number {
 /**
  * Cuts a rectangle out. What lies outside the picture becomes white.
  * @param left,top position of the rectangle's corner in pixels; may be negative
+ * @throws GraftError where a side is not a whole, positive number
  */
 export function crop(picture: Picture, left: number, top: number, width: number, height: number): Picture {
   const out = createPicture(width, height);
@@ -79,7 +85,12 @@ export function crop(picture: Picture, left: number, top: number, width: number,
   return out;
 }
 
-/** Mirrors left and right (`horizontal`) or top and bottom (`vertical`). */
+/**
+ * Mirrors left and right (`horizontal`) or top and bottom (`vertical`).
+ * @throws GraftError where a side of the picture is not a whole, positive number
+ * @example
+ * flip(createPicture(2, 1, Uint8Array.of(1, 2, 3, 4, 5, 6))).data; // → [4, 5, 6, 1, 2, 3]
+ */
 export function flip(picture: Picture, direction: 'horizontal' | 'vertical' = 'horizontal'): Picture {
   const { width, height, data } = picture;
   const out = createPicture(width, height);

@@ -44,9 +44,10 @@ export interface PredictOptions {
  * @returns a list for each picture, in their order
  * @throws GraftError where the model does not say how pictures become its input, or does not give a number for each class
  * @example
- * const pets = await loadModelFile('pets.safetensors');
- * const [answers] = await predict(pets, [await decodeImage('new.jpg')], { top: 3 });
- * for (const { class: name, probability } of answers!) console.log(name, probability);
+ * const model = new Sequential({ pool: new GlobalAvgPool2d(), classifier: new Linear(3, 2, { init: zerosInit, bias: false }) });
+ * const info = { classes: ['cat', 'dog'], preprocess: imageNetPreprocess() };
+ * const [answers] = await predict({ model, info }, [createPicture(640, 480)], { top: 1 });
+ * answers!; // → [{ class: 'cat', index: 0, probability: 0.5 }]
  */
 export async function predict(
   { model, info: { classes, preprocess } }: Classifier,

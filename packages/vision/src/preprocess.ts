@@ -13,6 +13,9 @@ function roundHalfEven(value: number): number {
  * Makes the picture `size × size` as `preprocess.fit` says: `squash` scales both sides; `crop` scales the shorter side
  * and cuts the centre, as torchvision's `Resize(size)` and `CenterCrop(size)`; `pad` scales the longer side and fills
  * white, half on either side. A picture that is `size × size` already is returned as it is.
+ * @throws GraftError where `size` is not a whole, positive number
+ * @example
+ * fitPicture(createPicture(640, 480), { size: 224, fit: 'crop' }).width; // → 224
  */
 export function fitPicture(picture: Picture, preprocess: Pick<Preprocess, 'size' | 'fit'>): Picture {
   const { size, fit } = preprocess;
@@ -58,6 +61,7 @@ function tablesOf(preprocess: Pick<Preprocess, 'mean' | 'std'>): Float32Array[] 
  * Turns pictures into network inputs, again and again: `into.length = 3 × size × size` values at `offset`.
  * Value = (byte / 255 − mean) / std in float32; for squash and crop bit for bit what torchvision's
  * `Resize, CenterCrop, ToTensor, Normalize` make of the same pixels.
+ * @throws GraftError, when called, where `size` is not a whole, positive number
  */
 export function inputWriter(
   preprocess: Preprocess,
@@ -77,7 +81,12 @@ export function inputWriter(
   };
 }
 
-/** One picture as network input, of shape `inputShape(preprocess)`. See `inputWriter`. */
+/**
+ * One picture as network input, of shape `inputShape(preprocess)`. See `inputWriter`.
+ * @throws GraftError where `size` is not a whole, positive number
+ * @example
+ * toInput(createPicture(640, 480), imageNetPreprocess()).length; // → 150528
+ */
 export function toInput(picture: Picture, preprocess: Preprocess): Float32Array {
   const out = new Float32Array(3 * preprocess.size * preprocess.size);
   inputWriter(preprocess)(picture, out);

@@ -22,6 +22,7 @@ const ALIASING = 1.25;
  * One affine warp with bilinear sampling: rotates, scales, moves and mirrors at once, so the picture is blurred once.
  * Coordinates in float64 with + − × ÷, sine and cosine from core: the same bits everywhere.
  * @param width,height of the result; default the picture's. Another size scales it, corner to corner
+ * @throws GraftError where a side is not a whole, positive number
  */
 export function warp(
   picture: Picture,

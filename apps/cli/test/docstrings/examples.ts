@@ -14,18 +14,21 @@ export interface Example {
 /** Packages by their names, as `import * as` gives them. */
 export type Packages = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** The examples of these docstrings. Names of `own` need no import. */
+/** The examples of these docstrings. Names of `own`, and of core, need no import. */
 export function examplesOf(names: readonly PublicName[], own: string, packages: Packages): Example[] {
+  const homes = new Map<string, string>();
+  for (const home of ['@graftjs/core', own, `${own}/node`])
+    for (const name of Object.keys(packages[home] ?? {})) homes.set(name, home);
   return names.flatMap(({ name, file, examples }) =>
     examples.map((code, i) => {
-      const words = new Set(code.match(/[A-Za-z_]\w*/g));
-      const imported = /^import [^]*? from /gm;
-      const declared = [...(code.match(imported) ?? []).join().matchAll(/\w+/g)].map((m) => m[0]);
+      const declared = [...code.matchAll(/^import ([^]*?) from /gm)].flatMap((m) => m[1]!.match(/\w+/g)!);
       for (const m of code.matchAll(/\b(?:const|let|class|function) (\w+|[{[][^=]*=)/g))
         declared.push(...m[1]!.match(/\w+/g)!);
-      const used = Object.keys(packages[own]!).filter((n) => words.has(n) && !declared.includes(n));
-      const head = used.length ? `import { ${used.join(', ')} } from '${own}';\n` : '';
-      return { name: i ? `${name} #${i + 1}` : name, file, text: `${head}${code}\nexport {};\n` };
+      const used = [...new Set(code.match(/[A-Za-z_]\w*/g))].filter((word) => !declared.includes(word));
+      const imports = used.flatMap((word) =>
+        homes.has(word) ? `import { ${word} } from '${homes.get(word)!}';\n` : [],
+      );
+      return { name: i ? `${name} #${i + 1}` : name, file, text: `${imports.join('')}${code}\nexport {};\n` };
     }),
   );
 }

@@ -19,6 +19,7 @@ import type { TensorSpec } from '../types.ts';
  * @param graph Composites in it have kernels among the backend's `fused`.
  * @param captures A buffer for each of the graph's captures.
  * @returns an executable whose outputs may be buffers of its inputs: where a backend's reshape gives back its input's.
+ * @throws KernelError, when it runs, where a kernel fails.
  */
 export function interpret<B>(graph: Graph, backend: Backend<B>, captures: readonly B[]): Executable<B> {
   const { specs } = graph;

@@ -232,8 +232,11 @@ function withTensors(value: unknown, replace: (t: Tensor) => Tensor): unknown {
 
 /**
  * Runs `fn` once on symbols and records what it does.
- * @param inputs Tensors like those that it will be given, or just their dtypes and shapes.
+ * @param inputs Tensors like those that it will be given, or just their dtypes and shapes; any shape.
  * @throws UnsupportedError where it looks at values.
+ * @example
+ * const { graph } = trace((x: Tensor) => add(mul(x, 2), 1), [{ dtype: 'float32', shape: [3] }]);
+ * graph.nodes.length; // → 2
  */
 export function trace<A extends readonly Tensor[], R>(
   fn: (...inputs: A) => R,

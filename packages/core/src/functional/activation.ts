@@ -214,7 +214,7 @@ export function hardsigmoid(x: Tensor): Tensor {
 /**
  * min(max(x, low), high); unlike `clip`, the gradient is 0 on the limits.
  * @param x Any shape, float32.
- * @throws ShapeError where x is bool.
+ * @throws ShapeError where x is no tensor.
  * @example
  * hardtanh(tensor([-4, 0.5, 4])); // → [-1, 0.5, 1]
  */

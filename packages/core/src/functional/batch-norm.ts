@@ -99,7 +99,7 @@ function scaleShift(
 
 /**
  * Batch norm on stored statistics is x · scale + shift, both `[c]`.
- * @throws ShapeError where the parameters are not float32 or their shapes differ.
+ * @throws ShapeError where the parameters are not float32 or do not broadcast.
  * @example
  * const { scale, shift } = storedAffine({ mean: tensor([1]), variance: tensor([4]) }, null, null, 0);
  * scale; // → [0.5]

@@ -526,7 +526,7 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 /**
  * Limits values to [low, high]; the gradient is 1 inside and on the limits, 0 outside. PyTorch's `clamp`.
  * @param x Any shape, float32.
- * @throws ShapeError where x is bool.
+ * @throws ShapeError where x is no tensor.
  * @example
  * clip(tensor([-2, 0.5, 9]), 0, 1); // → [0, 0.5, 1]
  */

@@ -197,7 +197,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /**
  * Joins the axes from `from` on into one: `[n, c, h, w]` → `[n, c·h·w]`.
- * @throws ShapeError where `from` leaves another number of elements.
+ * @throws ShapeError as `reshape`.
  * @example
  * flatten(zeros([2, 3, 4, 4])).shape; // → [2, 48]
  */

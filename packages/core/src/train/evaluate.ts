@@ -33,7 +33,7 @@ export type Scorer = (x: Tensor, labels: Tensor) => { readonly p: Tensor; readon
 /**
  * How a batch is scored by the rest of a model: `(x, labels)` → probabilities `[n, classes]` and cross-entropies `[n]`, unseen by
  * any tape.
- * @throws GraftError, when called, where the model gives another number of classes.
+ * @throws ShapeError, when called, where the model gives another number of classes.
  */
 export function scorer(rest: readonly Stage[], classes: number): Scorer {
   return (x, labels) =>
@@ -78,7 +78,7 @@ export async function breathe(): Promise<void> {
 /**
  * Runs a model over a source, in evaluation mode (and leaves it in the mode it had).
  * @param model Takes `[n, ...sampleShape]`, gives logits `[n, classes]`.
- * @throws GraftError for a label that is none of the classes, and where the model gives another number of classes.
+ * @throws GraftError for a label that is none of the classes, ShapeError where the model gives another number of classes.
  * @example
  * const source = new ArraySource(new Float32Array([-1, 2]), [0, 1], [1], ['left', 'right']);
  * const model = new Linear(1, 2, { init: zerosInit });

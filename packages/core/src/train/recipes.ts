@@ -14,7 +14,6 @@ const cosine = (step: number, total: number): number => 0.5 * (1 + cospi(Math.fr
 
 /**
  * Only the new head: logistic regression on the locked base's features.
- * @throws GraftError where a setting cannot be.
  * @example
  * const { epochs, batchSize } = headRecipe();
  * [epochs, batchSize]; // → [60, 64]
@@ -31,7 +30,6 @@ export function headRecipe(epochs = 60): Recipe {
 
 /**
  * The head, trained already, with deeper layers of the base: gently, and clipped.
- * @throws GraftError where a setting cannot be.
  * @example
  * fineTuneRecipe(5).clipNorm; // → 1
  */
@@ -48,7 +46,6 @@ export function fineTuneRecipe(epochs = 10): Recipe {
 
 /**
  * A small network from random weights.
- * @throws GraftError where a setting cannot be.
  * @example
  * scratchRecipe().epochs; // → 30
  */

@@ -82,7 +82,7 @@ export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
  * Nothing is left behind on failure.
  * @throws GraftError in one line: no space, no permission, no such folder
  * @example
- * await writeFileAtomically('settings.json', JSON.stringify(settings));
+ * await writeFileAtomically('settings.json', JSON.stringify({ size: 224 }));
  */
 export async function writeFileAtomically(
   path: string,

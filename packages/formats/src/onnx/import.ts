@@ -17,8 +17,10 @@ export interface OnnxImportOptions extends OnnxReadOptions, NetworkOptions {}
  * the way to one of them (or to any value in the middle).
  * @throws FormatError, UnsupportedOpsError: see `readOnnx`.
  * @example
- * const base = await importOnnx(bytes, { trunk: true });
+ * const net = new Sequential({ conv: new Conv2d(3, 8, 3), pool: new GlobalAvgPool2d(), fc: new Linear(8, 1000) });
+ * const base = await importOnnx(await exportOnnx(net, { input: [3, 32, 32] })); // or of a file
  * const model = transfer(base.model, { classes: 3, sampleShape: base.sampleShape! });
+ * model.forward(zeros([4, 3, 32, 32])).shape; // → [4, 3]
  */
 export async function importOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Promise<OnnxNetwork> {
   const source = await readOnnx(bytes, options);

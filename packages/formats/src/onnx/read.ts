@@ -63,7 +63,10 @@ export async function readOnnx(bytes: Uint8Array, options: OnnxReadOptions = {})
   return graphOfModel(await withExternal(decodeModel(bytes), options.readExternal), options);
 }
 
-/** The same for a model that is decoded already, without external data. */
+/**
+ * The same for a model that is decoded already, without external data.
+ * @throws FormatError, UnsupportedOpsError: see `readOnnx`.
+ */
 export function graphOfModel(
   model: OnnxModel,
   options: Pick<OnnxReadOptions, 'outputs' | 'known'> = {},

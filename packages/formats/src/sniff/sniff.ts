@@ -8,7 +8,7 @@ import { Look } from './look.ts';
  * @param name its name or path, if there is one
  * @returns the kind, or null for what is not known
  * @example
- * sniffFile(await readFile('resnet18.pth'))?.what; // 'a PyTorch checkpoint (.pth)'
+ * sniffFile(Uint8Array.of(0x50, 0x4b, 3, 4))?.what; // → 'a zip archive'
  */
 export function sniffFile(bytes: Uint8Array, name = ''): FileKind | null {
   const file = new Look(bytes, name);

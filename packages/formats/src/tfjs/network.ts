@@ -13,10 +13,9 @@ export interface TfjsImportOptions extends TfjsOptions, NetworkOptions {}
 /**
  * Reads a TensorFlow.js graph model as a trainable network, as `importOnnx` does an `.onnx` file: stages at every cut, the
  * classifier as the head, the trunk of several outputs.
+ * `importTfjs(JSON.parse(text), [shard1, shard2], { trunk: true })`
  * @param model the parsed `model.json`; `weights` the shards that its weightsManifest lists.
  * @throws FormatError, UnsupportedOpsError: see `readTfjsGraphModel`.
- * @example
- * const base = importTfjs(JSON.parse(text), [shard1, shard2], { trunk: true });
  */
 export function importTfjs(
   model: unknown,

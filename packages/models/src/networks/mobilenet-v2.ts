@@ -43,7 +43,13 @@ function toEights(channels: number): number {
   return rounded < 0.9 * channels ? rounded + 8 : rounded;
 }
 
-/** Input `[n, 3, h, w]` (or channels-last); stages `features.0` … `features.18`, `pool`, `classifier.0`, `classifier.1`. */
+/**
+ * Input `[n, 3, h, w]` (or channels-last); stages `features.0` … `features.18`, `pool`, `classifier.0`, `classifier.1`.
+ * @throws GraftError where a setting cannot be, such as a dropout above 1.
+ * @example
+ * const model = mobilenetV2({ classes: 10, width: 0.25 });
+ * model.forward(zeros([2, 3, 32, 32])).shape; // → [2, 10]
+ */
 export function mobilenetV2(config: MobileNetV2Config = {}, options: LayerOptions = {}): Sequential {
   const { classes = 1000, width = 1, dropout = 0.2, layout = 'channels-first' } = config;
   let channels = toEights(32 * width);

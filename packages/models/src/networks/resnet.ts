@@ -56,12 +56,18 @@ function resnet(blocks: readonly number[], config: ResNetConfig, options: LayerO
   );
 }
 
-/** 11.7 million parameters, 1.8 billion multiplications at 224×224. */
+/**
+ * 11.7 million parameters, 1.8 billion multiplications at 224×224. Input `[n, 3, h, w]` (or channels-last), logits `[n, classes]`.
+ * @throws GraftError where a setting cannot be.
+ */
 export function resnet18(config: ResNetConfig = {}, options: LayerOptions = {}): Sequential {
   return resnet([2, 2, 2, 2], config, options);
 }
 
-/** 21.8 million parameters, 3.7 billion multiplications at 224×224. */
+/**
+ * 21.8 million parameters, 3.7 billion multiplications at 224×224. Input `[n, 3, h, w]` (or channels-last), logits `[n, classes]`.
+ * @throws GraftError where a setting cannot be.
+ */
 export function resnet34(config: ResNetConfig = {}, options: LayerOptions = {}): Sequential {
   return resnet([3, 4, 6, 3], config, options);
 }

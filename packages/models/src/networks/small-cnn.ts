@@ -31,6 +31,10 @@ export interface SmallCnnConfig {
  * global average, dropout, one linear layer. The plain recipe since VGG (Simonyan, Zisserman, 2015, arXiv:1409.1556)
  * and batch norm (Ioffe, Szegedy, 2015, arXiv:1502.03167), for training from scratch on small pictures.
  * Stages `features.0`, `features.1`, …, `pool`, `classifier.0`, `classifier.1`.
+ * @throws GraftError where depth or another setting cannot be.
+ * @example
+ * const model = smallCnn({ classes: 2 });
+ * model.forward(zeros([4, 3, 32, 32])).shape; // → [4, 2]
  */
 export function smallCnn(config: SmallCnnConfig, options: LayerOptions = {}): Sequential {
   const {

@@ -7,7 +7,10 @@ import { foreignModel, loadModel, type LoadedModel, type LoadOptions } from '../
 import { modelParts, type ModelInfo, type SaveOptions } from '../model-file.ts';
 import { loadWeights, weightParts, type LoadWeightsOptions } from '../weights-file.ts';
 
-/** Saves a model; see `saveModel` and `writeFileAtomically`. */
+/**
+ * Saves a model; see `saveModel` and `writeFileAtomically`.
+ * @throws UnsupportedError for a module that `describeModel` does not know, GraftError where the file cannot be written.
+ */
 export async function saveModelFile(
   path: string,
   model: Module,
@@ -74,9 +77,11 @@ async function readBeside(model: string, name: string): Promise<Uint8Array> {
 
 /**
  * Saves the weights of any module, one of a class of your own too; see `saveWeights` and `writeFileAtomically`.
+ * @throws GraftError where the file cannot be written.
  * @example
+ * const net = new Linear(2, 1);
  * await saveWeightsFile('net.safetensors', net);
- * const again = await loadWeightsFile('net.safetensors', new Net());
+ * const again = await loadWeightsFile('net.safetensors', new Linear(2, 1));
  */
 export async function saveWeightsFile(path: string, model: Module, options: SaveOptions = {}): Promise<void> {
   await writeFileAtomically(path, weightParts(model, options).parts);

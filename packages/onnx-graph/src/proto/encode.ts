@@ -25,7 +25,10 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   return w.finish();
 }
 
-/** Writes a `TensorProto` with its values as `raw_data`. */
+/**
+ * Writes a `TensorProto` with its values as `raw_data`.
+ * @throws GraftError where its bytes do not fit its shape.
+ */
 export function encodeTensor(tensor: OnnxTensor): Uint8Array {
   return tensorProto(tensor).finish();
 }

@@ -14,6 +14,7 @@ export function encodePng(picture: Picture): Promise<Uint8Array<ArrayBuffer>> {
 /**
  * A small JPEG for reports.
  * @param size longest side in pixels; a smaller picture keeps its size
+ * @throws GraftError where a side of the picture is not a whole, positive number
  */
 export function thumbnail(picture: Picture, size = 96): Promise<Uint8Array<ArrayBuffer>> {
   const { width, height } = picture;
@@ -26,7 +27,10 @@ export function thumbnail(picture: Picture, size = 96): Promise<Uint8Array<Array
   return raw(small).jpeg({ quality: 80 }).toBuffer();
 }
 
-/** The thumbnail as `data:image/jpeg;base64,…`, to put into `<img src>`. */
+/**
+ * The thumbnail as `data:image/jpeg;base64,…`, to put into `<img src>`.
+ * @throws GraftError where a side of the picture is not a whole, positive number
+ */
 export async function thumbnailUri(picture: Picture, size = 96): Promise<string> {
   return `data:image/jpeg;base64,${Buffer.from(await thumbnail(picture, size)).toString('base64')}`;
 }
