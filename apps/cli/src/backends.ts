@@ -1,12 +1,8 @@
 import { UnsupportedError, type Backend } from '@graftjs/core';
 import { REVECTORIZES, wasmFeatures } from './wasm-features.ts';
 
-/** A backend; those that have more than one thread say how many work. */
-export interface ThreadedBackend extends Backend {
-  /** Threads that work now. One where it is not said. */
-  readonly threads?: number;
-  /** What is not as it was asked for, and why; one sentence each. */
-  readonly notes?: readonly string[];
+/** A backend of which there are several. */
+export interface BackendVariant extends Backend {
   /** Which of several it is, where they round differently. */
   readonly variant?: string;
 }
@@ -33,7 +29,7 @@ export interface BackendEntry {
    * @param threads how many shall work; null for one per processor.
    * @throws an error that says why it cannot run here and what to do about it; a package that is missing needs no words.
    */
-  create(threads: number | null): Promise<ThreadedBackend>;
+  create(threads: number | null): Promise<BackendVariant>;
 }
 
 /** Every backend that the command knows. A new one is one more entry here. */

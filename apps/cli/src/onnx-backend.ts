@@ -1,5 +1,5 @@
 import { createOnnxBackend } from '@graftjs/backend-onnx';
-import type { Feature, ThreadedBackend } from './backends.ts';
+import type { Feature, BackendVariant } from './backends.ts';
 
 const NATIVE = 'onnxruntime-node';
 
@@ -27,7 +27,7 @@ export function nativeFeature(native: NativeOrt): Feature {
 }
 
 /** ONNX Runtime: the native one if it is there, else the one in WebAssembly, and a note that says so. */
-export async function openOnnxBackend(native: NativeOrt, threads: number | null): Promise<ThreadedBackend> {
+export async function openOnnxBackend(native: NativeOrt, threads: number | null): Promise<BackendVariant> {
   const backend = await createOnnxBackend({
     ...(threads === null ? {} : { threads }),
     ...('ort' in native ? { ort: native.ort } : {}),

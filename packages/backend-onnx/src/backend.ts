@@ -36,7 +36,6 @@ export interface OnnxBackendOptions extends RuntimeOptions {
 
 export interface OnnxBackend extends Backend<OnnxBuffer> {
   readonly threads: number;
-  /** What is not as it was asked for, and why; one sentence each. */
   readonly notes: readonly string[];
   /** Sessions of onnxruntime that are alive. */
   readonly sessions: number;

@@ -1,5 +1,7 @@
 import { Affine } from './affine';
-import { ADD, CONTINUE, COLUMNS, multiplySegments, ROWS, ZERO } from './gemm';
+import { COLUMNS, ROWS } from '../src/agreed';
+import { multiplySegments } from './gemm';
+import { ADD, CONTINUE, ZERO } from './tile';
 import { packPatches, packRows } from './pack';
 import { Grid, locate } from './positions';
 import { own } from './thread';

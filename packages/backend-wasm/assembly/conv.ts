@@ -1,5 +1,7 @@
 import { Affine, affineOf } from './affine';
-import { COLUMNS, multiplySegments, ROWS, ZERO } from './gemm';
+import { COLUMNS, ROWS } from '../src/agreed';
+import { multiplySegments } from './gemm';
+import { ZERO } from './tile';
 import { madd } from './madd';
 import { packPatches, packRows, storeTransposed } from './pack';
 import { Grid, locate } from './positions';

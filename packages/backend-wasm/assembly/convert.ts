@@ -1,4 +1,5 @@
-import { element, firstOf, PIECE, plane0, plane1, plane2, seek } from './walk';
+import { PIECE } from '../src/agreed';
+import { element, firstOf, plane0, plane1, plane2, seek } from './walk';
 
 /* Choosing, converting and filling; what parts are, and how vectors end, is said in elementwise.ts. */
 

@@ -1,3 +1,4 @@
+import { BLOCK, POSITION_SUMS } from '../src/agreed';
 import { storeUpTo } from './convert';
 import { exp, log } from './math';
 import { storeTransposed } from './pack';
@@ -10,9 +11,8 @@ import { element } from './walk';
  * blocks of 1,024, eight partial sums in each.
  */
 
-const BLOCK = 1024;
-/** Bytes of the eight partial sums, which lie before the room for the classes. `PARTIALS` in src/cross-entropy.ts. */
-const PARTIALS = 128;
+/** Bytes of the eight partial sums, which lie before the room for the classes. */
+const PARTIALS = 4 * POSITION_SUMS;
 
 /** Byte offsets of four positions' first class, set by `place`; globals are a thread's own. */
 let at0: usize = 0;

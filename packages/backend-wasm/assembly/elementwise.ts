@@ -1,6 +1,7 @@
+import { PIECE } from '../src/agreed';
 import { boolBytes, putBools, storeUpTo } from './convert';
 import { erf, exp, expm1, log, log1p, pow, relu, sigmoid, signOf, tanh } from './math';
-import { element, firstOf, PIECE, plane0, plane1, seek } from './walk';
+import { element, firstOf, plane0, plane1, seek } from './walk';
 
 /*
  * Vectors are processed whole: every buffer has 16 bytes of slack behind it, which may hold anything and be written.

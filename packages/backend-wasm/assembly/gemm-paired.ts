@@ -1,7 +1,8 @@
+import { COLUMNS, ROWS } from '../src/agreed';
 import { Affine } from './affine';
-import { ADD, COLUMNS, CONTINUE, EDGE, moveTile, placeOf, areNeighbours, ROWS, settle } from './gemm';
 import { madd } from './madd';
 import { tileRoom } from './thread';
+import { ADD, areNeighbours, CONTINUE, EDGE, moveTile, placeOf, settle } from './tile';
 
 /*
  * The product of gemm.ts for a V8 that joins neighbouring 128-bit operations into one of 256 bits (src/revectorize.ts). It

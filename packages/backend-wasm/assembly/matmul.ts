@@ -1,3 +1,4 @@
+import { COLUMNS, DEPTH, HEIGHT, ROWS, WIDTH } from '../src/agreed';
 import { multiply } from './gemm';
 import { ramp } from './grid';
 import { packColumns, packRows } from './pack';
@@ -5,14 +6,6 @@ import { own } from './thread';
 import { element } from './walk';
 
 /* Products of matrices in memory: pieces of both are packed and multiplied (gemm.ts). Steps are in elements. */
-
-const ROWS = 4;
-const COLUMNS = 8;
-
-/** Depth and width of a piece of the right operand, and rows of the left: they stay in the second-level cache. */
-const DEPTH = 512;
-const WIDTH = 512;
-const HEIGHT = 128;
 
 /** Bytes of scratch room that each thread needs; `ROOM` in src/matmul.ts is the same. */
 const ROOM = 4 * (HEIGHT * DEPTH + WIDTH * DEPTH + DEPTH + HEIGHT + WIDTH + ROWS * COLUMNS);

@@ -1,3 +1,4 @@
+import { SCATTERED } from '../src/agreed';
 import { storeTransposed } from './pack';
 import { element, int, plane0, plane1, seek } from './walk';
 
@@ -156,9 +157,6 @@ export function gather(
   }
 }
 
-/** Elements of the inner extent that a part of `scatterAdd` takes. `SCATTER_WIDTH` in src/movement.ts is the same. */
-const WIDTH = 256;
-
 /** A part is a piece of the inner extent of one outer index: it goes through all indices, in order. */
 @inline
 function scatter<T>(
@@ -171,12 +169,12 @@ function scatter<T>(
   begin: i32,
   end: i32,
 ): void {
-  const pieces = (inner + WIDTH - 1) / WIDTH;
+  const pieces = (inner + SCATTERED - 1) / SCATTERED;
   const row = <usize>inner << 2;
   for (let part = begin; part < end; part++) {
     const o = part / pieces;
-    const first = (part % pieces) * WIDTH;
-    const bytes = <usize>min(WIDTH, inner - first) << 2;
+    const first = (part % pieces) * SCATTERED;
+    const bytes = <usize>min(SCATTERED, inner - first) << 2;
     const target = element(to, o * size * inner + first);
     for (let i = 0, t = target; i < size; i++, t += row) memory.fill(t, 0, bytes);
     let s = element(y, o * count * inner + first);

@@ -1,13 +1,13 @@
+import { BLOCK, CHANNEL_SUMS } from '../src/agreed';
 import { storeUpTo } from './convert';
-import { at, BLOCK, gradOf, PRODUCTS, square, SQUARES, SUM } from './norm';
+import { at, gradOf, PRODUCTS, square, SQUARES, SUM } from './norm';
 import { own } from './thread';
 import { element } from './walk';
 
 /*
- * Where channels lie side by side, a part is a group of them. Room per thread, `ROOM` numbers per channel in src/norm.ts:
+ * Where channels lie side by side, a part is a group of them. Room per thread, `CHANNEL_SUMS` numbers per channel:
  * two sets of eight partial sums, and six numbers more.
  */
-const ROOM = 22;
 
 @inline
 function addTo(p: usize, v: v128): void {
@@ -89,7 +89,7 @@ export function batchNormLast(
   end: i32,
 ): void {
   const each = <usize>group << 2;
-  const partials = own(room, ROOM * (group << 2));
+  const partials = own(room, CHANNEL_SUMS * (group << 2));
   const means = partials + 16 * each;
   const squares = means + each;
   const scales = squares + each;
@@ -149,7 +149,7 @@ export function batchNormGradLast(
   end: i32,
 ): void {
   const each = <usize>group << 2;
-  const partials = own(room, ROOM * (group << 2));
+  const partials = own(room, CHANNEL_SUMS * (group << 2));
   const means = partials + 16 * each;
   const sums = means + each;
   const alongs = sums + each;

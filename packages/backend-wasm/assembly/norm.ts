@@ -1,3 +1,4 @@
+import { BLOCK } from '../src/agreed';
 import { storeUpTo } from './convert';
 import { own } from './thread';
 import { element } from './walk';
@@ -8,8 +9,6 @@ import { element } from './walk';
  * pass fetched is near for the next. Every operation rounds as the primitives do, and sums run as those of `reduce`:
  * blocks of 1,024, eight partial sums in each.
  */
-
-export const BLOCK = 1024;
 
 /** Kinds of terms, and of what comes out. */
 export const SUM = 0;

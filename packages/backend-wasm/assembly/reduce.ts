@@ -1,3 +1,4 @@
+import { BLOCK, BOOL_MAX, INT_MAX, INT_SUM, LANES, MAX, PARTIALS, SUM } from '../src/agreed';
 import { storeUpTo } from './convert';
 import { own } from './thread';
 import { element, int, plane0, seek } from './walk';
@@ -8,20 +9,6 @@ import { element, int, plane0, seek } from './walk';
  * The elements are cut in blocks: each is reduced on its own, which any thread may do, and `y` takes the blocks' results,
  * block by block, each with its lanes. Then they are reduced in order.
  */
-
-/** Elements per block, which is the contract's for sums; `BLOCK` in src/reduce.ts is the same. */
-const BLOCK = 1024;
-/** The interleaved partial sums in a block. */
-const PARTIALS = 8;
-/** Outputs side by side that are reduced together. `WIDTH` in src/reduce.ts is the same. */
-const WIDTH = 256;
-
-/* In the order of src/reduce.ts. */
-const SUM = 0;
-const INT_SUM = 1;
-const MAX = 2;
-const INT_MAX = 3;
-const BOOL_MAX = 4;
 
 /** ((p0+p1)+(p2+p3))+((p4+p5)+(p6+p7)) */
 @inline
@@ -224,14 +211,14 @@ export function reduceLanes(
   end: i32,
 ): void {
   const shift = kind == BOOL_MAX ? 0 : 2;
-  const rowBytes: usize = WIDTH << 2;
-  const room = own(partials, (PARTIALS * WIDTH) << 2);
-  const across = (lanes + WIDTH - 1) / WIDTH;
+  const rowBytes: usize = LANES << 2;
+  const room = own(partials, (PARTIALS * LANES) << 2);
+  const across = (lanes + LANES - 1) / LANES;
   const total = runCount * length;
   for (let part = begin; part < end; part++) {
-    const lane = (part % across) * WIDTH;
+    const lane = (part % across) * LANES;
     const block = part / across;
-    const bytes = <usize>min(WIDTH, lanes - lane) << shift;
+    const bytes = <usize>min(LANES, lanes - lane) << shift;
     seek(table, outer, 1, block / blocks);
     const first = (block % blocks) * BLOCK;
     const n = min(BLOCK, total - first);
@@ -265,7 +252,7 @@ export function reduceLanes(
 
 @inline
 function partial(p: usize, row: usize): v128 {
-  return v128.load(p + row * (WIDTH << 2));
+  return v128.load(p + row * (LANES << 2));
 }
 
 /** Reduces the results of `blocks` blocks in order, `lanes` side by side. A part is one output. */
@@ -348,14 +335,14 @@ function argmaxOne<T>(s: usize, length: i32, step: i32): i32 {
 /** `kind` is that of the maximum. A part is up to 256 of the lanes of an output. */
 export function argmax(kind: i32, x: usize, outer: i32, table: usize, lanes: i32, length: i32, step: i32, y: usize, begin: i32, end: i32): void {
   const shift = kind == BOOL_MAX ? 0 : 2;
-  const across = (lanes + WIDTH - 1) / WIDTH;
+  const across = (lanes + LANES - 1) / LANES;
   for (let part = begin; part < end; part++) {
     const k = part / across;
-    const first = (part % across) * WIDTH;
+    const first = (part % across) * LANES;
     seek(table, outer, 1, k);
     let s = x + (<usize>(plane0 + first) << shift);
     let to = element(y, k * lanes + first);
-    const limit = element(to, min(WIDTH, lanes - first));
+    const limit = element(to, min(LANES, lanes - first));
     if (kind == MAX && lanes == 1 && length >= 4) store<i32>(to, argmaxRow(s, length));
     else if (kind == MAX && lanes > 1) {
       for (; to < limit; to += 16, s += 16) storeUpTo(to, argmaxFour(s, length, <usize>step << 2), limit);

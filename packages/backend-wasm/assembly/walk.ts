@@ -1,11 +1,10 @@
+import { PIECE } from '../src/agreed';
+
 /*
  * Walks over a dense result whose operands are strided, 0 where they repeat. The last two axes are rows and columns; a row
  * is cut in pieces, and a part of a task is a piece. The table holds the extents of the `outer` axes before these two,
  * then each operand's strides over them, in elements.
  */
-
-/** Elements of a piece: whole vectors, so that only the end of a row is not. `PIECE` in src/elementwise.ts is the same. */
-export const PIECE = 4096;
 
 @inline
 export function int(table: usize, i: i32): i32 {

@@ -1,6 +1,6 @@
 /**
  * Compiles `assembly/` with AssemblyScript and writes the module to `src/kernels.wasm` and, deflated and as
- * base64, to `src/kernels.generated.ts`; and
+ * base64, to `src/kernels.generated.ts`; the names of what it exports to `src/kernel-names.generated.ts`; and
  * two more builds for particular hosts. Runs after every install and as part of the
  * build; the same sources always give the same bytes. `--text` prints the module's
  * text form, for reading what the compiler made of a loop.
@@ -53,6 +53,14 @@ export const KERNELS: string =
 `;
   await put(`${name}.wasm`, wasm);
   await put(`${name}.generated.ts`, script);
+  if (name === 'kernels') {
+    const names = WebAssembly.Module.exports(new WebAssembly.Module(wasm)).map((e) => `  | '${e.name}'`);
+    const type = `// Written by scripts/build-wasm.mjs: what assembly/index.ts exports.
+export type KernelName =
+${names.sort().join('\n')};
+`;
+    await put('kernel-names.generated.ts', type);
+  }
 }
 
 /** Writes a file of `src/` if it is not the same already; whole or not at all, for tests may be reading it. */

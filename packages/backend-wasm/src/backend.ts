@@ -45,9 +45,7 @@ export interface WasmBackendOptions {
 }
 
 export interface WasmBackend extends Backend<WasmBuffer> {
-  /** Threads that work now: fewer than asked for where memory cannot be shared, or after one died. */
   readonly threads: number;
-  /** What is not as it was asked for, and why; one sentence each. */
   readonly notes: readonly string[];
 }
 

@@ -1,7 +1,8 @@
 import { sizeOf, type TensorSpec } from '@graftjs/core/backend';
 import type { Cache } from './cache.ts';
 import { BYTES, Scratch, type Heap, type WasmBuffer } from './memory.ts';
-import type { KernelName, Wasm } from './module.ts';
+import type { KernelName } from './kernel-names.generated.ts';
+import type { Wasm } from './module.ts';
 
 /** What kernels work with: the compiled functions, the memory and the threads. */
 export interface Context {

@@ -10,7 +10,8 @@ import {
   type Triple,
 } from '@graftjs/core/backend';
 import type { Plan } from './cache.ts';
-import { COLUMNS, EDGE, panels, ROWS } from './gemm.ts';
+import { COLUMNS, ROWS } from './agreed.ts';
+import { EDGE, panels } from './gemm.ts';
 import type { Heap, WasmBuffer } from './memory.ts';
 import { writeTable } from './tables.ts';
 

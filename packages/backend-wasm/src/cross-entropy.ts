@@ -1,10 +1,7 @@
 import { type FusedKernels, type Operand, sizeOf } from '@graftjs/core/backend';
+import { POSITION_SUMS, POSITIONS } from './agreed.ts';
 import { produceAll, type Context } from './context.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
-
-/** As in assembly/cross-entropy.ts: words of partial sums, and positions of a part. */
-const PARTIALS = 32;
-const LANES = 4;
 
 /** Nanoseconds per logit. */
 const COST = 5;
@@ -21,11 +18,11 @@ export function crossEntropyKernels(
     const classes = shape[1]!;
     const spatial = sizeOf(shape.slice(2));
     const positions = shape[0]! * spatial;
-    const room = scratch.words(context.threads * (PARTIALS + 2 * LANES * classes));
+    const room = scratch.words(context.threads * (POSITION_SUMS + 2 * POSITIONS * classes));
     context.split({
       kernel,
       args: [...pointers, positions, classes, spatial, room],
-      count: Math.ceil(positions / LANES),
+      count: Math.ceil(positions / POSITIONS),
       cost: COST * positions * classes,
     });
   };

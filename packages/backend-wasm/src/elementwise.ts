@@ -6,9 +6,10 @@ import {
   sizeOf,
   type TensorSpec,
 } from '@graftjs/core/backend';
+import { PIECE } from './agreed.ts';
 import { produce, type Context } from './context.ts';
 import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
-import type { KernelName } from './module.ts';
+import type { KernelName } from './kernel-names.generated.ts';
 
 type ElementwiseOp = 'unary' | 'binary' | 'compare' | 'select' | 'cast';
 
@@ -100,9 +101,6 @@ export function elementwiseKernels(context: Context): Pick<Kernels<WasmBuffer>, 
     },
   };
 }
-
-/** As in assembly/walk.ts. */
-const PIECE = 4096;
 
 /** A walk as assembly/walk.ts wants it. */
 interface Broadcast {

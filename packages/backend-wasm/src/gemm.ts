@@ -1,6 +1,6 @@
-/** The tile of outputs of `multiply` (assembly/gemm.ts), and the words that one takes. */
-export const ROWS = 4;
-export const COLUMNS = 8;
+import { COLUMNS, ROWS } from './agreed.ts';
+
+/** Words of a tile. */
 export const EDGE: number = ROWS * COLUMNS;
 
 /** Lanes in whole panels. */

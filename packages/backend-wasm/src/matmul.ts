@@ -1,10 +1,11 @@
 import { type Kernels, sizeOf } from '@graftjs/core/backend';
 import { produce, type Context } from './context.ts';
-import { COLUMNS, panels, ROWS } from './gemm.ts';
+import { COLUMNS, DEPTH, HEIGHT, ROWS, WIDTH } from './agreed.ts';
+import { panels } from './gemm.ts';
 import type { WasmBuffer } from './memory.ts';
 
-/** Words of scratch room per thread; as in assembly/matmul.ts. */
-const ROOM = 128 * 512 + 512 * 512 + 512 + 128 + 512 + 32;
+/** Words of scratch room per thread; in bytes in assembly/matmul.ts. */
+const ROOM = HEIGHT * DEPTH + WIDTH * DEPTH + DEPTH + HEIGHT + WIDTH + ROWS * COLUMNS;
 
 /** Nanoseconds per multiply-add, and per element of an operand that is packed. */
 const MULTIPLY = 0.065;

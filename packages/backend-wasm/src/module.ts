@@ -1,59 +1,11 @@
-import { GraftError, type UnaryKind, UnsupportedError } from '@graftjs/core/backend';
+import { GraftError, UnsupportedError } from '@graftjs/core/backend';
 import { builtin, webAssembly, type V8, type WasmMemory, type WasmModule } from './host.ts';
+import type { KernelName } from './kernel-names.generated.ts';
 
 /** All arguments are pointers or 32-bit integers. */
 type Fn = (...args: number[]) => number;
 
-type FloatUnary = Exclude<UnaryKind, 'not'>;
-type IntUnary = 'neg' | 'abs' | 'sign' | 'relu';
-
 /** What the files in `assembly/` export; what each does is said there. */
-export type KernelName =
-  | `unary_${FloatUnary | 'not'}`
-  | `unary_int_${IntUnary}`
-  | 'binary'
-  | 'select'
-  | `cast_${'float_int' | 'int_float' | 'bool_int' | 'bool_float' | 'float_bool' | 'int_bool'}`
-  | 'fillWords'
-  | 'fillBytes'
-  | 'allFinite'
-  | 'copy'
-  | 'padRows'
-  | 'badIndex'
-  | 'gather'
-  | 'scatterAdd_float'
-  | 'scatterAdd_int'
-  | 'reduceRows'
-  | 'reduceLanes'
-  | 'joinBlocks'
-  | 'argmax'
-  | 'matmul'
-  | 'padRows'
-  | 'packColumns'
-  | 'packWeights'
-  | 'multiplyPatches'
-  | 'multiplyRows'
-  | 'packGradient'
-  | 'multiplyPositions'
-  | 'affinePlanes'
-  | 'affineRows'
-  | 'placeWeights'
-  | 'maxPool'
-  | 'maxPoolGrad'
-  | 'avgPool'
-  | 'avgPoolGrad'
-  | `batchNorm${'' | 'Grad'}${'First' | 'Last'}`
-  | 'softmaxCrossEntropy'
-  | 'softmaxCrossEntropyGrad'
-  | 'sgd'
-  | 'adam'
-  | 'setThread'
-  | 'depthwise'
-  | 'depthwiseWeightGrad'
-  | 'convDirect'
-  | 'convInputGradDirect'
-  | 'convWeightGradDirect';
-
 export type Wasm = Readonly<Record<KernelName, Fn>>;
 
 export const PAGE = 65536;

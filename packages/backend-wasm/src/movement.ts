@@ -9,9 +9,10 @@ import {
   stridesOf,
   widen,
 } from '@graftjs/core/backend';
+import { SCATTERED } from './agreed.ts';
 import { produce, type Context } from './context.ts';
 import { BYTES, type Scratch, type WasmBuffer } from './memory.ts';
-import type { KernelName } from './module.ts';
+import type { KernelName } from './kernel-names.generated.ts';
 
 type MovementOp =
   'reshape' | 'transpose' | 'slice' | 'pad' | 'concat' | 'broadcastTo' | 'gather' | 'scatterAdd';
@@ -61,9 +62,6 @@ export function copyStrided(
     cost: n * (s0 <= 1 ? NEAR : FAR),
   });
 }
-
-/** As in assembly/movement.ts. */
-const SCATTER_WIDTH = 256;
 
 const bits = new DataView(new ArrayBuffer(4));
 
@@ -165,7 +163,7 @@ export function movementKernels(context: Context): Pick<Kernels<WasmBuffer>, Mov
         context.split({
           kernel: out.dtype === 'float32' ? 'scatterAdd_float' : 'scatterAdd_int',
           args: [y.buffer.ptr, indices.buffer.ptr, count, size, inner, to],
-          count: sizeOf(out.shape) === 0 ? 0 : outer * Math.ceil(inner / SCATTER_WIDTH),
+          count: sizeOf(out.shape) === 0 ? 0 : outer * Math.ceil(inner / SCATTERED),
           cost: outer * (count + size) * (3 + inner * 0.3),
         });
       });

@@ -1,9 +1,7 @@
 import { type BatchNormAttrs, type FusedKernels, type Operand, sizeOf } from '@graftjs/core/backend';
+import { CHANNEL_SUMS } from './agreed.ts';
 import { produceAll, type Context } from './context.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
-
-/** Numbers per channel of a group that a thread needs room for; as in assembly/norm.ts. */
-const ROOM = 22;
 
 /**
  * Channels of a part where they lie side by side: whole lines of the cache, as many as leave each thread one part, so
@@ -36,7 +34,7 @@ export function normKernels(context: Context): Pick<FusedKernels<WasmBuffer>, 'b
     const args = [...pointers, scratch.floats([eps])];
     if (layout === 'channels-last' || each === 1) {
       const group = groupOf(channels, context.threads);
-      const room = scratch.words(context.threads * ROOM * group);
+      const room = scratch.words(context.threads * CHANNEL_SUMS * group);
       context.split({
         kernel: `${name}Last`,
         args: [...args, size / Math.max(channels, 1), channels, group, room],

@@ -13,7 +13,7 @@ import {
 } from '@graftjs/core/backend';
 import { produce, type Context } from './context.ts';
 import type { Scratch, WasmBuffer } from './memory.ts';
-import type { KernelName } from './module.ts';
+import type { KernelName } from './kernel-names.generated.ts';
 
 type PoolOp = 'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad';
 

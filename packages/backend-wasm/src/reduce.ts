@@ -1,18 +1,16 @@
 import { type Kernels, reducePlan, sizeOf } from '@graftjs/core/backend';
+import { BLOCK, BOOL_MAX, INT_MAX, INT_SUM, LANES, MAX, PARTIALS, SUM } from './agreed.ts';
 import { produce, type Context } from './context.ts';
 import { BYTES, type WasmBuffer } from './memory.ts';
 
-/** As in assembly/reduce.ts: elements of a block, outputs side by side of one part, words that a thread needs for either. */
-const BLOCK = 1024;
-const WIDTH = 256;
+/** Words that a thread needs: for a block, or for partial sums of outputs side by side. */
 const BLOCK_ROOM = BLOCK + 4;
-const PARTIALS_ROOM = 8 * WIDTH;
+const PARTIALS_ROOM = PARTIALS * LANES;
 
 /** Nanoseconds per element of a sum or maximum. */
 const COST = 0.4;
 
-/** Numbers of the kinds of maxima that assembly/reduce.ts knows; sums are 0 (float32) and 1 (int32). */
-const MAXIMA = { float32: 2, int32: 3, bool: 4 } as const;
+const MAXIMA = { float32: MAX, int32: INT_MAX, bool: BOOL_MAX } as const;
 
 export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce'> {
   return {
@@ -32,14 +30,14 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const table = outer > 0 ? scratch.ints([...kept.shape, ...kept.strides]) : 0;
         if (kind === 'argmax') {
           const args = [MAXIMA[dtype], from, outer, table, lanes, length, step, to];
-          const count = (outputs / lanes) * Math.ceil(lanes / WIDTH);
+          const count = (outputs / lanes) * Math.ceil(lanes / LANES);
           context.split({ kernel: 'argmax', args, count, cost: size });
           return;
         }
         // First the result of each block, and then of these; where there is one block, it is the whole.
         const blocks = Math.ceil((runs.length * length) / BLOCK);
         const results = blocks === 1 ? to : scratch.words(Math.ceil((outputs * blocks * BYTES[dtype]) / 4));
-        const number = kind === 'sum' ? Number(dtype === 'int32') : MAXIMA[dtype];
+        const number = kind !== 'sum' ? MAXIMA[dtype] : dtype === 'int32' ? INT_SUM : SUM;
         const groups = (outputs / lanes) * blocks;
         const list = scratch.ints(runs);
         if (lanes > 1) {
@@ -58,7 +56,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
             results,
             room,
           ];
-          const count = groups * Math.ceil(lanes / WIDTH);
+          const count = groups * Math.ceil(lanes / LANES);
           context.split({ kernel: 'reduceLanes', args, count, cost: size * COST });
         } else {
           const room = scratch.words(context.threads * BLOCK_ROOM);

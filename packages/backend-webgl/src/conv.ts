@@ -1,7 +1,6 @@
 import {
   type ActivationGeometry,
   type ConvAttrs,
-  type ConvProblem,
   convProblem,
   forwardRows,
   inputGradRows,
@@ -11,16 +10,10 @@ import {
   type TensorSpec,
 } from '@graftjs/core/backend';
 import type { GlBuffer } from './buffer.ts';
-import { correlate, type Epilogue } from './correlate.ts';
+import { correlate, type Epilogue, type Problem } from './correlate.ts';
 import type { GlKernels, Work } from './kernels.ts';
 import { pack, type Packed } from './pack.ts';
 import { weightGrad } from './weight-grad.ts';
-
-/** A convolution, direction aside. */
-export interface Problem extends ConvProblem {
-  /** One channel in, one out, for each group: no sums over channels. */
-  readonly depthwise: boolean;
-}
 
 export function problemOf(...args: Parameters<typeof convProblem>): Problem {
   const p = convProblem(...args);

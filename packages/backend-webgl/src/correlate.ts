@@ -1,4 +1,5 @@
 import {
+  type ConvProblem,
   type CorrelationRows,
   type FusedActivation,
   product,
@@ -35,6 +36,9 @@ export interface Kinds {
   readonly groups: number;
   readonly depthwise: boolean;
 }
+
+/** A convolution, direction aside; `depthwise` where each group has one channel in and one out: no sums over channels. */
+export interface Problem extends ConvProblem, Kinds {}
 
 /** What follows the sums in the same pass: · scale + shift per channel, then an activation. */
 export interface Epilogue {

@@ -1,6 +1,5 @@
 import { product, type TensorSpec } from '@graftjs/core/backend';
-import type { Problem } from './conv.ts';
-import { LAYERS } from './correlate.ts';
+import { LAYERS, type Problem } from './correlate.ts';
 import type { Work } from './kernels.ts';
 import { eachElement } from './movement.ts';
 import type { Packed } from './pack.ts';

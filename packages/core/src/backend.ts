@@ -71,6 +71,12 @@ export interface Backend<B = unknown> {
   /** Most bytes that core lets tensors hold here; default 4 GiB. */
   readonly maxBytes?: number;
 
+  /** Threads that work now: fewer than asked for where memory cannot be shared, or after one died. Default 1. */
+  readonly threads?: number;
+
+  /** What is not as it was asked for, and why; one sentence each. */
+  readonly notes?: readonly string[];
+
   /** Bytes that the backend itself holds, pools and caches included; for reports and leak tests. */
   memory?(): BackendMemory;
 }

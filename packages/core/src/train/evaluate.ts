@@ -68,7 +68,7 @@ let lastTurn = 0;
  * Lets timers and signal handlers run now and then: a synchronous backend would otherwise never give the event loop a
  * turn. Decides when, never what: results do not depend on it.
  */
-export async function breathe(): Promise<void> {
+export async function yieldToEventLoop(): Promise<void> {
   if (Date.now() - lastTurn < TURN) return;
   const timer = (globalThis as { setTimeout?: (f: () => void, ms: number) => unknown }).setTimeout;
   if (timer) await new Promise<void>((resolve) => timer(resolve, 0));
@@ -145,7 +145,7 @@ export async function evaluate(
           predictions[from + i] = best;
         }
         options.onProgress?.(from + indices.length, n);
-        await breathe();
+        await yieldToEventLoop();
       }
     } finally {
       compiled?.dispose();

@@ -6,7 +6,7 @@ import { stageRange } from '../nn/stages.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf } from '../types.ts';
-import { breathe } from './evaluate.ts';
+import { yieldToEventLoop } from './evaluate.ts';
 import { runStages } from './feature-cache.ts';
 import { partsOf, samplesAtOnce, sizeUp } from './room.ts';
 
@@ -67,7 +67,7 @@ export async function extractFeatures(
       if (!values.length) values = new Float32Array(source.length * rowSize);
       values.set(await y.data().finally(() => y.dispose()), from * rowSize);
       options.onProgress?.(from + indices.length, source.length);
-      await breathe();
+      await yieldToEventLoop();
     }
   }).finally(() => run.dispose());
   return new ArraySource(

@@ -12,7 +12,7 @@ import { scope, Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { assertSameRun, captureRun, Initial, readState, restoreRun, type Position } from './checkpoint.ts';
 import { classWeightsOf } from './class-weights.ts';
-import { breathe, evaluate, majorityWarning, scorer, type Scorer } from './evaluate.ts';
+import { yieldToEventLoop, evaluate, majorityWarning, scorer, type Scorer } from './evaluate.ts';
 import { FeatureCache, FrozenPrefix } from './feature-cache.ts';
 import { mixupPairs } from './mixup.ts';
 import type { EpochRecord, FitData, FitOptions, History, Monitor } from './options.ts';
@@ -252,7 +252,7 @@ class Run {
       const every = options.checkpointSteps;
       const isDue = every && (step + 1) % every === 0 && at.step < this.#stepsPerEpoch;
       if (isDue && !options.signal?.aborted) await this.#save();
-      await breathe();
+      await yieldToEventLoop();
     }
     return true;
   }
@@ -268,7 +268,7 @@ class Run {
       const indices = range(from, Math.min(from + this.#batchSize, source.length));
       (await this.#prefix.inputs(source, indices, view, cache, this.#put, this.#batchSize)).dispose();
       this.#tell('features', from + indices.length, source.length);
-      await breathe();
+      await yieldToEventLoop();
     }
   }
 

@@ -9,7 +9,7 @@ import { tensor } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';
-import { breathe } from './evaluate.ts';
+import { yieldToEventLoop } from './evaluate.ts';
 import type { FeatureCache, FrozenPrefix } from './feature-cache.ts';
 
 /**
@@ -155,7 +155,7 @@ export class Statistics {
       if (s.stop()) return false;
       const x = await s.prefix.inputs(s.source, batch, s.views.at(-1)!, s.cache, s.put, s.batchSize);
       await observe(rest, moments, x).finally(() => x.dispose());
-      await breathe();
+      await yieldToEventLoop();
     }
     for (const [norm, found] of moments) setStatistics(norm, found);
     return true;
@@ -175,7 +175,7 @@ export class Statistics {
           const indices = Array.from({ length: count }, (_, i) => from + i);
           const rows = await prefix.rows(source, indices, view, s.cache, s.put, s.batchSize);
           moments.add(rows, prefix.shape, channelAxis(norm.layout, prefix.shape.length + 1) - 1);
-          await breathe();
+          await yieldToEventLoop();
         }
         this.#moments.set(name, moments);
       }
