@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'tsdown';
 
 // Every package builds with this file (`tsdown --config ../../tsdown.config.ts`, run in the package's folder).
@@ -38,6 +38,8 @@ export default defineConfig({
   copy: readdirSync('src')
     .filter((file) => file.endsWith('.wasm'))
     .map((file) => `src/${file}`),
+  // Other packages import './import' on demand: file by file, a page's bundler can part it from what it needs at once.
+  unbundle: existsSync('src/import.ts'),
   format: 'esm',
   target: 'es2023',
   platform: 'neutral',

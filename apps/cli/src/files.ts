@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GraftError } from '@graftjs/core';
-import { createFile, fileError, writeFileAtomically, type FileContent } from '@graftjs/formats/node';
+import { createEmptyFile, fileError, writeFileAtomically, type FileContent } from '@graftjs/formats/node';
 
 /** Is there anything of that name? */
 export async function exists(path: string): Promise<boolean> {
@@ -72,7 +72,7 @@ export async function checkWritable(path: string, option = '--out'): Promise<voi
   const temp = temporary(path);
   try {
     await access(folder, constants.W_OK);
-    await (await createFile(temp)).close();
+    await createEmptyFile(temp);
   } catch (error) {
     throw fileError(path, error);
   } finally {

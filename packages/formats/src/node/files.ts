@@ -118,8 +118,13 @@ function temporaryName(target: string): string {
   return join(dirname(target), `.${basename(target)}.${mark}.tmp`);
 }
 
+/** Makes an empty file, to see whether there can be one. @throws the system's error */
+export async function createEmptyFile(path: string): Promise<void> {
+  await (await createFile(path)).close();
+}
+
 /** A new file, never one that a link leads to. */
-export async function createFile(path: string): Promise<FileHandle> {
+async function createFile(path: string): Promise<FileHandle> {
   await rm(path, { force: true });
   return open(path, 'wx');
 }

@@ -1,7 +1,7 @@
 /** Files on disk, whole or not at all: what the packages that read and write them in Node have in common. */
 export {
   cacheFolder,
-  createFile,
+  createEmptyFile,
   fileError,
   fileReason,
   readBeginning,

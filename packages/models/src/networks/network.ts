@@ -31,16 +31,22 @@ export interface NetworkRecord<Config = never> {
 }
 
 /** The record of a network, which stands in the file that builds it. */
-export class Network<Config = never> implements NetworkRecord<Config> {
-  readonly name!: string;
-  readonly build?: (config: Config, options?: LayerOptions) => Sequential;
-  readonly preprocess!: Preprocess;
-  readonly defaultCut?: string;
-  readonly firstConv?: string;
-  readonly classifier?: string;
-  readonly weights?: PublishedWeights;
+export class Network<Config = never> {
+  readonly name: string;
+  readonly build: ((config: Config, options?: LayerOptions) => Sequential) | undefined;
+  readonly preprocess: Preprocess;
+  readonly defaultCut: string | undefined;
+  readonly firstConv: string | undefined;
+  readonly classifier: string | undefined;
+  readonly weights: PublishedWeights | undefined;
   constructor(record: NetworkRecord<Config>) {
-    Object.assign(this, record);
+    this.name = record.name;
+    this.build = record.build;
+    this.preprocess = record.preprocess;
+    this.defaultCut = record.defaultCut;
+    this.firstConv = record.firstConv;
+    this.classifier = record.classifier;
+    this.weights = record.weights;
   }
 
   /** The part of it that a file with other classes has not, or has in another form: 'classifier' of 'classifier.1'. */
