@@ -1,0 +1,4 @@
+import { runConformance } from '@graftjs/conformance';
+import { target } from './target.ts';
+
+runConformance(target);
