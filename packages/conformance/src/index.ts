@@ -18,7 +18,7 @@ export { checkGradient, type DifferenceOutcome } from './finite-differences.ts';
 export { goldenAsCases, type GoldenAsCase } from './golden-cases.ts';
 export { golden, torchCases } from './golden-file.ts';
 export * from './golden.ts';
-export { counting, interpose, type Call } from './interpose.ts';
+export { counting, intercept, type Call } from './intercept.ts';
 export * from './oracle/index.ts';
 export { checkProperty, properties, type Property } from './properties.ts';
 export { measure, type Measurement, type MeasureOptions } from './measure.ts';

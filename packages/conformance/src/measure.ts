@@ -1,6 +1,6 @@
 import { scope, type Backend, type Tensor } from '@graftjs/core';
 import { dataOf, upload, type Case } from './cases/case.ts';
-import { counting } from './interpose.ts';
+import { counting } from './intercept.ts';
 
 /** Mode `perf`: how fast a backend is at a case. */
 export interface Measurement {

@@ -1,5 +1,5 @@
 import { Random, type Backend, type OpAttrs, type OpName } from '@graftjs/core';
-import { interpose } from './interpose.ts';
+import { intercept } from './intercept.ts';
 
 /** 2⁻²⁴, the largest relative error of one rounding to float32. */
 const U = 2 ** -24;
@@ -16,7 +16,7 @@ const SUMS: readonly OpName[] = ['conv', 'convInputGrad', 'convWeightGrad', 'mat
  */
 export function withRoundingNoise(backend: Backend, seed: number): Backend {
   const random = new Random(seed, 'rounding noise');
-  return interpose(backend, (call, next) => {
+  return intercept(backend, (call, next) => {
     const made = next(call);
     const spec = call.output;
     const isSum = call.op !== 'reduce' || (call.attrs as OpAttrs['reduce']).kind === 'sum';

@@ -8,7 +8,7 @@ import { activation } from '../src/oracle/indexing.ts';
 import {
   cases,
   checkAll,
-  interpose,
+  intercept,
   subjectOf,
   type Call,
   type Case,
@@ -209,7 +209,7 @@ async function noticed(
 
 describe('the suite notices when', () => {
   test.each(mutations.map((m) => [`${m.op}: ${m.what}`, m] as const))('%s', async (_, { op, run, modes }) => {
-    const broken = interpose(createContract(), (call, next) =>
+    const broken = intercept(createContract(), (call, next) =>
       call.op === op ? run(call, next) : next(call),
     );
     const failures = await noticed(broken, op, modes);

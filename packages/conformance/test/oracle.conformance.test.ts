@@ -8,7 +8,7 @@ import {
   checkGradient,
   createErrorBoundBackend,
   createOracle,
-  interpose,
+  intercept,
   oracleModel,
   torchCases,
 } from '../src/index.ts';
@@ -59,7 +59,7 @@ describe("the oracle gives PyTorch's values", () => {
 test('every primitive, kind, layout and rank has a case', () => {
   const seen = new Set<string>();
   const kinds = new Map<OpName, Set<string>>();
-  const recorder = interpose(createOracle(), (call, next) => {
+  const recorder = intercept(createOracle(), (call, next) => {
     const { kind, layout, stride } = call.attrs as { kind?: string; layout?: string; stride?: number[] };
     seen.add([call.op, layout && `${layout} ${stride!.length}-D`].filter(Boolean).join(' '));
     kinds.set(call.op, (kinds.get(call.op) ?? new Set()).add(kind ?? ''));

@@ -21,7 +21,7 @@ export interface Call<B> {
  * A backend like another, with something around `run`: a recorder, a counter, a mutation. `next` runs a call. It has no
  * fused kernels and takes no graphs whole, so `run` sees all work.
  */
-export function interpose<B>(
+export function intercept<B>(
   backend: Backend<B>,
   around: (call: Call<B>, next: (call: Call<B>) => B) => B,
 ): Backend<B> {
@@ -38,7 +38,7 @@ export function interpose<B>(
 /** A backend like another that adds up the multiplications and additions of what runs on it, by the ops' `flops`. */
 export function counting<B>(backend: Backend<B>): { backend: Backend<B>; flops: () => number } {
   let flops = 0;
-  const counted = interpose(backend, (call, next) => {
+  const counted = intercept(backend, (call, next) => {
     const op = primitives[call.op] as OpDefinition<OpName>;
     const specs = call.inputs.map(({ spec }) => spec) as unknown as OpInputs<TensorSpec>[OpName];
     flops += op.flops(specs, call.attrs, call.output);

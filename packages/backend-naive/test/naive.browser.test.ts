@@ -1,4 +1,0 @@
-import { runConformance } from '@graftjs/conformance';
-import { target } from './target.ts';
-
-runConformance(target);
