@@ -6,7 +6,8 @@ import { FormatError, GraphModule } from '@graftjs/formats';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
 import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
-import { buildModel, describeModel, layers, type ModelDescription } from './describe.ts';
+import { buildModel } from './build-model.ts';
+import { describeModel, layers, type ModelDescription } from './describe.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

@@ -12,7 +12,7 @@ import {
 } from '@graftjs/core';
 import { FormatError, GraphModule, type Json } from '@graftjs/formats';
 import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
-import { networks } from './networks.ts';
+import type { Network } from './networks/network.ts';
 
 /** A module in words: its class, and the configuration from which it is built. Plain JSON, nested like the model. */
 export interface ModelDescription {
@@ -64,12 +64,12 @@ export interface BuildOptions {
 /** Entries of a configuration that are checked before anything of that size is made. */
 const COUNTS = /(channels|features|squeezed)$/i;
 
-/**
- * A new module from its description, or from `{ kind: 'mobilenet_v2', options: config }`, any name in `networks`. Weights
- * are zeros unless `fresh`.
- * @throws FormatError, NameError or ShapeError where the description is not one.
- */
-export function buildModel(description: ModelDescription, options: BuildOptions = {}): Module {
+/** `buildModel`, by the names of layers and of `networks`. */
+export function buildDescribed(
+  description: ModelDescription,
+  options: BuildOptions,
+  networks: ReadonlyMap<string, Network> = new Map(),
+): Module {
   let left = options.elements ?? Infinity;
   const made: LayerOptions = {
     ...(options.backend && { backend: options.backend }),

@@ -1,6 +1,7 @@
 export { baseOf, loadBaseFrom, type BaseNotes } from './base.ts';
 export { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
-export { buildModel, describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
+export { buildModel } from './build-model.ts';
+export { describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
 export {
   loadModel,
   notesOf,

@@ -16,7 +16,9 @@ import { TfGraph } from '../../formats/test/tf-graph.ts';
 import { hashedPicture } from '../test/hashed.ts';
 import { loadBaseFrom } from './base.ts';
 import { loadModel, notesOf, saveOnnx } from './load.ts';
-import { saveModel, type ModelInfo } from './model-file.ts';
+import { encodeModel, saveModel, type ModelInfo } from './model-file.ts';
+import { saveWeights } from './weights-file.ts';
+import { buildModel } from './build-model.ts';
 import { smallCnn } from './networks/small-cnn.ts';
 import { loadBase, loadModelFile } from './node/index.ts';
 
@@ -107,6 +109,24 @@ describe('loadModel', () => {
     await writeFile(join(folder, 'shard.bin'), shard);
     const file = await loadModelFile(join(folder, 'model.json'));
     expect(file.model.forward(hashedPicture(1, [2, 8, 8, 3])).dataSync()).toEqual(y.dataSync());
+  });
+
+  it('reads a file that names a network, and says of weights alone whose they are', async () => {
+    const model = buildModel({ kind: 'small_cnn', options: { classes: 2, channels: [2] } }, { fresh: true });
+    const state = [...model.stateDict()].filter(([, t]) => t.dtype === 'float32');
+    const tensors = new Map(
+      state.map(([name, t]) => [name, { shape: t.shape, data: t.dataSync() as Float32Array }]),
+    );
+    const named = encodeModel({ kind: 'small_cnn', options: { classes: 2, channels: [2] } }, tensors);
+    const loaded = await loadModel(named);
+    expect(loaded.model.forward(x()).dataSync()).toEqual(model.eval().forward(x()).dataSync());
+    await expect(loadModel(encodeModel({ kind: 'small_cnm', options: {} }, tensors))).rejects.toThrow(
+      /small_cnn/,
+    );
+    const bare = buildModel({ kind: 'resnet18', options: {} });
+    await expect(loadModel(await saveWeights(bare, { float16: true }))).rejects.toThrow(
+      "they fit resnet18: loadBase('resnet18', { weights: FILE })",
+    );
   });
 
   it('says what a file is that is no model', async () => {

@@ -1,7 +1,7 @@
-import { GraftError, type Backend, type Module } from '@graftjs/core';
+import { GraftError, NameError, type Backend, type Module } from '@graftjs/core';
 import { foreignFile, sniffFile } from '@graftjs/formats';
 import type { InputRange } from '@graftjs/formats/import';
-import { decodeModel, type ModelInfo } from './model-file.ts';
+import { decodeModel, WeightsOnlyError, type ModelInfo } from './model-file.ts';
 
 export interface LoadOptions {
   /** Where the weights go. Default: `getDefaultBackend()`. */
@@ -54,7 +54,8 @@ export async function loadModel(bytes: Uint8Array, options: LoadOptions = {}): P
   const foreign = foreignModel(bytes, name);
   if (foreign) throw foreign;
   const kind = sniffFile(bytes)?.id ?? (/\.onnx$/i.test(name) ? 'onnx' : 'safetensors');
-  const loaded = kind === 'safetensors' ? ownModel(bytes, options) : await imported(kind, bytes, options);
+  const loaded =
+    kind === 'safetensors' ? await ownModel(bytes, options) : await imported(kind, bytes, options);
   const { info } = loaded;
   if (size === undefined || !info.preprocess) return loaded;
   return { ...loaded, info: { ...info, preprocess: { ...info.preprocess, size } } };
@@ -65,7 +66,7 @@ export function foreignModel(bytes: Uint8Array, name: string): GraftError | null
   return foreignFile(bytes, KINDS, READ, name);
 }
 
-function ownModel(bytes: Uint8Array, { backend, output }: LoadOptions): LoadedModel {
+async function ownModel(bytes: Uint8Array, { backend, output }: LoadOptions): Promise<LoadedModel> {
   const own = {
     format: 'safetensors',
     inputRange: null,
@@ -75,7 +76,19 @@ function ownModel(bytes: Uint8Array, { backend, output }: LoadOptions): LoadedMo
   } as const;
   if (output !== undefined)
     throw new GraftError('has one output; to choose one is for networks from elsewhere');
-  return { ...decodeModel(bytes, backend && { backend }), ...own, withoutSoftmax: false };
+  return { ...(await decode(bytes, backend ? { backend } : {})), ...own, withoutSoftmax: false };
+}
+
+async function decode(
+  bytes: Uint8Array,
+  options: { readonly backend?: Backend },
+): Promise<ReturnType<typeof decodeModel>> {
+  try {
+    return decodeModel(bytes, options);
+  } catch (error) {
+    if (!(error instanceof NameError || error instanceof WeightsOnlyError)) throw error;
+    return (await import('./decode-named.ts')).decodeNamed(bytes, options);
+  }
 }
 
 async function imported(kind: string, bytes: Uint8Array, options: LoadOptions): Promise<LoadedModel> {

@@ -1,6 +1,7 @@
 import type { Safetensors } from '@graftjs/formats';
 import { GraftError, Sequential, sizeOf, type Module, type Shape, type StateEntry } from '@graftjs/core';
-import { buildModel, type BuildOptions } from './describe.ts';
+import { buildModel } from './build-model.ts';
+import type { BuildOptions } from './describe.ts';
 import { networks } from './networks.ts';
 import type { Network } from './networks/network.ts';
 import { nowhere } from './nowhere.ts';

@@ -10,8 +10,8 @@ import {
   type Safetensors,
   type TensorToWrite,
 } from '@graftjs/formats';
-import { buildModel, describeModel, type ModelDescription } from './describe.ts';
-import { architectureOf } from './match-weights.ts';
+import { buildDescribed, describeModel, type ModelDescription } from './describe.ts';
+import type { Network } from './networks/network.ts';
 import { nowhere } from './nowhere.ts';
 import { collected, stateParts, type FileParts } from './weights-file.ts';
 
@@ -260,24 +260,15 @@ function refuseUnread(unread: Safetensors['unread']): void {
  */
 export function decodeModel(
   bytes: Uint8Array,
-  options: { readonly backend?: Backend } = {},
+  options: { readonly backend?: Backend; readonly networks?: ReadonlyMap<string, Network> } = {},
 ): { readonly model: Module; readonly info: ModelInfo } {
   const { metadata, tensors, unread } = readSafetensors(bytes);
-  const state = toStateDict(tensors);
-  const {
-    model: description,
-    info,
-    flags,
-  } = ((): Header => {
-    try {
-      return readHeader(metadata);
-    } catch (error) {
-      throw error instanceof WeightsOnlyError ? new WeightsOnlyError(architectureOf(state)) : error;
-    }
-  })();
+  const { model: description, info, flags } = readHeader(metadata);
   refuseUnread(unread);
+  const state = toStateDict(tensors);
   const build = (backend?: Backend): Module => {
-    const built = buildModel(description, { ...(backend && { backend }), elements: bytes.length });
+    const limits = { ...(backend && { backend }), elements: bytes.length };
+    const built = buildDescribed(description, limits, options.networks);
     built.loadStateDict(state);
     return built;
   };

@@ -13,7 +13,7 @@ import {
 } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fillHashed, hashedPicture } from '../../test/hashed.ts';
-import { buildModel } from '../describe.ts';
+import { buildModel } from '../build-model.ts';
 import { networks } from '../networks.ts';
 import { loadBase } from '../node/index.ts';
 import { mobilenetV2 } from './mobilenet-v2.ts';

@@ -8,7 +8,7 @@ import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend, stagesOf } from '@graftjs/core';
 import { writeSafetensors, type TensorToWrite } from '@graftjs/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildModel } from '../describe.ts';
+import { buildModel } from '../build-model.ts';
 import { saveModel } from '../model-file.ts';
 import { smallCnn } from '../networks/small-cnn.ts';
 import { loadBase } from './base.ts';

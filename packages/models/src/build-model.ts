@@ -1,0 +1,14 @@
+import type { Module } from '@graftjs/core';
+import { buildDescribed, type BuildOptions, type ModelDescription } from './describe.ts';
+import { networks } from './networks.ts';
+
+/**
+ * A new module from its description, or from `{ kind: 'mobilenet_v2', options: config }`, any name in `networks`. Weights
+ * are zeros unless `fresh`.
+ * @throws FormatError, NameError or ShapeError where the description is not one.
+ * @example
+ * const model = buildModel({ kind: 'resnet18', options: { classes: 10 } }, { fresh: true });
+ */
+export function buildModel(description: ModelDescription, options: BuildOptions = {}): Module {
+  return buildDescribed(description, options, networks);
+}
