@@ -57,8 +57,11 @@ test('a page that trains downloads at most 75.5 kB of core and this backend, ker
   expect(await gzipped(page('./inline.ts'))).toBeLessThan(CEILING);
 });
 
-/** Of it 0.5 kB are `gradCam`, which no page downloads that does not ask for it. */
-test('all that the two packages export, used or not, is at most 91.5 kB', async () => {
+/**
+ * Of it 0.5 kB are `gradCam`, and 6 kB functions for which one came from formats before (trigonometry, indexing by several
+ * axes, running sums, einsum, gridSample, …): no page downloads them that does not ask for them.
+ */
+test('all that the two packages export, used or not, is at most 97.5 kB', async () => {
   const everything = `export * from '@graftjs/core'; export * from './index.ts';`;
-  expect((await gzipped(everything)) + kernels).toBeLessThan(91_500);
+  expect((await gzipped(everything)) + kernels).toBeLessThan(97_500);
 });

@@ -70,9 +70,10 @@ function derivativeOf({ f, x }: Problem, name: string): Problem {
 /**
  * Is the gradient of a problem what finite differences say? Along a random direction d,
  * D(h) = (f(x + h·d) − f(x − h·d)) / 2h = ⟨∇f, d⟩ + c·h² + O(h⁴), so D(2h) − D(h) ≈ 3c·h² bounds the truncation of D(h)
- * three times over; what rounding does to f and to ⟨∇f, d⟩ is known from their error bounds in float64.
+ * three times over; what rounding does to f and to ⟨∇f, d⟩ is known from their error bounds in float64; where f is a
+ * polynomial that stands for a function, the case says what that does to its slope.
  */
-function agrees({ f, x }: Problem, name: string): DifferenceOutcome {
+function agrees({ f, x }: Problem, { name, slopeWithin = 0 }: Case): DifferenceOutcome {
   const oracle = createOracle();
   const bounds = createErrorBoundBackend(oracleModel);
   const d = x.map(({ data }, i) => drawn(`${name} difference d${i}`, data.length));
@@ -102,7 +103,7 @@ function agrees({ f, x }: Problem, name: string): DifferenceOutcome {
 
   const rounding =
     Math.max(bounded(() => f(...at(bounds, STEP))).e, bounded(() => f(...at(bounds, -STEP))).e) / STEP;
-  const allowed = Math.abs(far - near) + rounding + derivative.e;
+  const allowed = Math.abs(far - near) + rounding + derivative.e + slopeWithin * size;
   const error = Math.abs(near - derivative.v);
   const said = `${name}: the difference quotient is ${near}, the gradient says ${derivative.v}, ± ${allowed}`;
   if (!(allowed * RESOLUTION <= size) && size > 0) {
@@ -114,5 +115,5 @@ function agrees({ f, x }: Problem, name: string): DifferenceOutcome {
 /** Checks a case's gradient (order 1), or the gradient of its gradient (order 2), on the oracle. */
 export function checkGradient(c: Case, order: 1 | 2): DifferenceOutcome {
   const first = scalarOf(c, createOracle());
-  return agrees(order === 1 ? first : derivativeOf(first, c.name), c.name);
+  return agrees(order === 1 ? first : derivativeOf(first, c.name), c);
 }

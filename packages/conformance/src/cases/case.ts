@@ -15,6 +15,11 @@ export interface Case {
   readonly run: (...inputs: Tensor[]) => Tensor | readonly Tensor[];
   /** Inputs whose gradients are checked. Default: all float32 inputs. */
   readonly gradients?: readonly number[];
+  /**
+   * Its formula is good to float32 only, a polynomial in the place of a function: how far its slope may be from the closed
+   * form that its gradient is, as a share of it. Finite differences are of the formula.
+   */
+  readonly slopeWithin?: number;
   /** With whole-numbered data nothing is rounded, in the gradients neither. Default: true. */
   readonly exact?: boolean;
   /** The outputs are all the same in mathematics; on a backend that claims the contract, in every bit. Checked for that only. */

@@ -158,6 +158,16 @@ const normCases: Case[] = LAYOUTS.flatMap((layout) => {
     ),
     composite(
       'resize',
+      `cubic, ${layout}`,
+      [f32(activationShape(1, 2, [4, 5], layout))],
+      (t) => [
+        resize(t, [7, 3], { mode: 'cubic', layout }),
+        resize(t, [7, 3], { mode: 'cubic', alignCorners: true, layout }),
+      ],
+      about,
+    ),
+    composite(
+      'resize',
       `nearest, ${layout}`,
       [f32(activationShape(1, 2, [4, 5], layout))],
       (t) => resize(t, [7, 3], { layout }),

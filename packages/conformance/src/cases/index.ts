@@ -2,6 +2,7 @@ import type { Case } from './case.ts';
 import { compositeCases } from './composite.ts';
 import { convCases, convLaws } from './conv.ts';
 import { elementwiseCases } from './elementwise.ts';
+import { functionalCases } from './functional.ts';
 import { fusedCases } from './fused.ts';
 import { matmulCases } from './matmul.ts';
 import { movementCases } from './movement.ts';
@@ -20,6 +21,7 @@ export const cases: readonly Case[] = [
   ...convCases,
   ...poolCases,
   ...compositeCases,
+  ...functionalCases,
   ...fusedCases,
   ...trainingCases,
   ...convLaws,

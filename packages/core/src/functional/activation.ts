@@ -1,4 +1,4 @@
-import { composite, customVjp } from '../op.ts';
+import { composite } from '../op.ts';
 import {
   abs,
   add,
@@ -26,23 +26,7 @@ import { wantOneOf } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
 import { perChannel } from './channels.ts';
-
-/** A function of one tensor, element by element, whose derivative is known in closed form. */
-function pointwise(
-  name: string,
-  x: Tensor,
-  forward: () => Tensor,
-  gradient: (gy: Tensor) => Tensor,
-  attrs: object = {},
-): Tensor {
-  return customVjp(
-    name,
-    [x],
-    () => [forward()],
-    ({ gy }) => [composite(() => gradient(gy))],
-    attrs,
-  )[0]!;
-}
+import { pointwise } from './pointwise.ts';
 
 const between = (x: Tensor, low: number, high: number): Tensor => logicalAnd(greater(x, low), less(x, high));
 /** min(max(x + 3, 0), 6) / 6. */

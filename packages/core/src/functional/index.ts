@@ -3,7 +3,11 @@ export { batchNorm, storedAffine, type BatchNormOptions, type ChannelStatistics 
 export { addBias } from './channels.ts';
 export { convAffine, convBias, type ConvAffineOptions } from './conv-affine.ts';
 export { crossEntropy, nll, type CrossEntropyOptions } from './cross-entropy.ts';
+export * from './division.ts';
 export * from './dropout.ts';
+export * from './einsum.ts';
+export * from './grid-sample.ts';
+export * from './indexing.ts';
 export * from './linear.ts';
 export {
   bceWithLogits,
@@ -24,5 +28,8 @@ export {
   type ChannelNormOptions,
 } from './norm.ts';
 export * from './padding.ts';
-export { resize, type ResizeOptions } from './resize.ts';
+export * from './pool.ts';
+export { cubicWeights, resampleAxis, resize, type ResizeOptions, type Taps } from './resize.ts';
+export * from './scan.ts';
 export { logSoftmax, softmax } from './softmax.ts';
+export * from './trigonometry.ts';

@@ -1,27 +1,20 @@
 import * as core from '@graftjs/core';
-import { isTensor, ShapeError, sizeOf, type DType, type Tensor } from '@graftjs/core';
-import {
-  gatherElements,
-  gatherNd,
-  scatterElements,
-  scatterNd,
-  type HostIndices,
-  type ScatterReduction,
-} from '../functional/indexing.ts';
+import { isTensor, ShapeError, sizeOf, type DType, type IndexArray, type Tensor } from '@graftjs/core';
 import { boundedShape } from '../host-array.ts';
 import { number, numbers, numbersAt, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
 import { axisOf } from './shapes.ts';
 
 /** Input `i` as indices: on the host where they are known there. */
-function indicesAt(x: Inputs, i: number): Tensor | HostIndices {
+function indicesAt(x: Inputs, i: number): Tensor | IndexArray {
   return isTensor(x[i]!) ? x[i] : hostIndicesAt(x, i);
 }
-function hostIndicesAt(x: Inputs, i: number): HostIndices {
+function hostIndicesAt(x: Inputs, i: number): { shape: core.Shape; data: number[] } {
   const given = x[i]!;
   return { shape: typeof given === 'number' ? [] : given.shape, data: numbersAt(x, i) };
 }
-const reductionOf = (a: Readonly<Record<string, unknown>>): ScatterReduction =>
-  (a['reduction'] as ScatterReduction | undefined) ?? 'none';
+const reductionOf = (a: Readonly<Record<string, unknown>>): { reduction: core.ScatterReduction } => ({
+  reduction: (a['reduction'] as core.ScatterReduction | undefined) ?? 'none',
+});
 
 /** Where an element of the last two axes lies: on diagonal `k` or above it, or on it or below. */
 function triangle(x: Tensor, k: number, upper: boolean): Tensor {
@@ -81,58 +74,31 @@ function reverseSequence(x: Tensor, lengths: readonly number[], batchAxis: numbe
   return core.transpose(core.reshape(rows, moved.shape), inverse);
 }
 
-/**
- * Positions of the k largest elements along an axis, the largest first, of equal ones the first first: one maximum after
- * the other, each excluded from the next by its position.
- */
-function topK(x: Tensor, k: number, axis: number): Tensor {
-  const n = x.shape[axis]!;
-  if (!(Number.isInteger(k) && k >= 0 && k <= n)) throw new ShapeError(`the ${k} largest of ${n}`);
-  const along = [n, ...new Array<number>(x.rank - 1 - axis).fill(1)];
-  const places = core.reshape(core.arange(n, { backend: x.backend }), along);
-  const found: Tensor[] = [];
-  // What is taken is known by its position: an element may be −∞ itself.
-  for (let i = 0, rest: Tensor | null = null; i < k; i++) {
-    const open: Tensor = rest ?? core.equal(core.mul(places, 0), 0);
-    const best = core.max(core.select(open, x, x.dtype === 'int32' ? -(2 ** 31) : -Infinity), axis, {
-      keepDims: true,
-    });
-    const hits = core.logicalAnd(open, core.equal(x, best));
-    // The first of them: the largest of n − place.
-    const at = core.sub(n, core.max(core.select(hits, core.sub(n, places), 0), axis, { keepDims: true }));
-    found.push(at);
-    rest = core.logicalAnd(open, core.notEqual(places, at));
-  }
-  return found.length ? core.concat(found, axis) : core.cast(core.slice(x, axis, 0, 0), 'int32');
-}
-
 export const indexing: Readonly<Record<string, GraphOp>> = {
   gatherElements(x, a) {
     const input = tensorAt(x, 0);
-    return gatherElements(input, indicesAt(x, 1), axisOf(number(a, 'axis', 0), input.rank));
+    return core.takeAlongAxis(input, indicesAt(x, 1), axisOf(number(a, 'axis', 0), input.rank));
   },
   gatherNd(x, a) {
     const [input, indices] = [tensorAt(x, 0), hostIndicesAt(x, 1)];
     const batch = number(a, 'batchAxes', 0);
     const slice = input.shape.slice(batch + (indices.shape.at(-1) ?? 0));
     boundedShape([...indices.shape.slice(0, -1), ...slice]);
-    return gatherNd(input, indices, batch);
+    return core.gatherNd(input, indices, batch);
   },
   /** x, indices, updates. */
   scatterElements(x, a) {
     const input = tensorAt(x, 0);
     const axis = axisOf(number(a, 'axis', 0), input.rank);
-    return scatterElements(input, hostIndicesAt(x, 1), tensorAt(x, 2), { axis, reduction: reductionOf(a) });
+    return core.putAlongAxis(input, hostIndicesAt(x, 1), tensorAt(x, 2), axis, reductionOf(a));
   },
   /** x, indices, updates. */
-  scatterNd: (x, a) => scatterNd(tensorAt(x, 0), hostIndicesAt(x, 1), tensorAt(x, 2), reductionOf(a)),
+  scatterNd: (x, a) => core.scatterNd(tensorAt(x, 0), hostIndicesAt(x, 1), tensorAt(x, 2), reductionOf(a)),
   /** `smallest`: the smallest instead. NaN has no place. */
   topK(x, a) {
-    const input = tensorAt(x, 0);
+    const [input, k] = [tensorAt(x, 0), number(a, 'k', 0)];
     const axis = axisOf(number(a, 'axis', -1), input.rank);
-    return core.composite(() =>
-      topK(a['smallest'] === true ? core.neg(input) : input, number(a, 'k', 0), axis),
-    );
+    return core.composite(() => core.topK(input, k, { axis, largest: a['smallest'] !== true }).indices);
   },
   /** `values`: off, on. */
   oneHot: (x, a) =>

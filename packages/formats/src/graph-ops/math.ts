@@ -1,13 +1,5 @@
 import * as core from '@graftjs/core';
 import type { Tensor } from '@graftjs/core';
-import {
-  divideIntegers,
-  fmod,
-  moduloIntegers,
-  powerOfIntegers,
-  wrapInteger,
-} from '../functional/integers.ts';
-import * as trigonometry from '../functional/trigonometry.ts';
 import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
 
 /** Two operands as tensors of one shape; a number becomes a scalar of the other's type. */
@@ -22,6 +14,29 @@ const ofPair =
   (f: (a: Tensor, b: Tensor) => Tensor): GraphOp =>
   (x) =>
     f(...pair(x));
+
+/** aᵇ in int32 by squaring, modulo 2³²; 0 for negative b unless a is ±1. */
+function powerOfIntegers(a: Tensor, b: Tensor): Tensor {
+  let bits = core.abs(b);
+  let factor: Tensor = a;
+  let y: Tensor | null = null;
+  // An exponent from 32 on leaves 0, ±1 or nothing that int32 holds: of it only the parity counts.
+  for (let k = 0; k < 5; k++) {
+    const part: Tensor = core.select(core.equal(core.fmod(bits, 2), 1), factor, 1);
+    y = y ? core.mul(y, part) : part;
+    bits = core.truncDivide(bits, 2);
+    factor = core.mul(factor, factor);
+  }
+  return core.select(core.logicalAnd(core.less(b, 0), core.notEqual(core.abs(a), 1)), 0, y!);
+}
+
+/** A whole number as `bits` bits hold it, for |x| < 2²⁴ where that is less than all of int32. */
+function wrapInteger(x: Tensor, bits: number, signed: boolean): Tensor {
+  if (bits >= 32) return x;
+  const modulus = 2 ** bits;
+  const low = core.remainder(x, modulus);
+  return signed ? core.select(core.greater(low, modulus / 2 - 1), core.sub(low, modulus), low) : low;
+}
 
 /** To nearest by Dekker's splitting (1971): x · (2ᵏ + 1) leaves the upper 24 − k bits of x. */
 function roundFloat(x: Tensor, bits: number, largest: number): Tensor {
@@ -44,26 +59,26 @@ function roundFloat(x: Tensor, bits: number, largest: number): Tensor {
 }
 
 export const math: Readonly<Record<string, GraphOp>> = {
-  sin: unary(trigonometry.sin),
-  cos: unary(trigonometry.cos),
-  tan: unary(trigonometry.tan),
-  asin: unary(trigonometry.asin),
-  acos: unary(trigonometry.acos),
-  atan: unary(trigonometry.atan),
-  sinh: unary(trigonometry.sinh),
-  cosh: unary(trigonometry.cosh),
-  asinh: unary(trigonometry.asinh),
-  acosh: unary(trigonometry.acosh),
-  atanh: unary(trigonometry.atanh),
+  sin: unary(core.sin),
+  cos: unary(core.cos),
+  tan: unary(core.tan),
+  asin: unary(core.asin),
+  acos: unary(core.acos),
+  atan: unary(core.atan),
+  sinh: unary(core.sinh),
+  cosh: unary(core.cosh),
+  asinh: unary(core.asinh),
+  acosh: unary(core.acosh),
+  atanh: unary(core.atanh),
 
   notEqual: ofPair(core.notEqual),
-  fmod: ofPair(fmod),
+  fmod: ofPair(core.fmod),
   /** Of int32: towards zero, and by zero 0. */
-  integerQuotient: ofPair((a, b) => divideIntegers(a, b).quotient),
+  integerQuotient: ofPair(core.truncDivide),
   /** With the sign of the dividend. */
-  integerRemainder: ofPair((a, b) => divideIntegers(a, b).remainder),
+  integerRemainder: ofPair(core.fmod),
   /** With the sign of the divisor. */
-  integerModulo: ofPair(moduloIntegers),
+  integerModulo: ofPair(core.remainder),
   integerPower: ofPair(powerOfIntegers),
   /** `bits` bits of mantissa instead of float32's 24, beyond `largest` infinity; the gradient passes. */
   roundFloat: (x, a) => roundFloat(tensorAt(x, 0), number(a, 'bits', 24), number(a, 'largest', Infinity)),

@@ -1,6 +1,5 @@
 import * as core from '@graftjs/core';
 import type { Tensor } from '@graftjs/core';
-import { localResponseNorm } from '../functional/windows.ts';
 import { number, numbers, optionalTensor, tensorAt, type GraphOp } from './arguments.ts';
 import { axisOf } from './shapes.ts';
 
@@ -62,11 +61,10 @@ export const norms: Readonly<Record<string, GraphOp>> = {
   /** The biased variance, `[n, c, ...]` → `[c]`. */
   channelVariance: (x) => core.variance(tensorAt(x, 0), axesOfChannel(tensorAt(x, 0))),
   localResponseNorm: (x, a) =>
-    localResponseNorm(tensorAt(x, 0), {
-      size: number(a, 'size', 1),
+    core.localResponseNorm(tensorAt(x, 0), number(a, 'size', 1), {
       alpha: number(a, 'alpha', 1e-4),
       beta: number(a, 'beta', 0.75),
-      bias: number(a, 'bias', 1),
+      k: number(a, 'bias', 1),
     }),
   /** (x − mean) / (√variance + 10⁻⁹). */
   meanVarianceNorm(x, a) {

@@ -1,7 +1,5 @@
 import * as core from '@graftjs/core';
 import type { Tensor } from '@graftjs/core';
-import { einsum } from '../functional/einsum.ts';
-import { cumulativeSum, product } from '../functional/scan.ts';
 import { number, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
 import { axisOf } from './shapes.ts';
 
@@ -10,7 +8,6 @@ const reduction =
   (f: (x: Tensor, axes: number[] | undefined, options: { keepDims: boolean }) => Tensor): GraphOp =>
   (x, a) =>
     f(tensorAt(x, 0), optionalNumbers(a, 'axes'), { keepDims: a['keepDims'] === true });
-
 
 /** √Σx². Its gradient is x / √Σx², and 0 where that is 0 / 0, as PyTorch's norm has it. */
 function euclidean(x: Tensor, axes: number[] | undefined, options: { keepDims: boolean }): Tensor {
@@ -35,7 +32,7 @@ export const reductions: Readonly<Record<string, GraphOp>> = {
   sum: reduction(core.sum),
   max: reduction(core.max),
   min: reduction(core.min),
-  prod: reduction(product),
+  prod: reduction(core.prod),
   euclidean: reduction(euclidean),
   /** The position of the first of equal maxima, or of the last (`last`). */
   argmax(x, a) {
@@ -50,10 +47,10 @@ export const reductions: Readonly<Record<string, GraphOp>> = {
   cumulativeSum(x, a) {
     const input = tensorAt(x, 0);
     const [exclusive, reverse] = [a['exclusive'] === true, a['reverse'] === true];
-    return cumulativeSum(input, axisOf(number(a, 'axis', 0), input.rank), { exclusive, reverse });
+    return core.cumsum(input, axisOf(number(a, 'axis', 0), input.rank), { exclusive, reverse });
   },
   einsum(x, a) {
     const operands = x.map((_, i) => tensorAt(x, i));
-    return einsum(String(a['equation']), operands);
+    return core.einsum(String(a['equation']), ...operands);
   },
 };

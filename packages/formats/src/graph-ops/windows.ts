@@ -1,7 +1,5 @@
 import * as core from '@graftjs/core';
 import { ShapeError, sizeOf, type Tensor } from '@graftjs/core';
-import { scatterElements } from '../functional/indexing.ts';
-import { windowArgmax, windowMax, windowMean, windowNorm, type PoolWindow } from '../functional/windows.ts';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
 import {
@@ -15,6 +13,96 @@ import {
   type GraphOp,
 } from './arguments.ts';
 import { boundedWindow, paddingOf } from './layers.ts';
+
+/** A window over the spatial axes of a channels-first activation. */
+type PoolWindow = Omit<core.PoolAttrs, 'layout'>;
+
+/** Core's pools take padding of up to half the window, which keeps something of the input in each. */
+const fits = (w: PoolWindow): boolean =>
+  w.padding.every((p, i) => Math.max(...p) <= (w.dilation[i]! * (w.kernel[i]! - 1) + 1) / 2);
+
+function padded(x: Tensor, { padding }: PoolWindow, value: number): Tensor {
+  return core.pad(x, {
+    before: [0, 0, ...padding.map((p) => p[0])],
+    after: [0, 0, ...padding.map((p) => p[1])],
+    value,
+  });
+}
+const unpadded = (w: PoolWindow): PoolWindow => ({ ...w, padding: w.padding.map(() => [0, 0]) });
+
+/** `maxPool` with any padding; a window that sees nothing of the input gives −∞. */
+function windowMax(x: Tensor, w: PoolWindow): Tensor {
+  return core.composite(() =>
+    fits(w) ? core.maxPool(x, w.kernel, w) : core.maxPool(padded(x, w, -Infinity), w.kernel, unpadded(w)),
+  );
+}
+
+/** `avgPool` with any padding. */
+function windowMean(x: Tensor, w: PoolWindow, countIncludePad: boolean): Tensor {
+  return core.composite(() => {
+    if (fits(w)) return core.avgPool(x, w.kernel, { ...w, countIncludePad });
+    const mean = (y: Tensor): Tensor => core.avgPool(y, w.kernel, { ...unpadded(w), countIncludePad: false });
+    const all = mean(padded(x, w, 0));
+    if (countIncludePad) return all;
+    // The part of each window that lies in the input; where that is nothing, the sum is 0.
+    const inside = mean(padded(core.ones([1, 1, ...x.shape.slice(2)], { backend: x.backend }), w, 0));
+    return core.div(all, core.maximum(inside, 1 / w.kernel.reduce((n, k) => n * k, 1)));
+  });
+}
+
+/**
+ * Where the maximum of each window is: its position in x, counted row-major over all axes (or with the spatial axes
+ * column-major), int32. The first of equal maxima, as `windowMax` (ONNX MaxPool, Indices). Only for windows that see something.
+ */
+function windowArgmax(x: Tensor, w: PoolWindow, columnMajor: boolean): Tensor {
+  const spatial = x.shape.slice(2);
+  const rowMajor = core.stridesOf(spatial);
+  const strides = columnMajor ? core.stridesOf([...spatial].reverse()).reverse() : rowMajor;
+  const out = windowMax(x, w).shape;
+  const own = core.stridesOf(out);
+  const taps = w.kernel.reduce((n, k) => n * k, 1);
+  const kernelStrides = core.stridesOf(w.kernel);
+  const volume = sizeOf(spatial);
+  return core.composite(() => {
+    const flat = core.reshape(x, [x.size]);
+    let best: Tensor | null = null;
+    let at: Tensor | null = null;
+    for (let tap = 0; tap < taps; tap++) {
+      const source = new Int32Array(sizeOf(out));
+      const label = new Int32Array(source.length);
+      const inside = new Uint8Array(source.length);
+      for (let i = 0; i < source.length; i++) {
+        const plane = Math.floor(i / own[1]!);
+        const p = spatial.map((_, a) => {
+          const o = Math.floor(i / own[a + 2]!) % out[a + 2]!;
+          const k = Math.floor(tap / kernelStrides[a]!) % w.kernel[a]!;
+          return o * w.stride[a]! + k * w.dilation[a]! - w.padding[a]![0];
+        });
+        if (!p.every((v, a) => v >= 0 && v < spatial[a]!)) continue;
+        inside[i] = 1;
+        source[i] = plane * volume + p.reduce((s, v, a) => s + v * rowMajor[a]!, 0);
+        label[i] = plane * volume + p.reduce((s, v, a) => s + v * strides[a]!, 0);
+      }
+      const host = (data: Int32Array | Uint8Array): Tensor =>
+        core.tensor(data, [data.length], {
+          dtype: data instanceof Uint8Array ? 'bool' : 'int32',
+          backend: x.backend,
+        });
+      const value = core.select(host(inside), core.gather(flat, host(source)), -Infinity);
+      const wins: Tensor = best ? core.greater(value, best) : host(inside);
+      at = at ? core.select(wins, host(label), at) : host(label);
+      best = best ? core.maximum(value, best) : value;
+    }
+    return core.reshape(at!, out);
+  });
+}
+
+/** `core.lpPool` with any padding. */
+function windowNorm(x: Tensor, w: PoolWindow, p: number): Tensor {
+  return core.composite(() =>
+    fits(w) ? core.lpPool(x, p, w.kernel, w) : core.lpPool(padded(x, w, 0), p, w.kernel, unpadded(w)),
+  );
+}
 
 /** A window over a channels-first input, with its padding worked out. */
 export function windowFor(x: Tensor, a: Attrs): PoolWindow {
@@ -96,10 +184,7 @@ export const windows: Readonly<Record<string, GraphOp>> = {
       own.reduce((sum, stride, i) => sum + (Math.floor(p / stride) % full[i]!) * wide[i]!, 0),
     );
     const flat = core.zeros([sizeOf(shape)], { backend: input.backend });
-    const y = scatterElements(flat, { shape: [at.length], data: at }, core.flatten(input, 0), {
-      axis: 0,
-      reduction: 'none',
-    });
+    const y = core.putAlongAxis(flat, at, core.flatten(input, 0), 0);
     return core.reshape(y, shape);
   },
 };

@@ -1,16 +1,8 @@
-import {
-  composite,
-  gather,
-  matmul,
-  mul,
-  reshape,
-  ShapeError,
-  sizeOf,
-  sum,
-  tensor,
-  transpose,
-  type Tensor,
-} from '@graftjs/core';
+import { ShapeError } from '../errors.ts';
+import { composite } from '../op.ts';
+import { gather, matmul, mul, reshape, sum, tensor, transpose } from '../ops/index.ts';
+import type { Tensor } from '../tensor.ts';
+import { sizeOf } from '../types.ts';
 
 /** A tensor whose axes bear labels, no label twice. */
 interface Labelled {
@@ -127,10 +119,18 @@ function contract(a: Labelled, b: Labelled, needed: ReadonlySet<string>, equatio
 }
 
 /**
- * Einstein's summation as numpy writes it ('bij,bjk->bik'), contracted from left to right (ONNX Einsum).
+ * Einstein's summation as NumPy and PyTorch write it, contracted from left to right: each pair is one batched matrix
+ * product. A label that occurs twice in one operand means its diagonal, `...` the axes that have no label, and without
+ * `->` the result has the labels that occur once, in alphabetical order. (Einstein, 1916; numpy.einsum)
+ * @param operands One for each term of the equation, each with as many axes as its term has labels: `'bij,bjk->bik'` of
+ * `[b, i, j]` and `[b, j, k]` gives `[b, i, k]`. An extent of 1 broadcasts.
  * @throws ShapeError where the equation is not one, or the extents of a label differ.
+ * @example
+ * const a = tensor([[1, 2], [3, 4]]);
+ * einsum('ij,jk->ik', a, a); // → [[7, 10], [15, 22]]
+ * einsum('ii', a); // → 5
  */
-export function einsum(equation: string, operands: readonly Tensor[]): Tensor {
+export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
   return composite(() => {
     const { inputs, output } = parse(
       equation,
