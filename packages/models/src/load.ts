@@ -87,12 +87,12 @@ async function decode(
     return decodeModel(bytes, options);
   } catch (error) {
     if (!(error instanceof NameError || error instanceof WeightsOnlyError)) throw error;
-    return (await import('./decode-named.ts')).decodeNamed(bytes, options);
+    return (await import('./on-demand.ts')).decodeNamed(bytes, options);
   }
 }
 
 async function imported(kind: string, bytes: Uint8Array, options: LoadOptions): Promise<LoadedModel> {
-  const { readOnnxModel, readTfjsModel } = await import('./imported-model.ts');
+  const { readOnnxModel, readTfjsModel } = await import('./on-demand.ts');
   return kind === 'onnx' ? readOnnxModel(bytes, options) : readTfjsModel(bytes, options);
 }
 
@@ -157,6 +157,6 @@ export async function saveOnnx(
   info: ModelInfo,
   options: SaveOnnxOptions = {},
 ): Promise<Uint8Array> {
-  const { writeOnnxModel } = await import('./imported-model.ts');
+  const { writeOnnxModel } = await import('./on-demand.ts');
   return writeOnnxModel(model, info, options);
 }
