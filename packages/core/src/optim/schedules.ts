@@ -16,6 +16,14 @@ function cosPi(x: number): number {
   return sum;
 }
 
+/**
+ * From one value to another along half a cosine, for shares of the way from 0 to 1; beyond them it stays.
+ * @param cosine gives cos(π x).
+ */
+export function alongCosine(from: number, to: number, share: number, cosine = cosPi): number {
+  return to + ((from - to) / 2) * (cosine(Math.min(Math.max(share, 0), 1)) + 1);
+}
+
 export interface StepLROptions {
   /** Default 1. */
   readonly lr?: number;
@@ -63,8 +71,7 @@ export interface CosineLROptions {
 /** From lr to minLr along half a cosine, and stays there. (Loshchilov, Hutter, 2017, arXiv:1608.03983) */
 export function cosineLR({ lr = 1, steps, minLr = 0 }: CosineLROptions = {}): Schedule {
   return (step, total) => {
-    const end = known('cosineLR', 'steps', steps ?? total);
-    return minLr + ((lr - minLr) * (1 + cosPi(Math.min(step / end, 1)))) / 2;
+    return alongCosine(lr, minLr, step / known('cosineLR', 'steps', steps ?? total));
   };
 }
 
@@ -84,13 +91,11 @@ export interface OneCycleLROptions {
 export function oneCycleLR(options: OneCycleLROptions = {}): Schedule {
   const { maxLr = 1, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
   const initial = maxLr / divFactor;
-  const between = (from: number, to: number, share: number): number =>
-    to + ((from - to) / 2) * (cosPi(Math.min(Math.max(share, 0), 1)) + 1);
   return (step, total) => {
     const n = known('oneCycleLR', 'totalSteps', totalSteps ?? total);
     const peak = pctStart * n - 1;
-    if (step <= peak) return between(initial, maxLr, peak > 0 ? step / peak : 1);
-    return between(maxLr, initial / finalDivFactor, (step - peak) / (n - 1 - peak));
+    if (step <= peak) return alongCosine(initial, maxLr, peak > 0 ? step / peak : 1);
+    return alongCosine(maxLr, initial / finalDivFactor, (step - peak) / (n - 1 - peak));
   };
 }
 

@@ -168,6 +168,11 @@ export class FrozenPrefix {
     return this.sample.shape;
   }
 
+  /** Has its cut to be looked for anew: there was none, or a stage before it is unlocked now? */
+  get changed(): boolean {
+    return this.stages.length === 0 || this.stages.some((s) => !s.module.frozen);
+  }
+
   /** Frees what was compiled. */
   dispose(): void {
     this.run.dispose();

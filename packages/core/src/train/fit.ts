@@ -8,29 +8,18 @@ import { withRandom } from '../nn/random-context.ts';
 import { tensor } from '../ops/index.ts';
 import { joined, snapshotOf, type Snapshot } from '../optim/snapshot.ts';
 import { Random } from '../rng/index.ts';
-import { scope, Tensor } from '../tensor.ts';
+import { scope, type Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
+import { Batches, range } from './batches.ts';
+import { BestEpoch } from './best-epoch.ts';
 import { assertSameRun, captureRun, Initial, readState, restoreRun, type Position } from './checkpoint.ts';
 import { classWeightsOf } from './class-weights.ts';
 import { yieldToEventLoop, evaluate, majorityWarning, scorer, type Scorer } from './evaluate.ts';
 import { FeatureCache, FrozenPrefix } from './feature-cache.ts';
 import { mixupPairs } from './mixup.ts';
-import type { EpochRecord, FitData, FitOptions, History, Monitor } from './options.ts';
+import type { EpochRecord, FitData, FitOptions, History, Progress } from './options.ts';
 import { Statistics } from './statistics.ts';
 import { readTotals, trainingStep } from './step.ts';
-
-const higherIsBetter = (m: Monitor): boolean =>
-  m === 'validationAccuracy' || m === 'validationBalancedAccuracy';
-
-/** from, …, to − 1. */
-function range(from: number, to: number): number[] {
-  return Array.from({ length: Math.max(to - from, 0) }, (_, i) => from + i);
-}
-
-/** A single sample left over joins the batch before it: batch norm cannot train on one. */
-function stepsIn(samples: number, batchSize: number): number {
-  return Math.max(1, Math.ceil((batchSize > 1 ? samples - 1 : samples) / batchSize));
-}
 
 /**
  * Trains a classifier, in which every sample belongs to one class: pictures, sounds, series or rows of numbers, of any shape.
@@ -64,9 +53,7 @@ export async function fit(model: Module, data: FitData, options: FitOptions): Pr
 class Run {
   readonly #backend: Backend;
   readonly #cache: FeatureCache | null;
-  readonly #batchSize: number;
-  readonly #stepsPerEpoch: number;
-  readonly #monitor: Monitor;
+  readonly #batches: Batches;
   readonly #weights: Tensor | null;
   #prefix: FrozenPrefix;
   /** The training step and the evaluation, compiled where that gains; made anew when what is trained changes. */
@@ -79,7 +66,7 @@ class Run {
   #stepNumber = 0;
   /** How things were before it. */
   #before: Snapshot | null = null;
-  #best = new Map<string, Tensor>();
+  readonly #best: BestEpoch;
   readonly #initial: Initial;
   readonly #statistics = new Statistics();
   #at: Position = { epoch: 0, step: 0, lossSum: 0, correct: 0, seen: 0, records: [], best: null, worse: 0 };
@@ -95,12 +82,9 @@ class Run {
     for (const part of [data.train, data.validation]) if (part) wantLabels(part.labels, part.classes);
     this.#backend = first.value.backend;
     this.#cache = options.cache === undefined ? new FeatureCache() : options.cache;
-    this.#batchSize = options.batchSize ?? 32;
-    if (!(this.#batchSize >= 1)) throw new GraftError(`batchSize must be 1 or more, not ${this.#batchSize}`);
+    this.#batches = new Batches(data.train.length, options);
     if (!(options.epochs >= 1)) throw new GraftError(`epochs must be 1 or more, not ${options.epochs}`);
-    this.#stepsPerEpoch = stepsIn(data.train.length, this.#batchSize);
-    this.#monitor =
-      options.monitor ?? options.earlyStopping?.monitor ?? (data.validation ? 'validationLoss' : 'loss');
+    this.#best = new BestEpoch(options, data.validation !== undefined);
     this.#weights = classWeightsOf(data.train, options.classWeights, this.#backend);
     this.#prefix = FrozenPrefix.none(model, data.train.sampleShape);
     this.#initial = new Initial(model);
@@ -110,7 +94,7 @@ class Run {
     this.#forgetCompiled();
     this.#prefix.dispose();
     this.#weights?.dispose();
-    for (const t of this.#best.values()) t.dispose();
+    this.#best.dispose();
   }
 
   async all(): Promise<History> {
@@ -139,7 +123,7 @@ class Run {
     }
     model.eval();
     const keep = (options.keepBest ?? this.data.validation !== undefined) && stopped !== 'aborted';
-    if (keep && this.#at.best) model.loadStateDict(this.#best, { strict: false });
+    if (keep && this.#at.best) model.loadStateDict(this.#best.weights, { strict: false });
     const bestEpoch = keep ? (this.#at.best?.epoch ?? null) : null;
     return { epochs: this.#at.records, bestEpoch, stopped, warnings: this.#warnings(bestEpoch) };
   }
@@ -161,7 +145,7 @@ class Run {
       throw new GraftError(
         'every layer is locked: unlock() some, or give the model a new head with transfer()',
       );
-    if (this.#at.epoch === 0 || this.#prefixChanged()) {
+    if (this.#at.epoch === 0 || this.#prefix.changed) {
       const { compile } = this.options;
       this.#prefix.dispose();
       this.#prefix = await FrozenPrefix.of(this.model, this.data.train.sampleShape, { compile });
@@ -191,16 +175,13 @@ class Run {
       classes: this.data.train.classes.length,
       weights: this.#weights,
       options,
-      factor: () => options.schedule?.(this.#stepNumber, options.epochs * this.#stepsPerEpoch) ?? 1,
+      factor: () => options.schedule?.(this.#stepNumber, options.epochs * this.#batches.steps) ?? 1,
     });
   }
   #forgetCompiled(): void {
     this.#compiled?.train.dispose();
     this.#compiled?.score.dispose();
     this.#compiled = null;
-  }
-  #prefixChanged(): boolean {
-    return this.#prefix.stages.length === 0 || this.#prefix.stages.some((s) => !s.module.frozen);
   }
 
   #trainable(): { name: string; parameter: Parameter }[] {
@@ -209,48 +190,37 @@ class Run {
       .map(([name, parameter]) => ({ name, parameter }));
   }
 
-  #view(epoch: number): number {
-    const { views = 0 } = this.options;
-    return views === 'fresh' ? epoch + 1 : views === 0 ? 0 : 1 + (epoch % views);
-  }
-
   /** New views every epoch are not worth keeping. */
   get #epochCache(): FeatureCache | null {
     return this.options.views === 'fresh' ? null : this.#cache;
   }
 
-  /** The positions of a step's samples in the epoch's order. */
-  #batch(step: number): number[] {
-    const from = step * this.#batchSize;
-    const isLast = step === this.#stepsPerEpoch - 1;
-    return range(from, isLast ? this.data.train.length : from + this.#batchSize);
-  }
-
   /** The batches of the epoch at hand, from `#at.step` on. False when aborted. */
   async #epoch(): Promise<boolean> {
-    const { options, data } = this;
+    const { options } = this;
     const at = this.#at;
-    const { train } = data;
-    const seed = options.seed ?? 0;
-    const order = new Random(seed, `shuffle/${at.epoch}`).permutation(train.length);
-    const view = this.#view(at.epoch);
+    const { train } = this.data;
+    const { seed, size, steps } = this.#batches;
+    const order = this.#batches.order(at.epoch);
+    const view = this.#batches.view(at.epoch);
     const cache = this.#epochCache;
     await this.#warm(train, view, cache);
-    while (at.step < this.#stepsPerEpoch) {
+    while (at.step < steps) {
       if (options.signal?.aborted) return false;
-      const indices = this.#batch(at.step).map((i) => order[i]!);
-      const step = at.epoch * this.#stepsPerEpoch + at.step;
+      const indices = this.#batches.positions(at.step).map((i) => order[i]!);
+      const step = at.epoch * steps + at.step;
       const random = new Random(seed, `step/${step}`);
-      const x = await this.#prefix.inputs(train, indices, view, cache, this.#put, this.#batchSize);
+      const x = await this.#prefix.inputs(train, indices, view, cache, this.#put, size);
       const [lossValue, correct] = await this.#attempt(() => this.#step(x, indices, step, random), step);
       at.correct += correct;
       at.lossSum += lossValue * indices.length;
       at.seen += indices.length;
       at.step++;
       options.onStep?.(step, lossValue);
-      this.#tell('train', at.seen, train.length, at.lossSum / at.seen, at.correct / at.seen);
+      const means = { loss: at.lossSum / at.seen, accuracy: at.correct / at.seen };
+      this.#tell('train', at.seen, train.length, means);
       const every = options.checkpointSteps;
-      const isDue = every && (step + 1) % every === 0 && at.step < this.#stepsPerEpoch;
+      const isDue = every && (step + 1) % every === 0 && at.step < steps;
       if (isDue && !options.signal?.aborted) await this.#save();
       await yieldToEventLoop();
     }
@@ -263,10 +233,11 @@ class Run {
   /** Fills the cache in the samples' order before they are wanted in a shuffled one. */
   async #warm(source: DataSource, view: number, cache: FeatureCache | null): Promise<void> {
     if (!this.#prefix.kept(source, cache)) return;
-    for (let from = 0; from < source.length; from += this.#batchSize) {
+    const { size } = this.#batches;
+    for (let from = 0; from < source.length; from += size) {
       if (this.options.signal?.aborted) return;
-      const indices = range(from, Math.min(from + this.#batchSize, source.length));
-      (await this.#prefix.inputs(source, indices, view, cache, this.#put, this.#batchSize)).dispose();
+      const indices = range(from, Math.min(from + size, source.length));
+      (await this.#prefix.inputs(source, indices, view, cache, this.#put, size)).dispose();
       this.#tell('features', from + indices.length, source.length);
       await yieldToEventLoop();
     }
@@ -326,12 +297,11 @@ class Run {
       prefix: this.#prefix,
       source: data.train,
       cache: this.#epochCache,
-      // A pass over new views in every epoch would double its price.
-      views: options.views === 'fresh' ? [this.#view(0)] : range(0, epoch + 1).map((e) => this.#view(e)),
-      steps: (epoch + 1) * this.#stepsPerEpoch,
-      batches: range(0, this.#stepsPerEpoch).map((step) => this.#batch(step)),
+      views: this.#batches.viewsUpTo(epoch),
+      steps: (epoch + 1) * this.#batches.steps,
+      batches: range(0, this.#batches.steps).map((step) => this.#batches.positions(step)),
       put: this.#put,
-      batchSize: this.#batchSize,
+      batchSize: this.#batches.size,
       stop: () => options.signal?.aborted ?? false,
     });
   }
@@ -342,7 +312,7 @@ class Run {
     const at = this.#at;
     const result = data.validation
       ? await evaluate(model, data.validation, {
-          batchSize: this.#batchSize,
+          batchSize: this.#batches.size,
           cache: this.#cache,
           prefix: this.#prefix,
           score: this.#compiled!.score,
@@ -351,7 +321,7 @@ class Run {
         })
       : null;
     if (options.signal?.aborted && data.validation) return this.#stopBetween();
-    const lastStep = at.epoch * this.#stepsPerEpoch + this.#stepsPerEpoch - 1;
+    const lastStep = at.epoch * this.#batches.steps + this.#batches.steps - 1;
     const record: EpochRecord = {
       epoch: at.epoch,
       loss: at.lossSum / at.seen,
@@ -364,21 +334,10 @@ class Run {
           }
         : {}),
       learningRate:
-        options.optimizer.lr * (options.schedule?.(lastStep, options.epochs * this.#stepsPerEpoch) ?? 1),
+        options.optimizer.lr * (options.schedule?.(lastStep, options.epochs * this.#batches.steps) ?? 1),
     };
     at.records.push(record);
-    const score = record[this.#monitor];
-    if (score === undefined) throw new GraftError(`'${this.#monitor}' needs validation data`);
-    const gain = at.best
-      ? higherIsBetter(this.#monitor)
-        ? score - at.best.score
-        : at.best.score - score
-      : Infinity;
-    if (gain > (options.earlyStopping?.minDelta ?? 0)) {
-      at.best = { epoch: at.epoch, score };
-      at.worse = 0;
-      this.#rememberBest();
-    } else at.worse++;
+    this.#best.consider(record, model, at);
     Object.assign(at, { lossSum: 0, correct: 0, seen: 0, step: 0 });
     at.epoch++;
     await this.#save();
@@ -386,38 +345,22 @@ class Run {
     return record;
   }
 
-  /** Tensors are immutable, so a snapshot shares the buffers. */
-  #rememberBest(): void {
-    for (const t of this.#best.values()) t.dispose();
-    this.#best = new Map(
-      [...this.model.stateDict()].map(([name, t]) => [name, new Tensor(t.storage, t).keep()]),
-    );
-  }
-
   #tell(
-    phase: 'features' | 'train' | 'validation',
+    phase: Progress['phase'],
     done: number,
     total: number,
-    loss?: number,
-    accuracy?: number,
+    means?: Pick<Progress, 'loss' | 'accuracy'>,
   ): void {
-    this.options.onProgress?.({
-      phase,
-      epoch: this.#at.epoch,
-      epochs: this.options.epochs,
-      done,
-      total,
-      ...(loss === undefined ? {} : { loss }),
-      ...(accuracy === undefined ? {} : { accuracy }),
-    });
+    const [{ epoch }, { epochs }] = [this.#at, this.options];
+    this.options.onProgress?.({ phase, epoch, epochs, done, total, ...means });
   }
 
   #settings(): Record<string, unknown> {
     const { options, data } = this;
     return {
       epochs: options.epochs,
-      batchSize: this.#batchSize,
-      seed: options.seed ?? 0,
+      batchSize: this.#batches.size,
+      seed: this.#batches.seed,
       views: options.views ?? 0,
       mixup: options.mixup ?? 0,
       clipNorm: options.clipNorm ?? null,
@@ -437,7 +380,7 @@ class Run {
     if (!checkpoint || !(signal?.aborted || (checkpoint.due?.() ?? true))) return;
     const [settings, at] = [this.#settings(), this.#at];
     await checkpoint.save(
-      await captureRun({ model, optimizer, best: this.#best, initial: this.#initial, settings, at }),
+      await captureRun({ model, optimizer, best: this.#best.weights, initial: this.#initial, settings, at }),
     );
   }
 
@@ -448,9 +391,9 @@ class Run {
     const state = readState(saved.meta);
     const { at } = state;
     assertSameRun(state.settings, this.#settings());
-    if (at.epoch > epochs || at.step > this.#stepsPerEpoch || (at.best?.epoch ?? 0) > at.epoch)
+    if (at.epoch > epochs || at.step > this.#batches.steps || (at.best?.epoch ?? 0) > at.epoch)
       throw new CheckpointError('it is damaged: its position lies behind the end of the run');
-    this.#best = await restoreRun(saved, state, this.model, optimizer);
+    this.#best.restore(await restoreRun(saved, state, this.model, optimizer));
     this.#at = at;
   }
 }

@@ -1,5 +1,6 @@
 import { cospi } from '../math/float32.ts';
 import { adamW } from '../optim/index.ts';
+import { alongCosine } from '../optim/schedules.ts';
 import type { FitOptions } from './options.ts';
 
 /**
@@ -10,7 +11,9 @@ export type Recipe = Pick<FitOptions, 'epochs' | 'batchSize' | 'optimizer' | 'sc
   Partial<Pick<FitOptions, 'clipNorm'>>;
 
 /** Falls from 1 to 0 along half a cosine over the whole run. (Loshchilov & Hutter, 2017, arXiv:1608.03983) */
-const cosine = (step: number, total: number): number => 0.5 * (1 + cospi(Math.fround(step / total)));
+const cosine = (step: number, total: number): number => alongCosine(1, 0, step / total, inFloat32);
+/** Its bits are in models that were trained before: `cosineLR` is more exact. */
+const inFloat32 = (x: number): number => cospi(Math.fround(x));
 
 /**
  * Only the new head: logistic regression on the locked base's features.
