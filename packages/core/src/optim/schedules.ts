@@ -20,7 +20,12 @@ function cosPi(x: number): number {
  * From one value to another along half a cosine, for shares of the way from 0 to 1; beyond them it stays.
  * @param cosine gives cos(π x).
  */
-export function alongCosine(from: number, to: number, share: number, cosine = cosPi): number {
+export function alongCosine(
+  from: number,
+  to: number,
+  share: number,
+  cosine: (x: number) => number = cosPi,
+): number {
   return to + ((from - to) / 2) * (cosine(Math.min(Math.max(share, 0), 1)) + 1);
 }
 
