@@ -34,25 +34,10 @@ const NEVER_THROW = ['headRecipe', 'fineTuneRecipe', 'scratchRecipe'];
 const MISSING: Readonly<Record<string, Partial<Record<Requirement, string>>>> = {
   '@graftjs/core': {
     docstring: `
-      constantInit forwardGrid dot multiplyTriples triple activation window product
-    `,
-    shape: `
-      runChain forwardStages clipGradValue
+      forwardGrid dot multiplyTriples triple activation window product
     `,
     throws: `
-      defaultBiasInit defaultWeightInit fans gain initParameter kaimingNormal kaimingUniform truncNormal
-      xavierNormal xavierUniform evaluating stagesOf runChain forwardStages manualSeed adagrad adam
-      adamW rmsprop sgd clipGradNorm clipGradValue cosineLR oneCycleLR headRecipe fineTuneRecipe
-      scratchRecipe
-    `,
-    example: `
-      BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm LayerNorm Conv1d Conv2d Conv3d
-      ConvTranspose1d ConvTranspose2d ConvTranspose3d Linear Dropout Flatten Identity Upsample Residual
-      SqueezeExcite Sequential MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d
-      AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d
-      AdaptiveMaxPool3d GlobalAvgPool1d GlobalAvgPool2d GlobalAvgPool3d GlobalMaxPool1d GlobalMaxPool2d
-      GlobalMaxPool3d GlobalStatsPool1d GlobalStatsPool2d GlobalStatsPool3d adagrad adam adamW rmsprop
-      sgd
+      manualSeed headRecipe fineTuneRecipe scratchRecipe
     `,
   },
 };

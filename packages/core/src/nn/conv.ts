@@ -135,19 +135,36 @@ function fusedActivation(m: Module | undefined): FusedActivation {
   return m.fn === relu ? 'relu' : m.fn === relu6 ? 'relu6' : 'none';
 }
 
-/** Convolution over `[n, c, w]`; see `conv`. `new Conv1d(inChannels, outChannels, kernelSize, options)`. */
+/**
+ * Convolution over `[n, c, w]`; see `conv`. `new Conv1d(inChannels, outChannels, kernelSize, options)`.
+ * @throws ShapeError where channels do not divide into the groups, or a setting is not a whole number in its range.
+ * @example
+ * new Conv1d(3, 8, 5, { stride: 2, padding: 'same' }).forward(zeros([1, 3, 32])).shape; // → [1, 8, 16]
+ */
 export class Conv1d extends ConvBase {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
     super(1, inChannels, outChannels, kernelSize, false, options);
   }
 }
-/** Convolution over `[n, c, h, w]`; see `conv`. `new Conv2d(inChannels, outChannels, kernelSize, options)`. */
+/**
+ * Convolution over `[n, c, h, w]`; see `conv`. `new Conv2d(inChannels, outChannels, kernelSize, options)`.
+ * @throws ShapeError where channels do not divide into the groups, or a setting is not a whole number in its range.
+ * @example
+ * const layer = new Conv2d(3, 8, 3, { stride: 2, padding: 1 });
+ * layer.forward(zeros([1, 3, 32, 32])).shape; // → [1, 8, 16, 16]
+ * layer.weight.value.shape; // → [8, 3, 3, 3]
+ */
 export class Conv2d extends ConvBase {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
     super(2, inChannels, outChannels, kernelSize, false, options);
   }
 }
-/** Convolution over `[n, c, d, h, w]`; see `conv`. `new Conv3d(inChannels, outChannels, kernelSize, options)`. */
+/**
+ * Convolution over `[n, c, d, h, w]`; see `conv`. `new Conv3d(inChannels, outChannels, kernelSize, options)`.
+ * @throws ShapeError where channels do not divide into the groups, or a setting is not a whole number in its range.
+ * @example
+ * new Conv3d(1, 4, 3).forward(zeros([1, 1, 8, 8, 8])).shape; // → [1, 4, 6, 6, 6]
+ */
 export class Conv3d extends ConvBase {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
     super(3, inChannels, outChannels, kernelSize, false, options);
@@ -191,7 +208,12 @@ abstract class ConvTransposeBase extends ConvBase {
   }
 }
 
-/** Transposed convolution over `[n, c, w]`; see `convTranspose`. */
+/**
+ * Transposed convolution over `[n, c, w]`; see `convTranspose`.
+ * @throws ShapeError where channels do not divide into the groups, or a setting is not a whole number in its range.
+ * @example
+ * new ConvTranspose1d(4, 2, 2, { stride: 2 }).forward(zeros([1, 4, 8])).shape; // → [1, 2, 16]
+ */
 export class ConvTranspose1d extends ConvTransposeBase {
   constructor(
     inChannels: number,
@@ -202,7 +224,12 @@ export class ConvTranspose1d extends ConvTransposeBase {
     super(1, inChannels, outChannels, kernelSize, options);
   }
 }
-/** Transposed convolution over `[n, c, h, w]`; see `convTranspose`. */
+/**
+ * Transposed convolution over `[n, c, h, w]`; see `convTranspose`.
+ * @throws ShapeError where channels do not divide into the groups, or a setting is not a whole number in its range.
+ * @example
+ * new ConvTranspose2d(4, 2, 2, { stride: 2 }).forward(zeros([1, 4, 8, 8])).shape; // → [1, 2, 16, 16]
+ */
 export class ConvTranspose2d extends ConvTransposeBase {
   constructor(
     inChannels: number,
@@ -213,7 +240,12 @@ export class ConvTranspose2d extends ConvTransposeBase {
     super(2, inChannels, outChannels, kernelSize, options);
   }
 }
-/** Transposed convolution over `[n, c, d, h, w]`; see `convTranspose`. */
+/**
+ * Transposed convolution over `[n, c, d, h, w]`; see `convTranspose`.
+ * @throws ShapeError where channels do not divide into the groups, or a setting is not a whole number in its range.
+ * @example
+ * new ConvTranspose3d(4, 2, 2, { stride: 2 }).forward(zeros([1, 4, 3, 3, 3])).shape; // → [1, 2, 6, 6, 6]
+ */
 export class ConvTranspose3d extends ConvTransposeBase {
   constructor(
     inChannels: number,

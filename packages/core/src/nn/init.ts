@@ -10,7 +10,12 @@ import { currentRandom } from './random-context.ts';
 /** Gives the initial values of a parameter, row-major. Drawn on the host: the same on every backend. */
 export type Initializer = (shape: Shape, random: Random) => Float32Array;
 
-/** Inputs and outputs of one unit: `[out, in / groups, ...kernel]` has in / groups · kernel and out · kernel of them. */
+/**
+ * Inputs and outputs of one unit: `[out, in / groups, ...kernel]` has in / groups · kernel and out · kernel of them.
+ * @throws GraftError for a shape of fewer than two axes.
+ * @example
+ * fans([8, 3, 5, 5]); // → { fanIn: 75, fanOut: 200 }
+ */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
   if (shape.length < 2)
     throw new GraftError(`fan-in and fan-out need at least two axes, not ${showShape(shape)}`);
@@ -23,7 +28,12 @@ export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' 
 
 const NONLINEARITIES = ['linear', 'sigmoid', 'tanh', 'relu', 'leakyRelu', 'selu'];
 
-/** The factor on the standard deviation that makes up for a nonlinearity; `slope` is leaky relu's. */
+/**
+ * The factor on the standard deviation that makes up for a nonlinearity; `slope` is leaky relu's.
+ * @throws GraftError for a nonlinearity that is none of these.
+ * @example
+ * gain('relu'); // → 1.414
+ */
 export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
   wantOneOf('gain', 'nonlinearity', nonlinearity, NONLINEARITIES);
   switch (nonlinearity) {
@@ -40,6 +50,7 @@ export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
   }
 }
 
+/** All the same value. */
 export function constantInit(value: number): Initializer {
   return (shape) => new Float32Array(sizeOf(shape)).fill(value);
 }
@@ -67,7 +78,10 @@ export interface TruncNormalOptions {
   readonly high?: number;
 }
 
-/** Normal, drawn again wherever it falls outside [low, high]. */
+/**
+ * Normal, drawn again wherever it falls outside [low, high].
+ * @throws GraftError where next to nothing of the distribution is between the bounds.
+ */
 export function truncNormal(options: TruncNormalOptions = {}): Initializer {
   const { mean = 0, std = 1, low = -2, high = 2 } = options;
   if (!(low < high) || mean + 6 * std < low || mean - 6 * std > high) {
@@ -104,7 +118,10 @@ function kaimingStd(
   return gain(nonlinearity, slope) / Math.sqrt(Math.max(fans(shape)[mode], 1));
 }
 
-/** Uniform with variance gain² / fan. (He et al., 2015, arXiv:1502.01852) */
+/**
+ * Uniform with variance gain² / fan. (He et al., 2015, arXiv:1502.01852)
+ * @throws GraftError for an unknown mode or nonlinearity, or when it draws for a shape of fewer than two axes.
+ */
 export function kaimingUniform(options: KaimingOptions = {}): Initializer {
   return (shape, random) => {
     const bound = Math.sqrt(3) * kaimingStd(shape, options);
@@ -112,7 +129,10 @@ export function kaimingUniform(options: KaimingOptions = {}): Initializer {
   };
 }
 
-/** Normal with variance gain² / fan. (He et al., 2015, arXiv:1502.01852) */
+/**
+ * Normal with variance gain² / fan. (He et al., 2015, arXiv:1502.01852)
+ * @throws GraftError for an unknown mode or nonlinearity, or when it draws for a shape of fewer than two axes.
+ */
 export function kaimingNormal(options: KaimingOptions = {}): Initializer {
   return (shape, random) => normalInit(0, kaimingStd(shape, options))(shape, random);
 }
@@ -122,7 +142,10 @@ const xavierStd = (shape: Shape, factor: number): number => {
   return factor * Math.sqrt(2 / Math.max(fanIn + fanOut, 1));
 };
 
-/** Uniform with variance 2 · gain² / (fanIn + fanOut). (Glorot, Bengio, 2010) */
+/**
+ * Uniform with variance 2 · gain² / (fanIn + fanOut). (Glorot, Bengio, 2010)
+ * @throws GraftError when it draws for a shape of fewer than two axes.
+ */
 export function xavierUniform(factor = 1): Initializer {
   return (shape, random) => {
     const bound = Math.sqrt(3) * xavierStd(shape, factor);
@@ -130,15 +153,24 @@ export function xavierUniform(factor = 1): Initializer {
   };
 }
 
-/** Normal with variance 2 · gain² / (fanIn + fanOut). (Glorot, Bengio, 2010) */
+/**
+ * Normal with variance 2 · gain² / (fanIn + fanOut). (Glorot, Bengio, 2010)
+ * @throws GraftError when it draws for a shape of fewer than two axes.
+ */
 export function xavierNormal(factor = 1): Initializer {
   return (shape, random) => normalInit(0, xavierStd(shape, factor))(shape, random);
 }
 
-/** PyTorch's default for convolutions and linear layers: uniform in ±1 / √fanIn, that is, `kaimingUniform` with slope √5. */
+/**
+ * PyTorch's default for convolutions and linear layers: uniform in ±1 / √fanIn, that is, `kaimingUniform` with slope √5.
+ * @throws GraftError for a shape of fewer than two axes.
+ */
 export const defaultWeightInit: Initializer = kaimingUniform({ slope: Math.sqrt(5) });
 
-/** PyTorch's default for their biases: uniform in ±1 / √fanIn of the weight. */
+/**
+ * PyTorch's default for their biases: uniform in ±1 / √fanIn of the weight.
+ * @throws GraftError for a shape of fewer than two axes.
+ */
 export function defaultBiasInit(weightShape: Shape): Initializer {
   const bound = 1 / Math.sqrt(Math.max(fans(weightShape).fanIn, 1));
   return uniformInit(-bound, bound);
@@ -163,7 +195,10 @@ export interface LayerOptions extends BackendOption {
 /** A layer's configuration: the arguments of its constructor by name, and its options but for `LayerOptions`. */
 export type ConfigOf<Arguments, Options> = Readonly<Arguments> & Omit<Options, keyof LayerOptions>;
 
-/** A parameter with values drawn from `currentRandom()`. */
+/**
+ * A parameter with values drawn from `currentRandom()`.
+ * @throws ShapeError for what is no shape, OutOfMemoryError where there is no room for it.
+ */
 export function initParameter(shape: Shape, init: Initializer, options: BackendOption = {}): Parameter {
   wantShape('a parameter', shape);
   wantRoom('a parameter', { dtype: 'float32', shape }, options.backend);

@@ -22,7 +22,13 @@ import { Module, wantModule } from './module.ts';
 import type { Parameter } from './parameter.ts';
 import { layoutConfig, type LayoutOption } from './spatial.ts';
 
-/** x · wᵀ + b over the last axis; see `linear`. */
+/**
+ * x · wᵀ + b over the last axis; see `linear`.
+ * `[..., in]` → `[..., out]`.
+ * @example
+ * const layer = new Linear(3, 2, { init: onesInit, bias: false });
+ * layer.forward(tensor([[1, 2, 3]])); // → [[6, 6]]
+ */
 export class Linear extends Module {
   /** `[out, in]`. */
   readonly weight: Parameter;
@@ -58,7 +64,14 @@ export interface DropoutModuleOptions extends LayoutOption {
   readonly per?: 'element' | 'channel' | 'sample';
 }
 
-/** Drops elements in training (and while not locked), drawing from `currentRandom()`; see `dropout`. */
+/**
+ * Drops elements in training (and while not locked), drawing from `currentRandom()`; see `dropout`.
+ * Any shape; the others are scaled by 1 / (1 − p). (Srivastava et al., 2014)
+ * @throws GraftError for a probability that is not between 0 and 1.
+ * @example
+ * const layer = new Dropout(0.5);
+ * layer.eval().forward(tensor([1, 2])); // → [1, 2]
+ */
 export class Dropout extends Module {
   readonly layout: Layout;
   readonly per: 'element' | 'channel' | 'sample';
@@ -86,7 +99,11 @@ export class Dropout extends Module {
   }
 }
 
-/** Joins the axes from `from` on: `[n, c, h, w]` → `[n, c·h·w]`. */
+/**
+ * Joins the axes from `from` on: `[n, c, h, w]` → `[n, c·h·w]`.
+ * @example
+ * new Flatten().forward(zeros([2, 3, 4, 4])).shape; // → [2, 48]
+ */
 export class Flatten extends Module {
   constructor(readonly from = 1) {
     super();
@@ -102,7 +119,12 @@ export class Flatten extends Module {
   }
 }
 
-/** Hands its input on. */
+/**
+ * Hands its input on.
+ * Any shape.
+ * @example
+ * new Identity().forward(tensor([1, 2])); // → [1, 2]
+ */
 export class Identity extends Module {
   override get config(): object {
     return {};
@@ -125,7 +147,13 @@ export interface UpsampleOptions extends LayoutOption {
   readonly alignCorners?: boolean;
 }
 
-/** Interpolates to a size, or by a factor; see `resize`. */
+/**
+ * Interpolates to a size, or by a factor; see `resize`.
+ * `[n, c, ...spatial]` → `[n, c, ...size]`.
+ * @throws GraftError unless either `size` or `scale` is given.
+ * @example
+ * new Upsample({ scale: 2 }).forward(tensor([[[1, 2]]])); // → [[[1, 1, 2, 2]]]
+ */
 export class Upsample extends Module {
   readonly options: UpsampleOptions;
   constructor(options: UpsampleOptions) {
@@ -158,7 +186,14 @@ export interface ResidualOptions {
   readonly activation?: Module;
 }
 
-/** x + body(x). (He et al., 2015, arXiv:1512.03385) */
+/**
+ * x + body(x). (He et al., 2015, arXiv:1512.03385)
+ * Any shape that the body keeps, or that the shortcut brings to the same shape.
+ * @throws GraftError where a part is not a module.
+ * @example
+ * const block = new Residual(new Activation((x) => mul(x, 2)), { activation: new ReLU() });
+ * block.forward(tensor([-1, 2])); // → [0, 6]
+ */
 export class Residual extends Module {
   readonly body: Module;
   readonly shortcut: Module | null;
@@ -200,6 +235,10 @@ export interface SqueezeExciteOptions extends LayoutOption, LayerOptions {
 /**
  * Scales each channel by a factor computed from the means of all: x · gate(fc2(activation(fc1(mean(x))))), with 1×1
  * convolutions `fc1` and `fc2` as in torchvision. (Hu et al., 2018, arXiv:1709.01507)
+ * `[n, c, h, w]`, same shape out.
+ * @throws GraftError where a part is not a module.
+ * @example
+ * new SqueezeExcite(8, 2).forward(zeros([1, 8, 5, 5])).shape; // → [1, 8, 5, 5]
  */
 export class SqueezeExcite extends Module {
   readonly fc1: Conv2d;

@@ -241,7 +241,10 @@ export abstract class Module {
 mark(Module.prototype);
 inspectedAs(Module.prototype, moduleText);
 
-/** Runs `fn` with everything in evaluation mode, then gives each module back the mode it had. */
+/**
+ * Runs `fn` with everything in evaluation mode, then gives each module back the mode it had.
+ * @throws What `fn` throws.
+ */
 export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
   const modes = [...modules]
     .flatMap((m) => [...m.namedModules()])

@@ -151,26 +151,50 @@ export abstract class BatchNorm extends Norm {
   }
 }
 
-/** Over `[n, c]` or `[n, c, w]`. */
+/**
+ * Over `[n, c]` or `[n, c, w]`.
+ * (Ioffe, Szegedy, 2015, arXiv:1502.03167)
+ * @example
+ * const layer = new BatchNorm1d(1, { affine: false });
+ * layer.forward(tensor([[1], [3]])); // → [[-1.0], [1.0]]
+ * layer.runningMean.value; // → [0.2]
+ */
 export class BatchNorm1d extends BatchNorm {
   constructor(channels: number, options: BatchNormModuleOptions = {}) {
     super(channels, [2, 3], options);
   }
 }
-/** Over `[n, c, h, w]`. */
+/**
+ * Over `[n, c, h, w]`.
+ * (Ioffe, Szegedy, 2015, arXiv:1502.03167)
+ * @example
+ * const layer = new BatchNorm2d(3);
+ * layer.eval().forward(ones([1, 3, 2, 2])).shape; // → [1, 3, 2, 2]
+ * [...layer.stateDict().keys()].length; // → 5
+ */
 export class BatchNorm2d extends BatchNorm {
   constructor(channels: number, options: BatchNormModuleOptions = {}) {
     super(channels, [4], options);
   }
 }
-/** Over `[n, c, d, h, w]`. */
+/**
+ * Over `[n, c, d, h, w]`.
+ * (Ioffe, Szegedy, 2015, arXiv:1502.03167)
+ * @example
+ * new BatchNorm3d(2).forward(ones([1, 2, 3, 3, 3])).shape; // → [1, 2, 3, 3, 3]
+ */
 export class BatchNorm3d extends BatchNorm {
   constructor(channels: number, options: BatchNormModuleOptions = {}) {
     super(channels, [5], options);
   }
 }
 
-/** Over the last axes of each sample; see `layerNorm`. */
+/**
+ * Over the last axes of each sample; see `layerNorm`.
+ * Input and output `[..., ...shape]`. (Ba et al., 2016, arXiv:1607.06450)
+ * @example
+ * new LayerNorm(2).forward(tensor([[1, 3], [0, 8]])); // → [[-1.0, 1.0], [-1.0, 1.0]]
+ */
 export class LayerNorm extends Norm {
   readonly shape: Shape;
   constructor(shape: number | Shape, options: Omit<NormOptions, 'layout'> = {}) {
@@ -189,7 +213,13 @@ export class LayerNorm extends Norm {
   }
 }
 
-/** Over groups of channels of each sample; see `groupNorm`. */
+/**
+ * Over groups of channels of each sample; see `groupNorm`.
+ * Input and output `[n, c, ...spatial]`. (Wu, He, 2018, arXiv:1803.08494)
+ * @throws ShapeError where the channels do not divide into the groups.
+ * @example
+ * new GroupNorm(2, 4).forward(ones([1, 4, 3, 3])).shape; // → [1, 4, 3, 3]
+ */
 export class GroupNorm extends Norm {
   constructor(
     readonly groups: number,
@@ -213,7 +243,12 @@ export class GroupNorm extends Norm {
   }
 }
 
-/** Over each channel of each sample; see `instanceNorm`. No weight and bias by default, as in PyTorch. */
+/**
+ * Over each channel of each sample; see `instanceNorm`. No weight and bias by default, as in PyTorch.
+ * Input and output `[n, c, ...spatial]`. (Ulyanov et al., 2016, arXiv:1607.08022)
+ * @example
+ * new InstanceNorm(1).forward(tensor([[[1, 3]]])); // → [[[-1.0, 1.0]]]
+ */
 export class InstanceNorm extends Norm {
   constructor(
     readonly channels: number,

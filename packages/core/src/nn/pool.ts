@@ -52,19 +52,34 @@ abstract class MaxPoolBase extends PoolBase {
     return maxPool(x, kernel, { stride, dilation, padding, ceilMode, layout });
   }
 }
-/** Largest element of each window of `[n, c, w]`; the stride defaults to the kernel. See `maxPool`. */
+/**
+ * Largest element of each window of `[n, c, w]`; the stride defaults to the kernel. See `maxPool`.
+ * @throws ShapeError where a setting is not a whole number in its range.
+ * @example
+ * new MaxPool1d(2).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
+ */
 export class MaxPool1d extends MaxPoolBase {
   constructor(kernel: PerAxis, options: PoolOptions = {}) {
     super(1, kernel, options);
   }
 }
-/** Largest element of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `maxPool`. */
+/**
+ * Largest element of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `maxPool`.
+ * @throws ShapeError where a setting is not a whole number in its range.
+ * @example
+ * new MaxPool2d(2).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
+ */
 export class MaxPool2d extends MaxPoolBase {
   constructor(kernel: PerAxis, options: PoolOptions = {}) {
     super(2, kernel, options);
   }
 }
-/** Largest element of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `maxPool`. */
+/**
+ * Largest element of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `maxPool`.
+ * @throws ShapeError where a setting is not a whole number in its range.
+ * @example
+ * new MaxPool3d(2).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
+ */
 export class MaxPool3d extends MaxPoolBase {
   constructor(kernel: PerAxis, options: PoolOptions = {}) {
     super(3, kernel, options);
@@ -87,19 +102,34 @@ abstract class AvgPoolBase extends PoolBase {
     return avgPool(x, kernel, { stride, dilation, padding, ceilMode, layout, countIncludePad });
   }
 }
-/** Mean of each window of `[n, c, w]`; the stride defaults to the kernel. See `avgPool`. */
+/**
+ * Mean of each window of `[n, c, w]`; the stride defaults to the kernel. See `avgPool`.
+ * @throws ShapeError where a setting is not a whole number in its range.
+ * @example
+ * new AvgPool1d(2).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
+ */
 export class AvgPool1d extends AvgPoolBase {
   constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
     super(1, kernel, options);
   }
 }
-/** Mean of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `avgPool`. */
+/**
+ * Mean of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `avgPool`.
+ * @throws ShapeError where a setting is not a whole number in its range.
+ * @example
+ * new AvgPool2d(2).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
+ */
 export class AvgPool2d extends AvgPoolBase {
   constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
     super(2, kernel, options);
   }
 }
-/** Mean of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `avgPool`. */
+/**
+ * Mean of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `avgPool`.
+ * @throws ShapeError where a setting is not a whole number in its range.
+ * @example
+ * new AvgPool3d(2).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
+ */
 export class AvgPool3d extends AvgPoolBase {
   constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
     super(3, kernel, options);
@@ -132,37 +162,67 @@ abstract class AdaptivePool extends SpatialModule {
     return new this(output, rest);
   }
 }
-/** Mean over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`. */
+/**
+ * Mean over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`.
+ * @throws ShapeError where an extent is not a whole number of 1 or more.
+ * @example
+ * new AdaptiveAvgPool1d(3).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
+ */
 export class AdaptiveAvgPool1d extends AdaptivePool {
   constructor(output: PerAxis, options: LayoutOption = {}) {
     super(1, adaptiveAvgPool, output, options);
   }
 }
-/** Mean over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`. */
+/**
+ * Mean over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`.
+ * @throws ShapeError where an extent is not a whole number of 1 or more.
+ * @example
+ * new AdaptiveAvgPool2d(3).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
+ */
 export class AdaptiveAvgPool2d extends AdaptivePool {
   constructor(output: PerAxis, options: LayoutOption = {}) {
     super(2, adaptiveAvgPool, output, options);
   }
 }
-/** Mean over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`. */
+/**
+ * Mean over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`.
+ * @throws ShapeError where an extent is not a whole number of 1 or more.
+ * @example
+ * new AdaptiveAvgPool3d(3).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
+ */
 export class AdaptiveAvgPool3d extends AdaptivePool {
   constructor(output: PerAxis, options: LayoutOption = {}) {
     super(3, adaptiveAvgPool, output, options);
   }
 }
-/** Maximum over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`. */
+/**
+ * Maximum over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`.
+ * @throws ShapeError where an extent is not a whole number of 1 or more.
+ * @example
+ * new AdaptiveMaxPool1d(3).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
+ */
 export class AdaptiveMaxPool1d extends AdaptivePool {
   constructor(output: PerAxis, options: LayoutOption = {}) {
     super(1, adaptiveMaxPool, output, options);
   }
 }
-/** Maximum over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`. */
+/**
+ * Maximum over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`.
+ * @throws ShapeError where an extent is not a whole number of 1 or more.
+ * @example
+ * new AdaptiveMaxPool2d(3).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
+ */
 export class AdaptiveMaxPool2d extends AdaptivePool {
   constructor(output: PerAxis, options: LayoutOption = {}) {
     super(2, adaptiveMaxPool, output, options);
   }
 }
-/** Maximum over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`. */
+/**
+ * Maximum over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`.
+ * @throws ShapeError where an extent is not a whole number of 1 or more.
+ * @example
+ * new AdaptiveMaxPool3d(3).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
+ */
 export class AdaptiveMaxPool3d extends AdaptivePool {
   constructor(output: PerAxis, options: LayoutOption = {}) {
     super(3, adaptiveMaxPool, output, options);
@@ -198,55 +258,91 @@ abstract class GlobalPool extends SpatialModule {
     return new this(config);
   }
 }
-/** Mean over all positions: `[n, c, w]` → `[n, c]`. */
+/**
+ * Mean over all positions: `[n, c, w]` → `[n, c]`.
+ * @example
+ * new GlobalAvgPool1d().forward(zeros([1, 2, 6])).shape; // → [1, 2]
+ */
 export class GlobalAvgPool1d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(1, globalAvgPool, options);
   }
 }
-/** Mean over all positions: `[n, c, h, w]` → `[n, c]`. */
+/**
+ * Mean over all positions: `[n, c, h, w]` → `[n, c]`.
+ * @example
+ * new GlobalAvgPool2d().forward(zeros([1, 2, 6, 6])).shape; // → [1, 2]
+ */
 export class GlobalAvgPool2d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(2, globalAvgPool, options);
   }
 }
-/** Mean over all positions: `[n, c, d, h, w]` → `[n, c]`. */
+/**
+ * Mean over all positions: `[n, c, d, h, w]` → `[n, c]`.
+ * @example
+ * new GlobalAvgPool3d().forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2]
+ */
 export class GlobalAvgPool3d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(3, globalAvgPool, options);
   }
 }
-/** Maximum over all positions: `[n, c, w]` → `[n, c]`. */
+/**
+ * Maximum over all positions: `[n, c, w]` → `[n, c]`.
+ * @example
+ * new GlobalMaxPool1d().forward(zeros([1, 2, 6])).shape; // → [1, 2]
+ */
 export class GlobalMaxPool1d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(1, globalMaxPool, options);
   }
 }
-/** Maximum over all positions: `[n, c, h, w]` → `[n, c]`. */
+/**
+ * Maximum over all positions: `[n, c, h, w]` → `[n, c]`.
+ * @example
+ * new GlobalMaxPool2d().forward(zeros([1, 2, 6, 6])).shape; // → [1, 2]
+ */
 export class GlobalMaxPool2d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(2, globalMaxPool, options);
   }
 }
-/** Maximum over all positions: `[n, c, d, h, w]` → `[n, c]`. */
+/**
+ * Maximum over all positions: `[n, c, d, h, w]` → `[n, c]`.
+ * @example
+ * new GlobalMaxPool3d().forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2]
+ */
 export class GlobalMaxPool3d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(3, globalMaxPool, options);
   }
 }
-/** Mean and standard deviation over all positions: `[n, c, w]` → `[n, 2c]`; see `globalStatsPool`. */
+/**
+ * Mean and standard deviation over all positions: `[n, c, w]` → `[n, 2c]`; see `globalStatsPool`.
+ * @example
+ * new GlobalStatsPool1d().forward(zeros([1, 2, 6])).shape; // → [1, 4]
+ */
 export class GlobalStatsPool1d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(1, globalStatsPool, options);
   }
 }
-/** Mean and standard deviation over all positions: `[n, c, h, w]` → `[n, 2c]`; see `globalStatsPool`. */
+/**
+ * Mean and standard deviation over all positions: `[n, c, h, w]` → `[n, 2c]`; see `globalStatsPool`.
+ * @example
+ * new GlobalStatsPool2d().forward(zeros([1, 2, 6, 6])).shape; // → [1, 4]
+ */
 export class GlobalStatsPool2d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(2, globalStatsPool, options);
   }
 }
-/** Mean and standard deviation over all positions: `[n, c, d, h, w]` → `[n, 2c]`; see `globalStatsPool`. */
+/**
+ * Mean and standard deviation over all positions: `[n, c, d, h, w]` → `[n, 2c]`; see `globalStatsPool`.
+ * @example
+ * new GlobalStatsPool3d().forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 4]
+ */
 export class GlobalStatsPool3d extends GlobalPool {
   constructor(options: GlobalPoolOptions = {}) {
     super(3, globalStatsPool, options);

@@ -3,7 +3,14 @@ import type { Tensor } from '../tensor.ts';
 import { Module, wantModule, type Member } from './module.ts';
 import { runChain } from './stages.ts';
 
-/** Modules one after the other. From a list the names are '0', '1', …; from a record, its keys. */
+/**
+ * Modules one after the other. From a list the names are '0', '1', …; from a record, its keys.
+ * @throws GraftError where a part is not a module.
+ * @example
+ * const model = new Sequential({ hidden: new Linear(4, 8), relu: new ReLU(), out: new Linear(8, 2) });
+ * model.forward(zeros([1, 4])).shape; // → [1, 2]
+ * [...model.stateDict().keys()]; // → ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+ */
 export class Sequential extends Module {
   readonly #children: Map<string, Module>;
   constructor(children: readonly Module[] | Readonly<Record<string, Module>> | ReadonlyMap<string, Module>) {

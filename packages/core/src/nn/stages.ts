@@ -13,6 +13,10 @@ export interface Stage {
 /**
  * A model as a chain: nested `Sequential`s opened up, each other module whole, by dotted path. Between any two stages
  * exactly one tensor passes, so these are the places where a network can be cut.
+ * @throws StateError for a model that another copy of this package has made.
+ * @example
+ * const model = new Sequential({ a: new ReLU(), b: new Sequential([new Tanh()]) });
+ * stagesOf(model).map((s) => s.name); // → ['a', 'b.0']
  */
 export function stagesOf(model: Module, prefix = ''): Stage[] {
   refuseForeign(model);
@@ -49,6 +53,8 @@ function withParents(name: string): string[] {
 /**
  * Runs modules one after the other, several in one pass where one of them knows how. Each result is freed when the next is
  * there, unless a tape needs it; `x` is the caller's.
+ * @param x Any shape that the first module takes.
+ * @throws What the modules throw, with the path of the layer.
  */
 export function runChain(modules: readonly Module[], x: Tensor): Tensor {
   return composite(() => {
@@ -79,7 +85,11 @@ function into(m: Module, x: Tensor, next: readonly Module[]): { readonly y: Tens
   }
 }
 
-/** Runs stages one after the other. Errors carry the path of the layer as the whole model has it. */
+/**
+ * Runs stages one after the other. Errors carry the path of the layer as the whole model has it.
+ * @param x Any shape that the first stage takes.
+ * @throws What the stages throw, with the path of the layer.
+ */
 export function forwardStages(stages: readonly Stage[], x: Tensor): Tensor {
   try {
     return runChain(

@@ -41,6 +41,12 @@ export interface SgdHyper extends BaseHyper {
 /**
  * Stochastic gradient descent: b ← momentum · b + (1 − dampening) · g (first step: b ← g); p ← p − lr · b, or with Nesterov's
  * momentum p ← p − lr · (g + momentum · b). PyTorch's formulas. Default lr 1e-3.
+ * @throws (when it steps) GraftError for gradients that do not fit their parameters.
+ * @example
+ * const p = new Parameter(tensor([1]));
+ * const optimizer = sgd({ lr: 0.1 });
+ * optimizer.step([{ name: 'p', parameter: p, grad: tensor([2]) }]);
+ * p.value; // → [0.8]
  */
 export function sgd(options: Options<SgdHyper> = {}): Optimizer {
   const hyper = settings({ lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false }, options);
@@ -93,6 +99,12 @@ const adamDefaults = { betas: [0.9, 0.999], eps: 1e-8, amsgrad: false } as const
 /**
  * Adam (Kingma, Ba, 2015, arXiv:1412.6980), with weight decay as a penalty. PyTorch's formulas. Default lr 1e-3,
  * weightDecay 0.
+ * @throws (when it steps) GraftError for gradients that do not fit their parameters.
+ * @example
+ * const p = new Parameter(tensor([1]));
+ * const optimizer = adam({ lr: 0.1 });
+ * optimizer.step([{ name: 'p', parameter: p, grad: tensor([2]) }]);
+ * p.value; // → [0.9]
  */
 export function adam(options: Options<AdamHyper> = {}): Optimizer {
   const hyper = settings<AdamHyper>({ lr: 1e-3, weightDecay: 0, ...adamDefaults }, options);
@@ -102,6 +114,12 @@ export function adam(options: Options<AdamHyper> = {}): Optimizer {
 /**
  * Adam with decoupled weight decay, p ← p · (1 − lr · weightDecay) before the update. (Loshchilov, Hutter, 2019,
  * arXiv:1711.05101) Default lr 1e-3, weightDecay 1e-2.
+ * @throws (when it steps) GraftError for gradients that do not fit their parameters.
+ * @example
+ * const p = new Parameter(tensor([1]));
+ * const optimizer = adamW({ lr: 0.1 });
+ * optimizer.step([{ name: 'p', parameter: p, grad: tensor([2]) }]);
+ * p.value; // → [0.899]
  */
 export function adamW(options: Options<AdamHyper> = {}): Optimizer {
   const hyper = settings<AdamHyper>({ lr: 1e-3, weightDecay: 1e-2, ...adamDefaults }, options);
@@ -128,6 +146,12 @@ export interface RmspropHyper extends BaseHyper {
 /**
  * RMSprop (Hinton, 2012): s ← alpha · s + (1 − alpha) · g², d = g / (√s + eps), p ← p − lr · d, or with momentum
  * b ← momentum · b + d, p ← p − lr · b. PyTorch's formulas. Default lr 1e-2.
+ * @throws (when it steps) GraftError for gradients that do not fit their parameters.
+ * @example
+ * const p = new Parameter(tensor([1]));
+ * const optimizer = rmsprop({ lr: 0.1 });
+ * optimizer.step([{ name: 'p', parameter: p, grad: tensor([2]) }]);
+ * p.value; // → [0.0]
  */
 export function rmsprop(options: Options<RmspropHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
@@ -161,7 +185,15 @@ export interface AdagradHyper extends BaseHyper {
   readonly initialAccumulator: number;
 }
 
-/** Adagrad (Duchi et al., 2011): s ← s + g², p ← p − rate · g / (√s + eps). PyTorch's formulas. Default lr 1e-2. */
+/**
+ * Adagrad (Duchi et al., 2011): s ← s + g², p ← p − rate · g / (√s + eps). PyTorch's formulas. Default lr 1e-2.
+ * @throws (when it steps) GraftError for gradients that do not fit their parameters.
+ * @example
+ * const p = new Parameter(tensor([1]));
+ * const optimizer = adagrad({ lr: 0.1 });
+ * optimizer.step([{ name: 'p', parameter: p, grad: tensor([2]) }]);
+ * p.value; // → [0.9]
+ */
 export function adagrad(options: Options<AdagradHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, eps: 1e-10, initialAccumulator: 0 };
   return new RuleOptimizer<AdagradHyper>('adagrad', settings(defaults, options), options, (ctx) => {

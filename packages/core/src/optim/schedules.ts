@@ -37,7 +37,12 @@ export interface StepLROptions {
   /** Default 0.1. */
   readonly gamma?: number;
 }
-/** Multiplied by gamma every `stepSize` steps. */
+/**
+ * Multiplied by gamma every `stepSize` steps.
+ * @example
+ * const schedule = stepLR({ stepSize: 2, gamma: 0.5 });
+ * [0, 1, 2, 3, 4].map((step) => schedule(step)); // → [1, 1, 0.5, 0.5, 0.25]
+ */
 export function stepLR({ lr = 1, stepSize, gamma = 0.1 }: StepLROptions): Schedule {
   return (step) => lr * power(gamma, Math.floor(step / stepSize));
 }
@@ -50,7 +55,12 @@ export interface MultiStepLROptions {
   /** Default 0.1. */
   readonly gamma?: number;
 }
-/** Multiplied by gamma at each milestone. */
+/**
+ * Multiplied by gamma at each milestone.
+ * @example
+ * const schedule = multiStepLR({ milestones: [1, 3], gamma: 0.5 });
+ * [0, 1, 2, 3].map((step) => schedule(step)); // → [1, 0.5, 0.5, 0.25]
+ */
 export function multiStepLR({ lr = 1, milestones, gamma = 0.1 }: MultiStepLROptions): Schedule {
   return (step) => lr * power(gamma, milestones.filter((m) => m <= step).length);
 }
@@ -60,7 +70,12 @@ export interface ExponentialLROptions {
   readonly lr?: number;
   readonly gamma: number;
 }
-/** Multiplied by gamma at every step. */
+/**
+ * Multiplied by gamma at every step.
+ * @example
+ * const schedule = exponentialLR({ gamma: 0.5 });
+ * [0, 1, 2].map((step) => schedule(step)); // → [1, 0.5, 0.25]
+ */
 export function exponentialLR({ lr = 1, gamma }: ExponentialLROptions): Schedule {
   return (step) => lr * power(gamma, step);
 }
@@ -73,7 +88,13 @@ export interface CosineLROptions {
   /** Default 0. */
   readonly minLr?: number;
 }
-/** From lr to minLr along half a cosine, and stays there. (Loshchilov, Hutter, 2017, arXiv:1608.03983) */
+/**
+ * From lr to minLr along half a cosine, and stays there. (Loshchilov, Hutter, 2017, arXiv:1608.03983)
+ * @throws (the schedule, when asked) GraftError where nobody says how many steps there are.
+ * @example
+ * const schedule = cosineLR();
+ * [0, 5, 10].map((step) => schedule(step, 10)); // → [1, 0.500, 0]
+ */
 export function cosineLR({ lr = 1, steps, minLr = 0 }: CosineLROptions = {}): Schedule {
   return (step, total) => {
     return alongCosine(lr, minLr, step / known('cosineLR', 'steps', steps ?? total));
@@ -92,7 +113,13 @@ export interface OneCycleLROptions {
   /** It ends at the start's rate / finalDivFactor. Default 1e4. */
   readonly finalDivFactor?: number;
 }
-/** Up along half a cosine, then down along a longer one. (Smith, Topin, 2017, arXiv:1708.07120) */
+/**
+ * Up along half a cosine, then down along a longer one. (Smith, Topin, 2017, arXiv:1708.07120)
+ * @throws (the schedule, when asked) GraftError where nobody says how many steps there are.
+ * @example
+ * const schedule = oneCycleLR({ maxLr: 0.1 });
+ * schedule(0, 10); // → 0.004
+ */
 export function oneCycleLR(options: OneCycleLROptions = {}): Schedule {
   const { maxLr = 1, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
   const initial = maxLr / divFactor;
@@ -113,6 +140,9 @@ function known(schedule: string, option: string, value: number | undefined): num
 /**
  * Another schedule, multiplied by a factor that rises linearly from `startFactor` (default 1/3, as PyTorch's LinearLR) at
  * step 0 to 1 at step `steps`. (Goyal et al., 2017, arXiv:1706.02677)
+ * @example
+ * const schedule = warmup(cosineLR(), 2, { startFactor: 0 });
+ * [0, 1, 2].map((step) => schedule(step, 100)); // → [0, 0.500, 0.999]
  */
 export function warmup(
   schedule: Schedule,
@@ -153,7 +183,12 @@ export interface PlateauState {
   readonly cooldown: number;
 }
 
-/** Lowers the rate when a metric stops improving; give it the metric after every epoch. PyTorch's ReduceLROnPlateau. */
+/**
+ * Lowers the rate when a metric stops improving; give it the metric after every epoch. PyTorch's ReduceLROnPlateau.
+ * @example
+ * const plateau = new ReduceOnPlateau({ patience: 0 });
+ * [3, 2, 2].map((loss) => plateau.step(loss)); // → [1, 1, 0.1]
+ */
 export class ReduceOnPlateau {
   #state: PlateauState;
   constructor(readonly options: PlateauOptions = {}) {
@@ -199,7 +234,11 @@ export class ReduceOnPlateau {
   }
 }
 
-/** `new ReduceOnPlateau(options)`. */
+/**
+ * `new ReduceOnPlateau(options)`.
+ * @example
+ * reduceOnPlateau({ lr: 0.5 }).lr; // → 0.5
+ */
 export function reduceOnPlateau(options: PlateauOptions = {}): ReduceOnPlateau {
   return new ReduceOnPlateau(options);
 }
