@@ -169,10 +169,15 @@ function start(model: Module, { flat }: Step, layout: Layout): void {
 }
 
 /**
- * One training step, or one forward pass, on one of Graft's backends: compiled, where it takes graphs whole. Null where it
- * has no such layout.
+ * One training step, or one forward pass, on one of Graft's backends: compiled, where it takes graphs whole, or as asked.
+ * Null where it has no such layout.
  */
-export async function graftStep(name: StepName, layout: Layout, backend: Backend): Promise<Task | null> {
+export async function graftStep(
+  name: StepName,
+  layout: Layout,
+  backend: Backend,
+  whole: boolean = backend.compile !== undefined,
+): Promise<Task | null> {
   const step: Step = steps[name];
   manualSeed(1);
   const model = await step.build(layout, backend);
@@ -190,7 +195,7 @@ export async function graftStep(name: StepName, layout: Layout, backend: Backend
   const eager = optimizer
     ? trainer(model, optimizer)
     : (input: Tensor): Tensor => noGrad(() => model.forward(input));
-  const compiled = backend.compile ? compile(eager, { captured: 'all' }) : null;
+  const compiled = whole ? compile(eager, { captured: 'all' }) : null;
   const run = (): void => void scope(() => (compiled ?? eager)(x, labels).shape);
   return {
     run,
