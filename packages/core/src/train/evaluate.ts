@@ -1,4 +1,4 @@
-import { compiledWhereItGains } from '../compile/where-it-gains.ts';
+import { compileWithFallback } from '../compile/fallback.ts';
 import { wantLabels, type DataSource } from '../data.ts';
 import { crossEntropy, softmax } from '../functional/index.ts';
 import { accuracy, balancedAccuracy, majorityClass } from '../metrics.ts';
@@ -102,7 +102,7 @@ export async function evaluate(
         : FrozenPrefix.none(model, source.sampleShape));
     const compiled = options.score
       ? null
-      : await compiledWhereItGains(scorer(prefix.rest, source.classes.length), backend, {
+      : await compileWithFallback(scorer(prefix.rest, source.classes.length), backend, {
           compile,
           captured: 'all',
         });

@@ -1,4 +1,4 @@
-import { compiledWhereItGains } from '../compile/where-it-gains.ts';
+import { compileWithFallback } from '../compile/fallback.ts';
 import { ArraySource, type DataSource } from '../data.ts';
 import { getDefaultBackend } from '../default-backend.ts';
 import { evaluating, type Module } from '../nn/module.ts';
@@ -45,7 +45,7 @@ export async function extractFeatures(
   let values = new Float32Array(0);
   let sampleShape: readonly number[] = [];
   const modules = stages.map((s) => s.module);
-  const run = await compiledWhereItGains(
+  const run = await compileWithFallback(
     (x: Tensor) => {
       const features = runStages(stages, x);
       return options.then ? options.then(features) : features;

@@ -1,4 +1,4 @@
-import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
+import { compileWithFallback, type MaybeCompiled } from '../compile/fallback.ts';
 import type { DataSource } from '../data.ts';
 import type { Module } from '../nn/module.ts';
 import { forwardStages, stagesOf, type Stage } from '../nn/stages.ts';
@@ -154,7 +154,7 @@ export class FrozenPrefix {
       }
     }
     const { backend } = stages.flatMap((s) => s.module.parameters())[0]!.value;
-    const run = await compiledWhereItGains((x: Tensor) => runStages(stages, x), backend, {
+    const run = await compileWithFallback((x: Tensor) => runStages(stages, x), backend, {
       compile: options.compile,
       captured: 'all',
     });

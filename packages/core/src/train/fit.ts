@@ -1,4 +1,4 @@
-import { compiledWhereItGains, type MaybeCompiled } from '../compile/where-it-gains.ts';
+import { compileWithFallback, type MaybeCompiled } from '../compile/fallback.ts';
 import type { Backend } from '../backend.ts';
 import { wantLabels, type DataSource } from '../data.ts';
 import { CheckpointError, GraftError } from '../errors.ts';
@@ -156,11 +156,11 @@ class Run {
     const { compile } = this.options;
     this.#compiled = {
       key,
-      train: await compiledWhereItGains(this.#stepFunction(), this.#backend, {
+      train: await compileWithFallback(this.#stepFunction(), this.#backend, {
         compile,
         undo: () => this.#before?.restore(),
       }),
-      score: await compiledWhereItGains(
+      score: await compileWithFallback(
         scorer(this.#prefix.rest, this.data.train.classes.length),
         this.#backend,
         { compile },

@@ -96,8 +96,11 @@ export interface FitOptions extends Callbacks {
   readonly checkpointSteps?: number;
   readonly resume?: boolean;
   /**
-   * Where the backend takes graphs whole (onnxruntime does), the training step, the evaluation and the locked prefix are
-   * compiled: see `compile`. A loss that looks at values runs op by op. False turns it off. Default true.
+   * The training step, the evaluation and the locked prefix are compiled where the backend gains by that: it takes graphs
+   * whole (onnxruntime) or has fused kernels (wasm, webgl). See `compile`: `forward` and `loss` are then called to be
+   * recorded, once for each shape of batch, so what they do beside tensors (a counter, `Math.random()`) happens once;
+   * dropout and schedules are asked at every step. A loss that looks at values runs op by op. False turns it off. Default
+   * true.
    */
   readonly compile?: boolean;
   /** Stops after the step at hand, with a checkpoint. */

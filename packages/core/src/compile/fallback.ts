@@ -15,16 +15,18 @@ export interface CompileChoice extends CompileOptions {
 export type MaybeCompiled<F> = F & { dispose(): void };
 
 /**
- * `fn`, compiled where the backend takes graphs whole; elsewhere op by op is as fast, and a page does not load the
- * compiler. One that cannot be compiled, since it looks at values, runs op by op too.
+ * `fn`, compiled where the backend has more for a graph than for its ops one by one: it takes graphs whole, or has fused
+ * kernels, which in a graph serve wherever nobody reads inner values. Elsewhere op by op is as fast, and nothing is recorded.
+ * The compiler is loaded here, so a page that does not train does not load it. One that cannot be compiled, since it looks
+ * at values, runs op by op.
  */
-export async function compiledWhereItGains<A extends readonly Tensor[], R>(
+export async function compileWithFallback<A extends readonly Tensor[], R>(
   fn: (...inputs: A) => R,
   backend: Backend,
   options: CompileChoice = {},
 ): Promise<MaybeCompiled<(...inputs: A) => R>> {
   let compiled: Compiled<A, R> | null = null;
-  if ((options.compile ?? true) && backend.compile) {
+  if ((options.compile ?? true) && (backend.compile ?? backend.fused)) {
     const { compile } = await import('./compile.ts');
     compiled = compile(fn, options);
   }
