@@ -95,9 +95,6 @@ export type FusedKernel<N extends FusedName, B> = {
 }['kernel'];
 export type FusedKernels<B> = { readonly [N in FusedName]: FusedKernel<N, B> };
 
-/** Makes scalars for a decomposition: optimizers share theirs over a step. */
-export type Scalars = (value: TensorLike) => TensorLike;
-
 export interface FusedDefinition<N extends FusedName> {
   readonly name: N;
   /** Output specs; checks the arguments. */
@@ -109,7 +106,6 @@ export interface FusedDefinition<N extends FusedName> {
   readonly decompose: (
     inputs: FusedInputs<Tensor>[N],
     attrs: FusedAttrs<TensorLike>[N],
-    c: Scalars,
   ) => FusedOutputs<Tensor>[N];
 }
 
@@ -119,18 +115,17 @@ export interface FusedComposite<N extends FusedName> extends FusedDefinition<N> 
   readonly apply: (
     inputs: FusedInputs<Tensor>[N],
     attrs: FusedAttrs<TensorLike>[N],
-    c?: Scalars,
   ) => FusedOutputs<Tensor>[N];
 }
 
 /** Defines a composite that backends may have a kernel for. */
 export function defineFused<N extends FusedName>(definition: FusedDefinition<N>): FusedComposite<N> {
   const { name, infer, decompose } = definition;
-  const apply: FusedComposite<N>['apply'] = (inputs, attrs, c = (value) => value) => {
+  const apply: FusedComposite<N>['apply'] = (inputs, attrs) => {
     wantTensors(name, inputs);
     for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
     const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
-    return composite(() => decompose(inputs, attrs, c), { name, inputs, attrs, outputs });
+    return composite(() => decompose(inputs, attrs), { name, inputs, attrs, outputs });
   };
   return { ...definition, apply };
 }

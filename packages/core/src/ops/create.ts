@@ -7,6 +7,7 @@ import { composite } from '../op.ts';
 import { DTYPES, showShape, sizeOf, type DType, type Shape } from '../types.ts';
 import { ops } from './bound.ts';
 import { fail, wantOneOf, wantRoom, wantShape, wantWhole } from './check.ts';
+import { scalarOn } from './scalars.ts';
 
 export interface CreateOptions {
   /**
@@ -210,5 +211,7 @@ export function randomNormal(shape: Shape, random: Random, options: CreateOption
  * lift(3, tensor([1, 2])).shape; // → []
  */
 export function lift(value: TensorLike, like: Tensor): Tensor {
-  return isTensor(value) ? value : tensor(value, [], { dtype: like.dtype, backend: like.backend });
+  if (isTensor(value)) return value;
+  const { dtype, backend } = like;
+  return scalarOn(backend, dtype, value, () => tensor(value, [], { dtype, backend }));
 }

@@ -3,7 +3,8 @@ import { GraftError } from '../errors.ts';
 import { StateBuffer, type Parameter } from '../nn/parameter.ts';
 import { noGrad } from '../op.ts';
 import { hostTensor, tensor } from '../ops/index.ts';
-import { isTensor, scope, Tensor, type TensorLike } from '../tensor.ts';
+import { withSharedScalars } from '../ops/scalars.ts';
+import { scope, Tensor, type TensorLike } from '../tensor.ts';
 import { hostEffect, tracing } from '../tracing.ts';
 import { sameShape, showShape } from '../types.ts';
 import { snapshotOf, type Snapshot } from './snapshot.ts';
@@ -75,8 +76,6 @@ export interface UpdateContext<H extends BaseHyper> {
   readonly at: (name: string, f: (lr: number, t: number) => number) => TensorLike;
   /** State of the last step; empty at first. */
   readonly state: Readonly<Record<string, Tensor>>;
-  /** Scalars on the backend, made once per step. */
-  readonly c: (value: TensorLike) => Tensor;
 }
 
 /** The parameter's next value and state. */
@@ -91,13 +90,6 @@ interface Memory {
   slots: Record<string, StateBuffer>;
   /** `t` on the backend, made by `state()`. */
   step: Tensor | null;
-}
-
-/** What one step's parameters share. */
-interface Shared {
-  readonly scalars: Map<Backend, Map<number, Tensor>>;
-  /** By group, step and name. */
-  readonly rates: Map<string, Tensor>;
 }
 
 /** A group's entry. Groups have any names, from model files too: one called 'constructor' has none here. */
@@ -135,23 +127,25 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
     hostEffect(() => {
       this.#stepCount++;
     });
-    const shared: Shared = { scalars: new Map(), rates: new Map() };
+    // Shared by the parameters of a group that have done as many steps.
+    const rates = new Map<string, Tensor>();
     try {
-      noGrad(() => {
-        for (const entry of entries) {
-          if (!entry.parameter.locked) scope(() => this.#one(entry, factor, shared));
-        }
-      });
+      withSharedScalars(() =>
+        noGrad(() => {
+          for (const entry of entries) {
+            if (!entry.parameter.locked) scope(() => this.#one(entry, factor, rates));
+          }
+        }),
+      );
     } finally {
-      for (const known of shared.scalars.values()) for (const t of known.values()) t.dispose();
-      for (const t of shared.rates.values()) t.dispose();
+      for (const t of rates.values()) t.dispose();
     }
   }
 
   #one(
     { name, parameter, grad }: OptimizerEntry,
     factor: number | (() => number),
-    { scalars, rates }: Shared,
+    rates: Map<string, Tensor>,
   ): void {
     const p = parameter.value;
     if (!sameShape(grad.shape, p.shape)) {
@@ -160,14 +154,6 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
       );
     }
     const { backend } = p;
-    let known = scalars.get(backend);
-    if (!known) scalars.set(backend, (known = new Map()));
-    const c = (value: TensorLike): Tensor => {
-      if (isTensor(value)) return value;
-      let t = known.get(value);
-      if (!t) known.set(value, (t = tensor([value], [], { dtype: 'float32', backend }).keep()));
-      return t;
-    };
     const { group } = parameter;
     const hyper = { ...this.hyper, ...own(this.#groups, group) };
     const memory = this.#memoryOf(name, parameter);
@@ -184,7 +170,7 @@ export class RuleOptimizer<H extends BaseHyper> implements Optimizer {
       return rate;
     };
     const state = Object.fromEntries(Object.entries(memory.slots).map(([slot, s]) => [slot, s.value]));
-    const next = this.rule({ p, g: grad, hyper, at, state, c });
+    const next = this.rule({ p, g: grad, hyper, at, state });
     for (const [slot, v] of Object.entries(next.state)) {
       // It may be the gradient itself, which belongs to the caller: tensors are immutable, so share its buffer.
       const own = v === grad ? new Tensor(v.storage, v) : v;

@@ -50,9 +50,9 @@ export interface SgdHyper extends BaseHyper {
  */
 export function sgd(options: Options<SgdHyper> = {}): Optimizer {
   const hyper = settings({ lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false }, options);
-  return new RuleOptimizer<SgdHyper>('sgd', hyper, options, ({ p, g, hyper: h, at, state, c }) => {
+  return new RuleOptimizer<SgdHyper>('sgd', hyper, options, ({ p, g, hyper: h, at, state }) => {
     const attrs = { ...h, lr: at('lr', (lr) => lr) };
-    const [next, buffer] = sgdStep.apply([p, g, state.momentum_buffer ?? null], attrs, c);
+    const [next, buffer] = sgdStep.apply([p, g, state.momentum_buffer ?? null], attrs);
     return { p: next, state: buffer ? { momentum_buffer: buffer } : {} };
   });
 }
@@ -68,7 +68,7 @@ export interface AdamHyper extends BaseHyper {
 
 /** A step with the decay of the weights as given: as a penalty, or as a factor on p. */
 function adamUpdate(
-  { p, g, hyper, at, state, c }: UpdateContext<AdamHyper>,
+  { p, g, hyper, at, state }: UpdateContext<AdamHyper>,
   weightDecay: number,
   shrink: TensorLike,
 ): Update {
@@ -80,16 +80,16 @@ function adamUpdate(
   const { exp_avg: m0 = null, exp_avg_sq: v0 = null, max_exp_avg_sq: top0 } = state;
   if (!hyper.amsgrad) {
     const attrs = { rate, beta1, beta2, eps, weightDecay, shrink };
-    const [next, m, v] = adamStep.apply([p, g, m0, v0], attrs, c);
+    const [next, m, v] = adamStep.apply([p, g, m0, v0], attrs);
     return { p: next, state: { exp_avg: m, exp_avg_sq: v } };
   }
-  const slope = decayed(p, g, weightDecay, c);
-  const m = average(m0, slope, beta1, c);
-  const v = average(v0, mul(slope, slope), beta2, c);
+  const slope = decayed(p, g, weightDecay);
+  const m = average(m0, slope, beta1);
+  const v = average(v0, mul(slope, slope), beta2);
   const top = top0 ? maximum(top0, v) : v;
-  const update = div(m, add(sqrt(top), c(eps)));
+  const update = div(m, add(sqrt(top), eps));
   return {
-    p: sub(shrink === 1 ? p : mul(p, c(shrink)), mul(update, c(rate))),
+    p: sub(shrink === 1 ? p : mul(p, shrink), mul(update, rate)),
     state: { exp_avg: m, exp_avg_sq: v, max_exp_avg_sq: top },
   };
 }
@@ -156,23 +156,23 @@ export interface RmspropHyper extends BaseHyper {
 export function rmsprop(options: Options<RmspropHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
   return new RuleOptimizer<RmspropHyper>('rmsprop', settings(defaults, options), options, (ctx) => {
-    const { p, hyper: h, at, state, c } = ctx;
+    const { p, hyper: h, at, state } = ctx;
     const lr = at('lr', (rate) => rate);
-    const g = decayed(p, ctx.g, h.weightDecay, c);
-    const square = average(state.square_avg, mul(g, g), h.alpha, c);
+    const g = decayed(p, ctx.g, h.weightDecay);
+    const square = average(state.square_avg, mul(g, g), h.alpha);
     const next: Record<string, Tensor> = { square_avg: square };
     let spread = square;
     if (h.centered) {
-      const mean = average(state.grad_avg, g, h.alpha, c);
+      const mean = average(state.grad_avg, g, h.alpha);
       next.grad_avg = mean;
       spread = relu(sub(square, mul(mean, mean))); // rounding must not make it negative
     }
-    const d = div(g, add(sqrt(spread), c(h.eps)));
-    if (h.momentum === 0) return { p: sub(p, mul(d, c(lr))), state: next };
+    const d = div(g, add(sqrt(spread), h.eps));
+    if (h.momentum === 0) return { p: sub(p, mul(d, lr)), state: next };
     const before = state.momentum_buffer;
-    const buffer = before ? add(mul(before, c(h.momentum)), d) : d;
+    const buffer = before ? add(mul(before, h.momentum), d) : d;
     next.momentum_buffer = buffer;
-    return { p: sub(p, mul(buffer, c(lr))), state: next };
+    return { p: sub(p, mul(buffer, lr)), state: next };
   });
 }
 
@@ -197,10 +197,10 @@ export interface AdagradHyper extends BaseHyper {
 export function adagrad(options: Options<AdagradHyper> = {}): Optimizer {
   const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, eps: 1e-10, initialAccumulator: 0 };
   return new RuleOptimizer<AdagradHyper>('adagrad', settings(defaults, options), options, (ctx) => {
-    const { p, hyper: h, at, state, c } = ctx;
-    const g = decayed(p, ctx.g, h.weightDecay, c);
-    const sum = add(state.sum ?? c(h.initialAccumulator), mul(g, g));
+    const { p, hyper: h, at, state } = ctx;
+    const g = decayed(p, ctx.g, h.weightDecay);
+    const sum = add(state.sum ?? h.initialAccumulator, mul(g, g));
     const rate = at('rate', (lr, t) => lr / (1 + (t - 1) * h.lrDecay));
-    return { p: sub(p, mul(div(g, add(sqrt(sum), c(h.eps))), c(rate))), state: { sum } };
+    return { p: sub(p, mul(div(g, add(sqrt(sum), h.eps)), rate)), state: { sum } };
   });
 }

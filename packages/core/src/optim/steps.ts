@@ -1,4 +1,4 @@
-import { defineFused, type FusedComposite, type Scalars } from '../fused.ts';
+import { defineFused, type FusedComposite } from '../fused.ts';
 import { add, div, mul, sqrt, sub } from '../ops/index.ts';
 import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
@@ -7,14 +7,14 @@ import { sameShape, showShape, type TensorSpec } from '../types.ts';
 /** The steps of optimizers that backends may fuse. */
 
 /** g + weightDecay · p. */
-export function decayed(p: Tensor, g: Tensor, weightDecay: number, c: Scalars): Tensor {
-  return weightDecay === 0 ? g : add(g, mul(p, c(weightDecay)));
+export function decayed(p: Tensor, g: Tensor, weightDecay: number): Tensor {
+  return weightDecay === 0 ? g : add(g, mul(p, weightDecay));
 }
 
 /** old · b + now · (1 − b); without an old value, as if it were 0. */
-export function average(old: Tensor | null | undefined, now: Tensor, b: number, c: Scalars): Tensor {
-  const fresh = mul(now, c(1 - b));
-  return old ? add(mul(old, c(b)), fresh) : fresh;
+export function average(old: Tensor | null | undefined, now: Tensor, b: number): Tensor {
+  const fresh = mul(now, 1 - b);
+  return old ? add(mul(old, b), fresh) : fresh;
 }
 
 /** An output like p, as all inputs must be. */
@@ -37,12 +37,12 @@ export const sgdStep: FusedComposite<'sgd'> = defineFused({
     const p = alike('sgd', inputs);
     return momentum === 0 ? [p] : [p, p];
   },
-  decompose([p, grad, before], { lr, weightDecay, momentum, dampening, nesterov }, c) {
-    const g = decayed(p, grad, weightDecay, c);
-    if (momentum === 0) return [sub(p, mul(g, c(lr)))];
-    const buffer = before ? add(mul(before, c(momentum)), dampening === 0 ? g : mul(g, c(1 - dampening))) : g;
-    const direction = nesterov ? add(g, mul(buffer, c(momentum))) : buffer;
-    return [sub(p, mul(direction, c(lr))), buffer];
+  decompose([p, grad, before], { lr, weightDecay, momentum, dampening, nesterov }) {
+    const g = decayed(p, grad, weightDecay);
+    if (momentum === 0) return [sub(p, mul(g, lr))];
+    const buffer = before ? add(mul(before, momentum), dampening === 0 ? g : mul(g, 1 - dampening)) : g;
+    const direction = nesterov ? add(g, mul(buffer, momentum)) : buffer;
+    return [sub(p, mul(direction, lr)), buffer];
   },
 });
 
@@ -53,11 +53,11 @@ export const adamStep: FusedComposite<'adam'> = defineFused({
     const p = alike('adam', inputs);
     return [p, p, p];
   },
-  decompose([p, grad, m0, v0], { rate, beta1, beta2, eps, weightDecay, shrink }, c) {
-    const g = decayed(p, grad, weightDecay, c);
-    const m = average(m0, g, beta1, c);
-    const v = average(v0, mul(g, g), beta2, c);
-    const update = div(m, add(sqrt(v), c(eps)));
-    return [sub(shrink === 1 ? p : mul(p, c(shrink)), mul(update, c(rate))), m, v];
+  decompose([p, grad, m0, v0], { rate, beta1, beta2, eps, weightDecay, shrink }) {
+    const g = decayed(p, grad, weightDecay);
+    const m = average(m0, g, beta1);
+    const v = average(v0, mul(g, g), beta2);
+    const update = div(m, add(sqrt(v), eps));
+    return [sub(shrink === 1 ? p : mul(p, shrink), mul(update, rate)), m, v];
   },
 });
