@@ -11,22 +11,5 @@ export {
   type RmspropHyper,
   type SgdHyper,
 } from './rules.ts';
-export {
-  cosineLR,
-  exponentialLR,
-  multiStepLR,
-  oneCycleLR,
-  reduceOnPlateau,
-  ReduceOnPlateau,
-  stepLR,
-  warmup,
-  type CosineLROptions,
-  type ExponentialLROptions,
-  type MultiStepLROptions,
-  type OneCycleLROptions,
-  type PlateauOptions,
-  type PlateauState,
-  type Schedule,
-  type StepLROptions,
-} from './schedules.ts';
+export * from './schedules.ts';
 export type { Snapshot } from './snapshot.ts';

@@ -1,6 +1,6 @@
 import { cospi } from '../math/float32.ts';
 import { adamW } from '../optim/index.ts';
-import { alongCosine } from '../optim/schedules.ts';
+import { alongCosine } from '../optim/cosine.ts';
 import type { FitOptions } from './options.ts';
 
 /**
