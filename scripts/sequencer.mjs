@@ -16,7 +16,7 @@ const SLOWEST = [
   'benchmarks/browser/browser.slow.test.ts',
   'packages/backend-onnx/test/training.slow.test.ts',
   'apps/cli/test/interrupt.slow.test.ts',
-  'packages/conformance/test/slow/onnx.slow.test.ts',
+  'packages/formats/test/onnx/onnx.slow.test.ts',
   'packages/backend-tfjs/test/tfjs.conformance.test.ts',
   'packages/conformance/test/cpu.conformance.test.ts',
   'packages/backend-wasm/test/relaxed.conformance.test.ts',

@@ -26,7 +26,7 @@ export function onnxTable(verdicts: readonly Verdict[]): string {
   const rows = [...operators].sort(([a], [b]) => (a < b ? -1 : 1));
   return `# ONNX operators that Graft imports
 
-Written by \`pnpm --filter @graftjs/conformance onnx-support\` from ONNX's own backend tests (1.12, Debian's package
+Written by \`pnpm --filter @graftjs/formats onnx-support\` from ONNX's own backend tests (1.12, Debian's package
 libonnx-testdata); a test holds it up to date. Each case is imported, run on the backends that give the bits of the
 contract (cpu and wasm; a slow test runs the others), and compared with ONNX's values. Whole numbers and truths must be equal. Floats may differ by twice
 the bound that running error analysis gives for that very graph, and by the rounding with which ONNX stored them; nine cases

@@ -1,3 +1,4 @@
+import { contractModel, createErrorBoundBackend } from '@graftjs/conformance';
 import {
   GraftError,
   tensor,
@@ -12,7 +13,7 @@ import {
   GraphModule,
   UnsupportedOpsError,
   type OnnxImport,
-} from '@graftjs/formats';
+} from '../../src/index.ts';
 import {
   decodeModel,
   decodeTensor,
@@ -21,7 +22,6 @@ import {
   type OnnxModel,
   type OnnxTensor,
 } from '@graftjs/onnx-graph';
-import { contractModel, createErrorBoundBackend } from '../../src/index.ts';
 import type { OnnxCase, OnnxDataSet } from './cases.ts';
 import { difference } from './compare.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Target } from '../../src/index.ts';
+import type { Target } from '@graftjs/conformance';
 import { DATA, onnxCases, present } from './cases.ts';
 import { verdictsOn, type Verdict } from './run.ts';
 
