@@ -110,8 +110,8 @@ describe('an argument that cannot be meant is named, with what is accepted', () 
     ],
     [
       'mode',
-      () => resize(x, 3, { mode: odd('cubic') }),
-      /mode 'cubic' is not known: it must be 'nearest' or 'linear'/,
+      () => resize(x, 3, { mode: odd('bicubic') }),
+      /mode 'bicubic' is not known: it must be 'nearest' or 'linear'/,
     ],
     [
       'mode of a layer',

@@ -1,8 +1,10 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   AvgPool2d,
+  avgPool,
   conv,
   Conv2d,
+  convTranspose,
   ConvTranspose2d,
   grad,
   manualSeed,
@@ -19,11 +21,47 @@ import {
   zeros,
   type Field,
   type Module,
+  type Padding,
+  type Tensor,
 } from '@graftjs/core';
 import { describe, expect, test } from 'vitest';
 
 const backend = await createCpuBackend();
 setDefaultBackend(backend);
+
+test("'same-lower' has the odd element at the start, 'same' at the end", () => {
+  const x = randomNormal([1, 2, 6, 5], new Random(3, 'same'), { backend });
+  const w = randomNormal([2, 2, 3, 2], new Random(4, 'same'), { backend });
+  const of = (padding: Padding): number[] => [...conv(x, w, { padding, stride: [2, 1] }).dataSync()];
+  expect(of('same-lower')).toEqual(
+    of([
+      [1, 0],
+      [1, 0],
+    ]),
+  );
+  expect(of('same')).toEqual(
+    of([
+      [0, 1],
+      [0, 1],
+    ]),
+  );
+  const mean = (padding: Padding): number[] => [...avgPool(x, 2, { padding, stride: 1 }).dataSync()];
+  expect(mean('same-lower')).toEqual([
+    ...avgPool(x, 2, {
+      padding: [
+        [1, 0],
+        [1, 0],
+      ],
+      stride: 1,
+      countIncludePad: false,
+    }).dataSync(),
+  ]);
+  const grown = (padding: Padding): Tensor => convTranspose(x, w, { padding, stride: 2 });
+  expect(grown('same-lower').shape).toEqual([1, 2, 12, 10]);
+  expect([...grown('same-lower').dataSync()]).toEqual([
+    ...convTranspose(x, w, { padding: [[1, 0], 0], stride: 2 }).dataSync(),
+  ]);
+});
 
 describe('what a convolution is said to be', () => {
   const [size, margin, shift] = [12, 3, 2];

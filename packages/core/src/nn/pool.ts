@@ -10,7 +10,7 @@ import {
   type AvgPoolOptions,
   type PoolOptions,
 } from '../ops/index.ts';
-import { perAxis, wantPadding, type Padding, type PerAxis } from '../ops/spatial.ts';
+import { isSame, perAxis, wantPadding, type Padding, type PerAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import type { ConfigOf } from './init.ts';
 import { layoutConfig, SpatialModule, type LayoutOption } from './spatial.ts';
@@ -90,7 +90,7 @@ abstract class AvgPoolBase extends PoolBase {
   readonly countIncludePad: boolean;
   constructor(rank: number, kernel: PerAxis, options: AvgPoolOptions) {
     super(rank, kernel, options);
-    this.countIncludePad = options.countIncludePad ?? options.padding !== 'same';
+    this.countIncludePad = options.countIncludePad ?? !isSame(options.padding);
   }
   override get config(): PoolConfig {
     const { layout, ...rest } = super.config;

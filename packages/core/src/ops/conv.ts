@@ -8,6 +8,7 @@ import {
   activationShape,
   channelAxis,
   perAxis,
+  isSame,
   resolvePadding,
   spatialAxes,
   spatialOf,
@@ -257,7 +258,7 @@ export function resolveConvTranspose(
   const grown = input.map((n, i) => n * stride[i]!);
   const padding = resolvePadding(op, options.padding ?? 'valid', grown, kernel, stride, dilation);
   const inputSize = input.map((n, i) => {
-    if (options.padding === 'same') return grown[i]!;
+    if (isSame(options.padding)) return grown[i]!;
     if (extra[i]! >= Math.max(stride[i]!, dilation[i]!)) {
       fail(
         op,

@@ -12,6 +12,7 @@ import {
   activationShape,
   channelAxis,
   perAxis,
+  isSame,
   resolvePadding,
   spatialAxes,
   spatialOf,
@@ -182,7 +183,7 @@ export interface AvgPoolOptions extends PoolOptions {
 export function avgPool(x: Tensor, kernel: PerAxis, options: AvgPoolOptions = {}): Tensor {
   const attrs: AvgPoolAttrs = {
     ...poolAttrs('avgPool', x, kernel, options),
-    countIncludePad: options.countIncludePad ?? options.padding !== 'same',
+    countIncludePad: options.countIncludePad ?? !isSame(options.padding),
   };
   return avgPoolOp.apply([x], attrs);
 }

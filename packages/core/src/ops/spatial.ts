@@ -6,10 +6,12 @@ import { fail, wantOneOf, wantWhole } from './check.ts';
 export type PerAxis = number | readonly number[];
 
 /**
- * `'valid'`: none. `'same'`: TensorFlow's rule, output extent ⌈input / stride⌉, the odd element at the end. A number, or
+ * `'valid'`: none. `'same'`: TensorFlow's rule, output extent ⌈input / stride⌉, the odd element at the end; `'same-lower'`: at
+ * the start (ONNX's SAME_LOWER). A number, or
  * one per axis: that many on both sides. Pairs: before and after.
  */
-export type Padding = 'same' | 'valid' | number | readonly (number | readonly [number, number])[];
+export type Padding =
+  'same' | 'same-lower' | 'valid' | number | readonly (number | readonly [number, number])[];
 
 export const LAYOUT_NAMES: Record<Layout, readonly string[]> = {
   'channels-first': ['NCW', 'NCHW', 'NCDHW'],
@@ -44,15 +46,19 @@ export function perAxis(op: string, what: string, value: PerAxis, rank: number, 
   return list;
 }
 
+/** Does the padding follow from the extents? */
+export const isSame = (padding: Padding | undefined): padding is 'same' | 'same-lower' =>
+  padding === 'same' || padding === 'same-lower';
+
 /** Checks what a user may say about padding, without knowing the input. */
 export function wantPadding(op: string, padding: Padding): void {
-  if (padding === 'same' || padding === 'valid') return;
+  if (isSame(padding) || padding === 'valid') return;
   const list: readonly unknown[] = Array.isArray(padding) ? padding.flat() : [padding];
   if (list.every((p) => Number.isSafeInteger(p) && (p as number) >= 0)) return;
   const said = typeof padding === 'string' ? `'${padding}'` : JSON.stringify(padding);
   fail(
     op,
-    `padding ${said} is not known: it must be 'same', 'valid', or whole numbers, 0 or more: one, or one or a pair [before, after] for each spatial axis`,
+    `padding ${said} is not known: it must be 'same', 'valid', 'same-lower', or whole numbers, 0 or more: one, or one or a pair [before, after] for each spatial axis`,
   );
 }
 
@@ -68,11 +74,12 @@ export function resolvePadding(
   const rank = kernel.length;
   wantPadding(op, padding);
   if (padding === 'valid') return kernel.map(() => [0, 0]);
-  if (padding === 'same') {
+  if (isSame(padding)) {
     return kernel.map((k, i) => {
       const out = Math.ceil(input[i]! / stride[i]!);
       const total = Math.max((out - 1) * stride[i]! + (k - 1) * dilation[i]! + 1 - input[i]!, 0);
-      return [Math.floor(total / 2), Math.ceil(total / 2)];
+      const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
+      return padding === 'same' ? [less, more] : [more, less];
     });
   }
   const list = typeof padding === 'number' ? new Array<number>(rank).fill(padding) : padding;

@@ -13,20 +13,6 @@ import {
   type GraphOp,
 } from './arguments.ts';
 
-/** ONNX's SAME_LOWER, the odd element in front: core's 'same' puts it behind. */
-export function paddingOf(x: Tensor, kernel: readonly number[], a: Attrs): Padding {
-  if (a['padding'] !== 'same-lower') return windowOf(a).padding;
-  const first = layoutOf(a) === 'channels-last' ? 1 : 2;
-  const dilation = optionalNumbers(a, 'dilation') ?? kernel.map(() => 1);
-  return kernel.map((k, i): [number, number] => {
-    const extent = x.shape[first + i]!;
-    const stride = numbers(a, 'stride')[i]!;
-    const reach = (Math.ceil(extent / stride) - 1) * stride + (k - 1) * dilation[i]! + 1;
-    const total = Math.max(reach - extent, 0);
-    return [Math.ceil(total / 2), Math.floor(total / 2)];
-  });
-}
-
 /** A file may ask for more padding than there is memory. How large the result of a window can be, before it is made. @throws ShapeError */
 export function boundedWindow(x: Tensor, channels: number, padding: Padding, a: Attrs): void {
   const first = layoutOf(a) === 'channels-last' ? 1 : 2;
@@ -79,11 +65,9 @@ export const layers: Readonly<Record<string, GraphOp>> = {
    */
   conv(x, a) {
     const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
-    const padding = paddingOf(input, w.shape.slice(2), a);
-    boundedWindow(input, w.shape[0] ?? 1, padding, a);
+    boundedWindow(input, w.shape[0] ?? 1, windowOf(a).padding, a);
     return core.convAffine(input, w, {
       ...windowOf(a),
-      padding,
       dilation: numbers(a, 'dilation'),
       groups: number(a, 'groups', 1),
       shift: optionalTensor(x, 2),

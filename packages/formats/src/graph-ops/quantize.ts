@@ -1,7 +1,6 @@
 import * as core from '@graftjs/core';
 import { isTensor, sizeOf, UnsupportedError, type Tensor, type TensorLike } from '@graftjs/core';
 import { number, numbers, operandAt, tensorAt, windowOf, type GraphOp, type Inputs } from './arguments.ts';
-import { paddingOf } from './layers.ts';
 
 /** Input `i`, a number or one per element of x's `axis`, so that it broadcasts to x; 0 where it is left out. */
 function along(inputs: Inputs, i: number, x: Tensor, axis: number): TensorLike {
@@ -60,7 +59,6 @@ export const quantization: Readonly<Record<string, GraphOp>> = {
     wantFewTerms(sizeOf(w.shape.slice(1)));
     return core.conv(image, w, {
       ...windowOf(a),
-      padding: paddingOf(image, w.shape.slice(2), a),
       dilation: numbers(a, 'dilation'),
       groups: number(a, 'groups', 1),
     });

@@ -12,7 +12,7 @@ import {
   windowOf,
   type GraphOp,
 } from './arguments.ts';
-import { boundedWindow, paddingOf } from './layers.ts';
+import { boundedWindow } from './layers.ts';
 
 /** A window over the spatial axes of a channels-first activation. */
 type PoolWindow = Omit<core.PoolAttrs, 'layout'>;
@@ -109,14 +109,15 @@ export function windowFor(x: Tensor, a: Attrs): PoolWindow {
   const kernel = numbers(a, 'kernel');
   const stride = numbers(a, 'stride');
   const dilation = optionalNumbers(a, 'dilation') ?? kernel.map(() => 1);
-  const said = paddingOf(x, kernel, a);
+  const said = windowOf(a).padding;
   const padding = kernel.map((k, i): [number, number] => {
     if (said === 'valid') return [0, 0];
-    if (said === 'same') {
+    if (said === 'same' || said === 'same-lower') {
       const extent = x.shape[2 + i] ?? 0;
       const reach = (Math.ceil(extent / stride[i]!) - 1) * stride[i]! + (k - 1) * dilation[i]! + 1;
       const total = Math.max(reach - extent, 0);
-      return [Math.floor(total / 2), Math.ceil(total / 2)];
+      const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
+      return said === 'same' ? [less, more] : [more, less];
     }
     const p = typeof said === 'number' ? said : said[i]!;
     return typeof p === 'number' ? [p, p] : [p[0], p[1]];
@@ -125,10 +126,9 @@ export function windowFor(x: Tensor, a: Attrs): PoolWindow {
   return { kernel, stride, padding, dilation, ceilMode: a['ceilMode'] === true };
 }
 
-function poolOptions(x: Tensor, a: Attrs): core.PoolOptions {
+function poolOptions(a: Attrs): core.PoolOptions {
   return {
     ...windowOf(a),
-    padding: paddingOf(x, numbers(a, 'kernel'), a),
     dilation: optionalNumbers(a, 'dilation') ?? 1,
     ceilMode: a['ceilMode'] === true,
   };
@@ -137,15 +137,14 @@ function poolOptions(x: Tensor, a: Attrs): core.PoolOptions {
 export const windows: Readonly<Record<string, GraphOp>> = {
   maxPool(x, a) {
     const input = tensorAt(x, 0);
-    if (layoutOf(a) === 'channels-last')
-      return core.maxPool(input, numbers(a, 'kernel'), poolOptions(input, a));
+    if (layoutOf(a) === 'channels-last') return core.maxPool(input, numbers(a, 'kernel'), poolOptions(a));
     return windowMax(input, windowFor(input, a));
   },
   avgPool(x, a) {
     const input = tensorAt(x, 0);
     const countIncludePad = a['countIncludePad'] === true;
     if (layoutOf(a) === 'channels-last')
-      return core.avgPool(input, numbers(a, 'kernel'), { ...poolOptions(input, a), countIncludePad });
+      return core.avgPool(input, numbers(a, 'kernel'), { ...poolOptions(a), countIncludePad });
     return windowMean(input, windowFor(input, a), countIncludePad);
   },
   maxPoolIndices: (x, a) =>
