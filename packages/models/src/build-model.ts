@@ -7,7 +7,7 @@ import { networks } from './networks.ts';
  * are zeros unless `fresh`.
  * @throws FormatError, NameError or ShapeError where the description is not one.
  * @example
- * const model = buildModel({ kind: 'resnet18', options: { classes: 10 } }, { fresh: true });
+ * const model = buildModel({ kind: 'small_cnn', options: { classes: 10 } }, { fresh: true });
  */
 export function buildModel(description: ModelDescription, options: BuildOptions = {}): Module {
   return buildDescribed(description, options, networks);
