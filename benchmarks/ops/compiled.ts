@@ -41,7 +41,7 @@ for (const name of Object.keys(steps) as StepName[]) {
       `${name.padEnd(24)}${eager.toFixed(2)}, ${compiled.toFixed(2)}, ${median(ratios).toFixed(3)} (${quartile(0.25)} to ${quartile(0.75)}); ` +
         `${first.map((ms) => ms.toFixed(0)).join(', ')}; ${memory.join(', ')}`,
     );
-    for (const task of tasks) task.dispose?.();
+    for (const task of tasks) await task.dispose?.();
   }
   for (const backend of backends) await backend.dispose();
 }
