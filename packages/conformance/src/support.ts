@@ -1,8 +1,10 @@
+import type { UnaryKind } from '@graftjs/core';
 import type { Case, Family } from './cases/index.ts';
 import { cases, FAMILIES } from './cases/index.ts';
 import { torchCases } from './golden-file.ts';
 import type { CaseRecord } from './records.ts';
 import type { Platform, Target } from './target.ts';
+import { unaryKinds } from './unary-kinds.ts';
 
 /** What a target did with every case, where its suite was run. */
 export interface SupportReport {
@@ -30,12 +32,14 @@ const TITLES: Readonly<Record<Family, string>> = {
 };
 
 const SAME = 'none: the same numbers';
+const ONE_ROUNDING = 'one rounding';
+const ULPS = "the function's ulps";
 
 /** The bound in words, by the name of the op; the code is in `packages/conformance/src/bounds`. */
 const BOUNDS: readonly (readonly [RegExp, string])[] = [
-  [/^unary (neg|abs|sign|floor|ceil|round|relu|not)$|^binary (max|min)$|^compare|^select$/, SAME],
-  [/^unary (sqrt|reciprocal)$|^binary (add|sub|mul|div)$|^cast$/, 'one rounding'],
-  [/^unary|^binary pow$/, "the function's ulps"],
+  [/^binary (max|min)$|^compare|^select$/, SAME],
+  [/^binary (add|sub|mul|div)$|^cast$/, ONE_ROUNDING],
+  [/^binary pow$/, ULPS],
   [/^reduce sum$/, 'chain of additions · u · Σ\\|x\\|'],
   [/^reduce|^maxPool$/, SAME],
   [/^scatterAdd$|^maxPoolGrad$/, '(n − 1) · u · Σ\\|x\\|'],
@@ -46,6 +50,11 @@ const PROPAGATED = 'propagated';
 
 function boundOf(c: Case): string {
   if (c.family === 'movement') return c.op === 'scatterAdd' ? '(n − 1) · u · Σ\\|x\\|' : SAME;
+  const kind = /^unary (\w+)$/.exec(c.op)?.[1] as UnaryKind | undefined;
+  if (kind) {
+    const { ulps } = unaryKinds[kind];
+    return ulps === undefined ? SAME : ulps === 0.5 ? ONE_ROUNDING : ULPS;
+  }
   return BOUNDS.find(([pattern]) => pattern.test(c.op))?.[1] ?? PROPAGATED;
 }
 

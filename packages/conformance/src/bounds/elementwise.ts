@@ -3,7 +3,7 @@ import { exact } from '../oracle/arithmetic.ts';
 import { broadcastMap } from '../oracle/indexing.ts';
 import { compareWith, toInt32 } from '../oracle/kernels.ts';
 import { errorAt, gap, type BoundedOperand, type ErrorKernel } from './bounded.ts';
-import { ORACLE_FUNCTION_ERROR, rounding, ulp, type ErrorModel, type RoundedUnary } from './model.ts';
+import { ORACLE_FUNCTION_ERROR, rounding, ulp, type ErrorModel } from './model.ts';
 
 const STEPS = new Set<UnaryKind>(['sign', 'floor', 'ceil', 'round']);
 
@@ -33,7 +33,7 @@ function spreadUnary(kind: UnaryKind, x: number, e: number, y: number): number {
 
 export function unaryError(model: ErrorModel): ErrorKernel<'unary'> {
   return ([x], { kind }, _, value) => {
-    const ulps = model.unary[kind as RoundedUnary] as number | undefined;
+    const ulps = model.unary[kind];
     if (x.buffer.error === null && ulps === undefined) return null;
     return Float64Array.from(value as ArrayLike<number>, (y, i) => {
       const moved = spreadUnary(kind, x.buffer.value[i], errorAt(x, i), y);

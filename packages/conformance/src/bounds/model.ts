@@ -10,7 +10,7 @@ export interface ErrorModel {
   /** Of a division. */
   readonly division: number;
   /** Of a function that rounds, in ulp; those not listed are exact. */
-  readonly unary: Readonly<Record<RoundedUnary, number>>;
+  readonly unary: Readonly<Partial<Record<UnaryKind, number>>>;
   readonly pow: number;
   /**
    * The order of additions. 'contract': as core's `primitives.ts` states it, so the longest chain is known. 'any': the
@@ -22,11 +22,6 @@ export interface ErrorModel {
   /** Bits of the significand: 24. (53 judges the oracle itself, for finite differences.) */
   readonly precision: 24 | 53;
 }
-
-export type RoundedUnary = Exclude<
-  UnaryKind,
-  'neg' | 'abs' | 'sign' | 'floor' | 'ceil' | 'round' | 'relu' | 'not'
->;
 
 /**
  * Relative error of the oracle's own functions and of moving their argument by a rounding in float64. Math.* is good to

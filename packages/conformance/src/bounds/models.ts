@@ -1,14 +1,13 @@
 import { float32 } from '@graftjs/core';
+import { ofUnaryKinds } from '../unary-kinds.ts';
 import type { ErrorModel } from './model.ts';
-
-const { exp, expm1, log, log1p, tanh, erf, sigmoid, sqrt, rsqrt, reciprocal, pow } = float32.MAX_ULP;
 
 /** `cpu` and `wasm`: IEEE 754 arithmetic, the contract's orders, and core's functions with their proven ulps. */
 export const contractModel: ErrorModel = {
   arithmetic: 0.5,
   division: 0.5,
-  unary: { exp, expm1, log, log1p, tanh, erf, sigmoid, sqrt, rsqrt, reciprocal },
-  pow,
+  unary: ofUnaryKinds(({ ulps }) => ulps),
+  pow: float32.MAX_ULP.pow,
   order: 'contract',
   smallest: 2 ** -149,
   precision: 24,
@@ -21,18 +20,7 @@ export const contractModel: ErrorModel = {
 export const oracleModel: ErrorModel = {
   arithmetic: 0.5,
   division: 0.5,
-  unary: {
-    exp: 1,
-    expm1: 1,
-    log: 1,
-    log1p: 1,
-    tanh: 1,
-    erf: 1,
-    sigmoid: 1,
-    sqrt: 1,
-    rsqrt: 1,
-    reciprocal: 1,
-  },
+  unary: ofUnaryKinds(({ ulps }) => (ulps === undefined ? undefined : 1)),
   pow: 1,
   order: 'any',
   smallest: 2 ** -1074,

@@ -17,6 +17,7 @@ import {
   type Tensor,
   type UnaryKind,
 } from '@graftjs/core';
+import { unaryKinds } from '../unary-kinds.ts';
 import type { Case } from './case.ts';
 import {
   bool,
@@ -36,35 +37,6 @@ import {
 
 const family = 'elementwise';
 
-interface UnaryTraits {
-  /** Where the function is defined and its derivatives exist. */
-  readonly fill: Fill;
-  /** Over the whole range of the function: tiny and large arguments. */
-  readonly far?: Fill;
-  readonly exact?: boolean;
-}
-
-const unaryTraits: Readonly<Record<Exclude<UnaryKind, 'not'>, UnaryTraits>> = {
-  neg: { fill: real, far: wide },
-  abs: { fill: nonzero, far: wide },
-  sign: { fill: nonzero, far: wide },
-  floor: { fill: range(-4, 4), far: wide },
-  ceil: { fill: range(-4, 4), far: wide },
-  round: { fill: range(-4, 4), far: wide },
-  relu: { fill: nonzero, far: wide },
-  sqrt: { fill: positive, far: range(0, 1e6), exact: false },
-  rsqrt: { fill: positive, far: range(1e-6, 1e6), exact: false },
-  reciprocal: { fill: nonzero, far: wide, exact: false },
-  exp: { fill: real, far: range(-87, 88), exact: false },
-  expm1: { fill: real, far: range(-20, 88), exact: false },
-  log: { fill: positive, far: range(1e-6, 1e6), exact: false },
-  log1p: { fill: positive, far: range(-0.999, 1e3), exact: false },
-  tanh: { fill: real, far: range(-12, 12), exact: false },
-  erf: { fill: real, far: range(-5, 5), exact: false },
-  sigmoid: { fill: real, far: range(-80, 80), exact: false },
-};
-
-const unaryKinds = Object.keys(unaryTraits) as (keyof typeof unaryTraits)[];
 const unary = (kind: UnaryKind): Pick<Case, 'op' | 'family' | 'run'> => ({
   op: kind === 'not' ? 'unary not' : `unary ${kind}`,
   family,
@@ -72,8 +44,10 @@ const unary = (kind: UnaryKind): Pick<Case, 'op' | 'family' | 'run'> => ({
 });
 
 const unaryCases: Case[] = [
-  ...unaryKinds.flatMap((kind): Case[] => {
-    const { fill, far, exact = true } = unaryTraits[kind];
+  ...Object.entries(unaryKinds).flatMap(([name, { fill, far, ulps }]): Case[] => {
+    if (name === 'not') return [];
+    const kind = name as UnaryKind;
+    const exact = ulps === undefined;
     return [
       { ...unary(kind), name: `${kind} [2, 3, 5]`, inputs: [f32([2, 3, 5], fill)], exact },
       { ...unary(kind), name: `${kind} scalar`, inputs: [f32([], fill)], exact },

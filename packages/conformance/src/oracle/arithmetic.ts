@@ -1,6 +1,7 @@
 import { float32 as math, type BinaryKind, type UnaryKind } from '@graftjs/core';
+import { ofUnaryKinds } from '../unary-kinds.ts';
 import type { Products } from './products.ts';
-import { erf, pow, roundHalfEven } from './special.ts';
+import { pow } from './special.ts';
 
 /** Sums that are added to. */
 type Sums = { [output: number]: number };
@@ -29,26 +30,7 @@ export const exact: Arithmetic = {
   addProducts(to, a, b, { a: i, b: j, y }) {
     for (let k = 0; k < y.length; k++) to[y[k]] += a[i[k]] * b[j[k]];
   },
-  unary: {
-    neg: (x) => -x,
-    abs: Math.abs,
-    sign: Math.sign,
-    floor: Math.floor,
-    ceil: Math.ceil,
-    round: roundHalfEven,
-    sqrt: Math.sqrt,
-    rsqrt: (x) => 1 / Math.sqrt(x),
-    reciprocal: (x) => 1 / x,
-    exp: Math.exp,
-    expm1: Math.expm1,
-    log: Math.log,
-    log1p: Math.log1p,
-    tanh: Math.tanh,
-    erf,
-    sigmoid: (x) => 1 / (1 + Math.exp(-x)),
-    relu: (x) => Math.max(x, 0),
-    not: (x) => 1 - x,
-  },
+  unary: ofUnaryKinds(({ exact }) => exact) as Arithmetic['unary'],
   binary: {
     add: (a, b) => a + b,
     sub: (a, b) => a - b,
@@ -75,26 +57,7 @@ export const rounded: Arithmetic = {
   addProducts(to, a, b, { a: i, b: j, y }) {
     for (let k = 0; k < y.length; k++) to[y[k]] = f(to[y[k]] + f(a[i[k]] * b[j[k]]));
   },
-  unary: {
-    neg: (x) => -x,
-    abs: Math.abs,
-    sign: Math.sign,
-    floor: Math.floor,
-    ceil: Math.ceil,
-    round: roundHalfEven,
-    sqrt: (x) => f(Math.sqrt(x)),
-    rsqrt: (x) => f(1 / f(Math.sqrt(x))),
-    reciprocal: (x) => f(1 / x),
-    exp: math.exp,
-    expm1: math.expm1,
-    log: math.log,
-    log1p: math.log1p,
-    tanh: math.tanh,
-    erf: math.erf,
-    sigmoid: math.sigmoid,
-    relu: (x) => Math.max(x, 0),
-    not: (x) => 1 - x,
-  },
+  unary: ofUnaryKinds(({ contract }) => contract) as Arithmetic['unary'],
   binary: {
     add: (a, b) => f(a + b),
     sub: (a, b) => f(a - b),

@@ -19,7 +19,8 @@ export function converted(values: ArrayLike<number | boolean>, dtype: DType): Ty
   );
 }
 
-const UNARY: Readonly<Record<Exclude<UnaryKind, 'not'>, (x: number) => number>> = {
+/** Of the kinds that are not here, nothing is folded. */
+const UNARY: Readonly<Partial<Record<UnaryKind, (x: number) => number>>> = {
   neg: (x) => -x,
   abs: Math.abs,
   sign: float32.sign,
@@ -93,9 +94,8 @@ export function fold(
       return take(a.data, at);
     }
     case 'unary': {
-      const { kind } = node.attrs;
-      if (output.dtype !== 'float32' || kind === 'not') return null;
-      return Float32Array.from(a.data, UNARY[kind]);
+      const f = UNARY[node.attrs.kind];
+      return f && output.dtype === 'float32' ? Float32Array.from(a.data, f) : null;
     }
     case 'binary': {
       if (output.dtype !== 'float32') return null;
