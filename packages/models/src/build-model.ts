@@ -8,6 +8,7 @@ import { networks } from './networks.ts';
  * @throws FormatError, NameError or ShapeError where the description is not one.
  * @example
  * const model = buildModel({ kind: 'small_cnn', options: { classes: 10 } }, { fresh: true });
+ * model.forward(zeros([1, 3, 64, 64])).shape // → [1, 10]
  */
 export function buildModel(description: ModelDescription, options: BuildOptions = {}): Module {
   return buildDescribed(description, options, networks);
