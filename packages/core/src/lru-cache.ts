@@ -15,8 +15,10 @@ export interface LruCacheOptions<V> {
  * map of its own: shared with what is loaded on demand, this would be a file of its own in every page.)
  *
  * @example
- * const programs = new LruCache<Program>({ entries: 512, drop: (p) => p.delete() });
- * const program = programs.getOrMake(key, () => link(source));
+ * const gone: string[] = [];
+ * const cache = new LruCache<string>({ entries: 2, drop: (value) => gone.push(value) });
+ * for (const key of ['a', 'b', 'a', 'c']) cache.getOrMake(key, () => `made for ${key}`);
+ * gone; // → ['made for b']
  */
 export class LruCache<V> {
   /** In order of last use: a Map iterates in order of insertion. */

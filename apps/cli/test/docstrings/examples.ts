@@ -17,7 +17,8 @@ export type Packages = Readonly<Record<string, Readonly<Record<string, unknown>>
 /** The examples of these docstrings. Names of `own`, and of core, need no import. */
 export function examplesOf(names: readonly PublicName[], own: string, packages: Packages): Example[] {
   const homes = new Map<string, string>();
-  for (const home of ['@graftjs/core', own, `${own}/node`])
+  const entries = Object.keys(packages).filter((entry) => entry.startsWith(`${own}/`));
+  for (const home of ['@graftjs/core', ...entries, own])
     for (const name of Object.keys(packages[home] ?? {})) homes.set(name, home);
   return names.flatMap(({ name, file, examples }) =>
     examples.map((code, i) => {

@@ -20,6 +20,7 @@ export interface Grid {
 
 const AXES = [0, 1, 2] as const;
 
+/** The grid of a forward convolution: every output position takes all taps of its window. */
 export function forwardGrid({ input, output, window: w }: ConvProblem): Grid {
   const all = AXES.map((axis) =>
     Array.from({ length: w.kernel[axis] }, (_, t) => t * w.dilation[axis] - w.before[axis]),
@@ -83,10 +84,12 @@ export function positions(grid: Grid): number {
   return grid.from.batch * product(grid.count);
 }
 
+/** a₀b₀ + a₁b₁ + a₂b₂. */
 export function dot(a: Triple, b: Triple): number {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
+/** Axis by axis, [a₀b₀, a₁b₁, a₂b₂]. */
 export function multiplyTriples(a: Triple, b: Triple): Triple {
   return [a[0] * b[0], a[1] * b[1], a[2] * b[2]];
 }

@@ -4,7 +4,15 @@ import { hostEffect } from '../tracing.ts';
 let current = new Random(0, 'default');
 const outer: Random[] = [];
 
-/** Seeds the stream that initializers and dropout draw from, when nobody gave them another with `withRandom`. */
+/**
+ * Seeds the stream that initializers and dropout draw from, when nobody gave them another with `withRandom`.
+ * @throws RangeError where the seed is not a whole number from 0 to 2⁵³ − 1.
+ * @example
+ * manualSeed(7);
+ * const first = currentRandom().uniform();
+ * manualSeed(7);
+ * currentRandom().uniform() === first; // → true
+ */
 export function manualSeed(seed: number): void {
   current = new Random(seed, 'default');
 }
