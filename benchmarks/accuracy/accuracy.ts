@@ -19,7 +19,6 @@ import {
   scratchRecipe,
   Sequential,
   setDefaultBackend,
-  stageRange,
   stagesOf,
   Subset,
   transfer,
@@ -29,6 +28,7 @@ import {
   type Preprocess,
   type Stage,
 } from '@graftjs/core';
+import { stageRange } from '@graftjs/core/extend';
 import { smallCnn } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';
 import { defineCommand, runMain } from 'citty';

@@ -4,18 +4,9 @@
  */
 import { createWasmBackend } from '@graftjs/backend-wasm';
 import { fusedBy, withFused } from '@graftjs/conformance';
-import {
-  fusedComposites,
-  scope,
-  sizeOf,
-  tensor,
-  type FusedAttrs,
-  type FusedComposite,
-  type FusedName,
-  type Shape,
-  type Tensor,
-  type FusedInputs,
-} from '@graftjs/core';
+import { scope, sizeOf, tensor, type Shape, type Tensor } from '@graftjs/core';
+import { type FusedAttrs, type FusedName, type FusedInputs } from '@graftjs/core/backend';
+import { fusedComposites, type FusedComposite } from '@graftjs/core/extend';
 import { random } from './data.ts';
 import { interleave, median } from './measure.ts';
 

@@ -1,15 +1,5 @@
-import {
-  scope,
-  sizeOf,
-  tensor,
-  type Backend,
-  type Layout,
-  type OpAttrs,
-  type OpName,
-  type TensorSpec,
-  type OpInputs,
-  type Operand,
-} from '@graftjs/core';
+import { scope, sizeOf, tensor, type Backend, type Layout, type TensorSpec } from '@graftjs/core';
+import { type OpAttrs, type OpName, type OpInputs, type Operand } from '@graftjs/core/backend';
 import type { Contender, Task } from './contender.ts';
 import { convData, primitiveData, random, toFirst, toLast } from './data.ts';
 import { graftStep } from './steps.ts';

@@ -1,13 +1,5 @@
-import {
-  sizeOf,
-  type DType,
-  type Layout,
-  type OpAttrs,
-  type OpName,
-  type Shape,
-  type TensorSpec,
-  type OpInputs,
-} from '@graftjs/core';
+import { sizeOf, type DType, type Layout, type Shape, type TensorSpec } from '@graftjs/core';
+import { type OpAttrs, type OpName, type OpInputs } from '@graftjs/core/backend';
 import { outputOf, type BenchCase } from './work.ts';
 
 /** Everything but convolutions: primitives on shapes as they come in networks, and what stays in the cache. */

@@ -1,6 +1,7 @@
 import { createWasmBackend } from '@graftjs/backend-wasm';
 import { counting } from '@graftjs/conformance';
-import { primitives, type OpDefinition, type OpName } from '@graftjs/core';
+import { type OpName } from '@graftjs/core/backend';
+import { primitives, type OpDefinition } from '@graftjs/core/extend';
 import type { Contender, Task } from './contender.ts';
 import { caseTask } from './graft.ts';
 import { interleave, median, quartiles, type MeasureOptions } from './measure.ts';

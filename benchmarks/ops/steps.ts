@@ -12,7 +12,6 @@ import {
   scope,
   Sequential,
   sgd,
-  stageRange,
   tensor,
   valueAndGrad,
   type Backend,
@@ -22,6 +21,7 @@ import {
   type Shape,
   type Tensor,
 } from '@graftjs/core';
+import { stageRange } from '@graftjs/core/extend';
 import { GraphModule, readTfjsGraphModel } from '@graftjs/formats';
 import { mobilenetV2, resnet18 } from '@graftjs/models';
 import type { Task } from './contender.ts';

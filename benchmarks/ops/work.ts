@@ -1,14 +1,7 @@
 import type { Case } from '@graftjs/conformance';
-import {
-  primitives,
-  type ConvAttrs,
-  type Layout,
-  type OpAttrs,
-  type OpDefinition,
-  type OpName,
-  type TensorSpec,
-  type OpInputs,
-} from '@graftjs/core';
+import { type Layout, type TensorSpec } from '@graftjs/core';
+import { type ConvAttrs, type OpAttrs, type OpName, type OpInputs } from '@graftjs/core/backend';
+import { primitives, type OpDefinition } from '@graftjs/core/extend';
 import type { StepName } from './steps.ts';
 
 /** A convolution without its layout, padded so that stride 1 keeps the size. */

@@ -1,4 +1,4 @@
-import { suggestion } from '@graftjs/core';
+import { suggestion } from '@graftjs/core/extend';
 import type { ArgsDef } from 'citty';
 import { UsageError } from './errors.ts';
 

@@ -17,6 +17,7 @@
 import * as cpu from '@graftjs/backend-cpu';
 import * as core from '@graftjs/core';
 import * as kit from '@graftjs/core/backend';
+import * as extend from '@graftjs/core/extend';
 import * as formats from '@graftjs/formats';
 import * as formatsNode from '@graftjs/formats/node';
 import * as models from '@graftjs/models';
@@ -25,7 +26,8 @@ import * as onnxGraph from '@graftjs/onnx-graph';
 import * as vision from '@graftjs/vision';
 import * as visionNode from '@graftjs/vision/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publicNames } from '../test/docstrings/api.ts';
+import { doorsOf, publicNames } from '../test/docstrings/api.ts';
+import { ADDED, FIRST } from '../test/docstrings/doors.ts';
 import { examplesOf, runnable, typeErrors } from '../test/docstrings/examples.ts';
 
 /** The only exceptions. What the text shows and cannot be: settings that are written there are right. */
@@ -34,6 +36,7 @@ const NEVER_THROW = ['headRecipe', 'fineTuneRecipe', 'scratchRecipe'];
 const packages = {
   '@graftjs/core': core,
   '@graftjs/core/backend': kit,
+  '@graftjs/core/extend': extend,
   '@graftjs/backend-cpu': cpu,
   '@graftjs/formats': formats,
   '@graftjs/formats/node': formatsNode,
@@ -45,6 +48,19 @@ const packages = {
 };
 const checked = ['core', 'backend-cpu', 'formats', 'models', 'onnx-graph', 'vision'];
 const { names, program } = publicNames(checked.map((name) => `packages/${name}`));
+
+describe('the doors of core', () => {
+  const doors = doorsOf('packages/core', program);
+  it.each(Object.keys(FIRST))('%s shows what it showed, and what was added for a reason', (door) => {
+    const wanted = [...FIRST[door]!.trim().split(/\s+/), ...Object.keys(ADDED[door] ?? {})];
+    expect(doors[door]!.toSorted()).toEqual(wanted.toSorted());
+    for (const reason of Object.values(ADDED[door] ?? {})) expect(reason).toMatch(/\w+ \w+/);
+  });
+  it('are all listed, and what users have is in no other but where it is of the contract of backends', () => {
+    expect(Object.keys(doors).toSorted()).toEqual(Object.keys(FIRST).toSorted());
+    expect(doors['./extend']!.filter((name) => doors['.']!.includes(name))).toEqual([]);
+  });
+});
 
 describe.each(checked)('docstrings of @graftjs/%s', (name) => {
   const own = `@graftjs/${name}`;

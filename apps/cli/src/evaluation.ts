@@ -1,4 +1,5 @@
-import { evaluate, FeatureCache, majorityWarning, type Evaluation } from '@graftjs/core';
+import { evaluate, FeatureCache, type Evaluation } from '@graftjs/core';
+import { majorityWarning } from '@graftjs/core/extend';
 import type { PictureSource } from '@graftjs/vision';
 import type { Remark } from '@graftjs/vision/node';
 import { FolderFeatureStore } from './feature-store.ts';

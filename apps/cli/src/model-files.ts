@@ -1,13 +1,5 @@
-import {
-  evaluating,
-  GraftError,
-  inputShape,
-  prefixMessage,
-  trace,
-  type BaseModel,
-  type Module,
-  type Preprocess,
-} from '@graftjs/core';
+import { GraftError, inputShape, type BaseModel, type Module, type Preprocess } from '@graftjs/core';
+import { trace, evaluating, prefixMessage } from '@graftjs/core/extend';
 import { sniffFile, type FileKind } from '@graftjs/formats';
 import { readBeginning } from '@graftjs/formats/node';
 import {

@@ -1,4 +1,5 @@
-import { GraftError, suggestion, setDefaultBackend, type Backend } from '@graftjs/core';
+import { GraftError, setDefaultBackend, type Backend } from '@graftjs/core';
+import { suggestion } from '@graftjs/core/extend';
 import type { ArgsDef } from 'citty';
 import { number, text, type Values } from './args.ts';
 import { BACKENDS, DEFAULT_BACKEND, type BackendEntry } from './backends.ts';

@@ -1,4 +1,4 @@
-import { suggestion } from '@graftjs/core';
+import { suggestion } from '@graftjs/core/extend';
 import { parseArgs, type ArgsDef } from 'citty';
 import { checkArgs, type Values } from './args.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';

@@ -4,8 +4,6 @@ import {
   fit,
   freeLost,
   GraftError,
-  majorityWarning,
-  stageRange,
   stagesOf,
   transfer,
   type BaseModel,
@@ -15,6 +13,7 @@ import {
   type History,
   type Module,
 } from '@graftjs/core';
+import { majorityWarning, stageRange } from '@graftjs/core/extend';
 import { modelParts } from '@graftjs/models';
 import { augmentations, type PictureSource } from '@graftjs/vision';
 import type { Remark } from '@graftjs/vision/node';

@@ -1,4 +1,5 @@
-import { type OpAttrs, type TensorSpec } from '@graftjs/core';
+import { type TensorSpec } from '@graftjs/core';
+import { type OpAttrs } from '@graftjs/core/backend';
 import { encodeModel, GraphBuilder, type Attributes, type Value } from '@graftjs/onnx-graph';
 import type * as Ort from 'onnxruntime-web';
 import type { Contender, Task } from '../contender.ts';

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { OpAttrs } from '@graftjs/core';
+import type { OpAttrs } from '@graftjs/core/backend';
 import type { Contender, Task } from '../contender.ts';
 import { convData, permuted, primitiveData, toFirst, toLast } from '../data.ts';
 import { convSpecs, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';

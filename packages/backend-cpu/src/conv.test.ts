@@ -1,4 +1,4 @@
-import { primitives } from '@graftjs/core';
+import { primitives } from '@graftjs/core/extend';
 import { type ConvAttrs, type Shape, sizeOf } from '@graftjs/core/backend';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import { float32 as m } from '@graftjs/core';
+import { float32 as m } from '@graftjs/core/backend';
 import type { UnaryKind } from '@graftjs/core/backend';
 import { bitsOf } from './memory.ts';
 

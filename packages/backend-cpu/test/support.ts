@@ -1,17 +1,14 @@
 import {
-  primitives,
   sizeOf,
   type Backend,
   type DType,
   type Layout,
-  type OpAttrs,
-  type OpName,
   type Shape,
   type TensorSpec,
   type TypedArray,
-  type OpInputs,
-  type Operand,
 } from '@graftjs/core';
+import { type OpAttrs, type OpName, type OpInputs, type Operand } from '@graftjs/core/backend';
+import { primitives } from '@graftjs/core/extend';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { createCpuBackend, type CpuBuffer } from '../src/index.ts';

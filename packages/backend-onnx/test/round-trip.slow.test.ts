@@ -6,7 +6,6 @@ import { withRoundingNoise } from '@graftjs/conformance';
 import {
   adam,
   ArraySource,
-  evaluating,
   fit,
   manualSeed,
   resize,
@@ -22,6 +21,7 @@ import {
   type BatchNorm2d,
   type Module,
 } from '@graftjs/core';
+import { evaluating } from '@graftjs/core/extend';
 import { exportOnnx, importOnnx } from '@graftjs/formats';
 import { mobilenetV2, resnet18 } from '@graftjs/models';
 import { loadBase } from '@graftjs/models/node';

@@ -36,10 +36,7 @@ const kernels = gzipSync(readFileSync(new URL('./kernels.wasm', import.meta.url)
 
 /** A page that builds networks, takes a head off and grows another, trains, measures and predicts. */
 const page = (entry: string): string => `
-  export {
-    adam, adamW, sgd, ArraySource, BatchNorm2d, Conv2d, crossEntropy, Dropout, evaluate, fit, Flatten, GlobalAvgPool2d, headRecipe,
-    Linear, MaxPool2d, Random, ReLU, scope, Sequential, setDefaultBackend, softmax, tensor, transfer, valueAndGrad, withRandom,
-  } from '@graftjs/core';
+  export { adam, adamW, sgd, ArraySource, BatchNorm2d, Conv2d, crossEntropy, Dropout, evaluate, fit, Flatten, GlobalAvgPool2d, headRecipe, Linear, MaxPool2d, Random, ReLU, scope, Sequential, setDefaultBackend, softmax, tensor, transfer, valueAndGrad, withRandom } from '@graftjs/core';
   export { createWasmBackend } from '${entry}';`;
 
 /**

@@ -1,18 +1,14 @@
+import { noGrad, scope, Tensor, type Backend } from '@graftjs/core';
 import {
-  fusedComposites,
-  noGrad,
-  scope,
-  Tensor,
-  type Backend,
   type FusedAttrs,
-  type FusedComposite,
   type FusedInputs,
   type FusedKernel,
   type FusedKernels,
   type FusedName,
   type FusedOutputs,
   type Operand,
-} from '@graftjs/core';
+} from '@graftjs/core/backend';
+import { fusedComposites, type FusedComposite } from '@graftjs/core/extend';
 
 const NAMES = Object.keys(fusedComposites) as FusedName[];
 

@@ -8,8 +8,6 @@ import {
   batchNorm,
   bceWithLogits,
   clipGradNorm,
-  convBias,
-  convTransposeBias,
   cosineLR,
   crossEntropy,
   elu,
@@ -54,6 +52,7 @@ import {
   type Schedule,
   type Shape,
 } from '@graftjs/core';
+import { convBias, convTransposeBias } from '@graftjs/core/extend';
 
 /** A tensor in the file of PyTorch's values: float64 results of float32 inputs, row-major, channels-first. */
 export interface GoldenTensor {

@@ -1,13 +1,6 @@
-import {
-  primitives,
-  type Backend,
-  type OpAttrs,
-  type OpDefinition,
-  type OpInputs,
-  type OpName,
-  type Operand,
-  type TensorSpec,
-} from '@graftjs/core';
+import { type Backend, type TensorSpec } from '@graftjs/core';
+import { type OpAttrs, type OpInputs, type OpName, type Operand } from '@graftjs/core/backend';
+import { primitives, type OpDefinition } from '@graftjs/core/extend';
 
 /** One primitive on its way to a backend. */
 export interface Call<B> {

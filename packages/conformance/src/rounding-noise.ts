@@ -1,4 +1,5 @@
-import { Random, type Backend, type OpAttrs, type OpName } from '@graftjs/core';
+import { Random, type Backend } from '@graftjs/core';
+import { type OpAttrs, type OpName } from '@graftjs/core/backend';
 import { intercept } from './intercept.ts';
 
 /** 2⁻²⁴, the largest relative error of one rounding to float32. */

@@ -1,4 +1,5 @@
-import { setDefaultBackend, type FusedName } from '@graftjs/core';
+import { setDefaultBackend } from '@graftjs/core';
+import { type FusedName } from '@graftjs/core/backend';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contractTests } from './behaviour.ts';
 import { bitwise, RecordedBits } from './bitwise.ts';

@@ -1,4 +1,4 @@
-import type { UnaryKind } from '@graftjs/core';
+import type { UnaryKind } from '@graftjs/core/backend';
 import type { Case, Family } from './cases/index.ts';
 import { cases, FAMILIES } from './cases/index.ts';
 import { torchCases } from './golden-file.ts';

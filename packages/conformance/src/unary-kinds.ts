@@ -1,4 +1,4 @@
-import { float32, type UnaryKind } from '@graftjs/core';
+import { float32, type UnaryKind } from '@graftjs/core/backend';
 import { nonzero, positive, range, real, wide, type Fill } from './cases/data.ts';
 import { erf, roundHalfEven } from './oracle/special.ts';
 

@@ -1,4 +1,4 @@
-import type { FusedAttrs, FusedKernel, FusedKernels, FusedName, FusedOutputs } from '@graftjs/core';
+import type { FusedAttrs, FusedKernel, FusedKernels, FusedName, FusedOutputs } from '@graftjs/core/backend';
 import { describe, expect, test } from 'vitest';
 import {
   cases,

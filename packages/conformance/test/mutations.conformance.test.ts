@@ -1,4 +1,5 @@
-import type { Backend, ConvAttrs, OpAttrs, OpName, PoolAttrs, TensorSpec } from '@graftjs/core';
+import type { Backend, TensorSpec } from '@graftjs/core';
+import type { ConvAttrs, OpAttrs, OpName, PoolAttrs } from '@graftjs/core/backend';
 import { describe, expect, test } from 'vitest';
 import { exact } from '../src/oracle/arithmetic.ts';
 import { createContract } from '../src/oracle/backend.ts';

@@ -1,4 +1,5 @@
-import { primitives, type OpName } from '@graftjs/core';
+import { type OpName } from '@graftjs/core/backend';
+import { primitives } from '@graftjs/core/extend';
 import { describe, expect, test } from 'vitest';
 import { sourcesOf } from '../src/cases/case.ts';
 import { withinBound } from '../src/compare.ts';

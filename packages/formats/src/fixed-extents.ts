@@ -1,4 +1,5 @@
-import { isTensor, sizeOf, trace, type Shape, type Tensor, type TensorSpec } from '@graftjs/core';
+import { isTensor, sizeOf, type Shape, type Tensor, type TensorSpec } from '@graftjs/core';
+import { trace } from '@graftjs/core/extend';
 import { evaluate } from './graph-module.ts';
 import type { GraphConstant, GraphDef, GraphInput, GraphNode } from './graph.ts';
 import { hostArray, isHostArray, type GraphValue, type HostArray } from './host-array.ts';

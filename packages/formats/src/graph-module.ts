@@ -1,27 +1,29 @@
 import {
   batchNorm,
-  batchObserver,
-  composite,
-  freeEarly,
   getDefaultBackend,
   GraftError,
   isTensor,
   Module,
   Parameter,
-  prefixMessage,
   reshape,
   sameShape,
   ShapeError,
   sizeOf,
   StateBuffer,
-  storedAffine,
   Tensor,
   tensor,
   type BackendOption,
   type Layout,
+} from '@graftjs/core';
+import {
+  batchObserver,
+  composite,
+  freeEarly,
+  prefixMessage,
+  storedAffine,
   type Member,
   type MovingStatistics,
-} from '@graftjs/core';
+} from '@graftjs/core/extend';
 import { FormatError } from './errors.ts';
 import { graphOps } from './graph-ops.ts';
 import { layoutOf } from './graph-ops/arguments.ts';

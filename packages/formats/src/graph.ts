@@ -1,4 +1,5 @@
-import { sizeOf, unknownName, type DType, type Shape } from '@graftjs/core';
+import { sizeOf, type DType, type Shape } from '@graftjs/core';
+import { unknownName } from '@graftjs/core/extend';
 import { FormatError } from './errors.ts';
 import { graphOps } from './graph-ops.ts';
 import { hostOps } from './host-ops.ts';

@@ -1,4 +1,5 @@
-import { ShapeError, sizeOf, stridesOf, type DType, type Shape } from '@graftjs/core';
+import { ShapeError, sizeOf, type DType, type Shape } from '@graftjs/core';
+import { stridesOf } from '@graftjs/core/backend';
 import type { Attrs } from './graph.ts';
 import { axisOf, reshapeTarget, sliceRanges } from './graph-ops/shapes.ts';
 import { hostArray, newHostArray, type HostArray } from './host-array.ts';

@@ -1,4 +1,4 @@
-import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from '@graftjs/core';
+import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from '@graftjs/core/backend';
 
 /** Arrays that stored values become. */
 export type SafetensorsData =

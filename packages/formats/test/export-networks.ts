@@ -16,7 +16,6 @@ import {
   broadcastTo,
   cast,
   clip,
-  composite,
   concat,
   Conv1d,
   Conv2d,
@@ -24,7 +23,6 @@ import {
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
-  customVjp,
   div,
   Dropout,
   ELU,
@@ -97,6 +95,7 @@ import {
   type Shape,
   type Tensor,
 } from '@graftjs/core';
+import { composite, customVjp } from '@graftjs/core/extend';
 
 /** A network to export: the shape of one sample, and how to make it. */
 export interface Network {

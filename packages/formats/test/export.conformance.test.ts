@@ -9,7 +9,6 @@ import {
   add,
   Conv2d,
   dropout,
-  evaluating,
   manualSeed,
   mul,
   Random,
@@ -25,6 +24,7 @@ import {
   type Shape,
   type Tensor,
 } from '@graftjs/core';
+import { evaluating } from '@graftjs/core/extend';
 import { decodeModel, valuesOf, type OnnxModel } from '@graftjs/onnx-graph';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, test } from 'vitest';

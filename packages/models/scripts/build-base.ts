@@ -10,7 +10,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { float16ToNumber, numberToFloat16 } from '@graftjs/core';
+import { float16ToNumber, numberToFloat16 } from '@graftjs/core/backend';
 import {
   cutGraph,
   graphToJSON,

@@ -1,7 +1,6 @@
 import {
   add,
   BatchNorm2d,
-  composite,
   Conv2d,
   Hardswish,
   kaimingNormal,
@@ -9,14 +8,13 @@ import {
   relu,
   ReLU,
   ReLU6,
-  runChain,
   Sequential,
   SiLU,
   type LayerOptions,
   type Layout,
-  type Member,
   type Tensor,
 } from '@graftjs/core';
+import { composite, runChain, type Member } from '@graftjs/core/extend';
 
 export type ActivationName = 'relu' | 'relu6' | 'hardswish' | 'silu';
 const activations: Record<ActivationName, new () => Module> = {

@@ -1,15 +1,13 @@
 import {
   GraftError,
-  layers as coreLayers,
   Module,
   sizeOf,
   UnsupportedError,
-  unknownName,
   zerosInit,
   type Backend,
-  type LayerClass,
   type LayerOptions,
 } from '@graftjs/core';
+import { layers as coreLayers, unknownName, type LayerClass } from '@graftjs/core/extend';
 import { FormatError, GraphModule, type Json } from '@graftjs/formats';
 import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
 import type { Network } from './networks/network.ts';

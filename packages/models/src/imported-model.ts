@@ -1,11 +1,5 @@
-import {
-  GraftError,
-  imageNetPreprocess,
-  inputShape,
-  parsePreprocess,
-  type Module,
-  type Preprocess,
-} from '@graftjs/core';
+import { GraftError, imageNetPreprocess, inputShape, type Module, type Preprocess } from '@graftjs/core';
+import { parsePreprocess } from '@graftjs/core/extend';
 import { FormatError } from '@graftjs/formats';
 import {
   exportOnnx,

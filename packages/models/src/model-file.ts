@@ -1,4 +1,5 @@
-import { parsePreprocess, type Backend, type Module, type Preprocess } from '@graftjs/core';
+import { type Backend, type Module, type Preprocess } from '@graftjs/core';
+import { parsePreprocess } from '@graftjs/core/extend';
 import {
   FormatError,
   newerFormat,

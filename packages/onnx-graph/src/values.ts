@@ -1,5 +1,4 @@
-import { decodeBfloat16, decodeFloat16 } from '@graftjs/core';
-import { GraftError, sizeOf, UnsupportedError } from '@graftjs/core/backend';
+import { decodeBfloat16, decodeFloat16, GraftError, sizeOf, UnsupportedError } from '@graftjs/core/backend';
 import { elementTypes } from './elements.ts';
 import type { OnnxElement, OnnxTensor } from './model.ts';
 

@@ -1,4 +1,5 @@
-import { GraftError, unknownName, type Random } from '@graftjs/core';
+import { GraftError, type Random } from '@graftjs/core';
+import { unknownName } from '@graftjs/core/extend';
 import { adjustColour, grayscale, meanColour } from './colour.ts';
 import { flip as mirror, type Picture } from './picture.ts';
 import { resize } from './resize.ts';

@@ -1,4 +1,4 @@
-import { float32 } from '@graftjs/core';
+import { float32 } from '@graftjs/core/backend';
 import { createPicture, WHITE, type Picture } from './picture.ts';
 import { resize } from './resize.ts';
 

@@ -64,6 +64,21 @@ export function publicNames(folders: readonly string[]): {
   return { names: new Map(folders.map((folder) => [folder, namesIn(folder)])), program };
 }
 
+/** All names, types included, of each entry of a package. */
+export function doorsOf(folder: string, program: ts.Program): Record<string, string[]> {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as PackageJson;
+  const checker = program.getTypeChecker();
+  const namesOf = (path: string): string[] => {
+    const symbol = checker.getSymbolAtLocation(program.getSourceFile(join(ROOT, folder, path))!)!;
+    return checker.getExportsOfModule(symbol).map((s) => s.name);
+  };
+  return Object.fromEntries(
+    Object.entries(exports).flatMap(([door, e]) =>
+      typeof e === 'string' ? [] : [[door, namesOf(e['@graftjs/source'])]],
+    ),
+  );
+}
+
 function entriesOf(folder: string): string[] {
   const { exports } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as PackageJson;
   return Object.values(exports).flatMap((e) =>

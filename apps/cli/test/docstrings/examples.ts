@@ -14,11 +14,14 @@ export interface Example {
 /** Packages by their names, as `import * as` gives them. */
 export type Packages = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** Of core; of the same name, the later counts. */
+const DOORS = ['@graftjs/core/extend', '@graftjs/core/backend', '@graftjs/core'];
+
 /** The examples of these docstrings. Names of `own`, and of core, need no import. */
 export function examplesOf(names: readonly PublicName[], own: string, packages: Packages): Example[] {
   const homes = new Map<string, string>();
   const entries = Object.keys(packages).filter((entry) => entry.startsWith(`${own}/`));
-  for (const home of ['@graftjs/core', ...entries, own])
+  for (const home of [...DOORS, ...entries, own])
     for (const name of Object.keys(packages[home] ?? {})) homes.set(name, home);
   return names.flatMap(({ name, file, examples }) =>
     examples.map((code, i) => {

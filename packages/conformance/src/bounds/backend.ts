@@ -1,14 +1,5 @@
-import {
-  isTensor,
-  type Backend,
-  type Kernel,
-  type OpAttrs,
-  type Operand,
-  type OpInputs,
-  type OpName,
-  type Tensor,
-  type TensorSpec,
-} from '@graftjs/core';
+import { isTensor, type Backend, type Tensor, type TensorSpec } from '@graftjs/core';
+import { type Kernel, type OpAttrs, type Operand, type OpInputs, type OpName } from '@graftjs/core/backend';
 import { exact } from '../oracle/arithmetic.ts';
 import { uploadValues } from '../oracle/backend.ts';
 import { referenceKernels } from '../oracle/kernels.ts';

@@ -1,4 +1,5 @@
-import type { OpAttrs, Operand, OpInputs, OpName, TensorSpec } from '@graftjs/core';
+import type { TensorSpec } from '@graftjs/core';
+import type { OpAttrs, Operand, OpInputs, OpName } from '@graftjs/core/backend';
 import type { Values } from '../oracle/kernels.ts';
 
 /**

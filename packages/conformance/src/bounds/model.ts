@@ -1,4 +1,4 @@
-import type { UnaryKind } from '@graftjs/core';
+import type { UnaryKind } from '@graftjs/core/backend';
 
 /**
  * How a backend rounds. Everything that conformance allows for follows from these numbers; there is no other tolerance.

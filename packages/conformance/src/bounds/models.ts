@@ -1,4 +1,4 @@
-import { float32 } from '@graftjs/core';
+import { float32 } from '@graftjs/core/backend';
 import { ofUnaryKinds } from '../unary-kinds.ts';
 import type { ErrorModel } from './model.ts';
 

@@ -31,9 +31,9 @@ import {
   smoothL1,
   softmax,
   softplus,
-  standardize,
   type Tensor,
 } from '@graftjs/core';
+import { standardize } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
 import {
   f32,

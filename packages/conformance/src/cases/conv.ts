@@ -1,14 +1,5 @@
-import {
-  convBias,
-  convInputGradOp,
-  convOp,
-  convTranspose,
-  convWeightGradOp,
-  transpose,
-  type ConvTransposeOptions,
-  type Layout,
-  type Shape,
-} from '@graftjs/core';
+import { convTranspose, transpose, type ConvTransposeOptions, type Layout, type Shape } from '@graftjs/core';
+import { convBias, convInputGradOp, convOp, convWeightGradOp } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
 import { f32, nonfinite, real } from './data.ts';
 import {

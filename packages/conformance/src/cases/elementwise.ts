@@ -1,22 +1,18 @@
 import {
-  binaryOp,
   cast,
   clip,
-  compareOp,
   grad,
   hardtanh,
   oneHot,
   relu6,
   select,
   sum,
-  unaryOp,
-  type BinaryKind,
-  type CompareKind,
   type DType,
   type Shape,
   type Tensor,
-  type UnaryKind,
 } from '@graftjs/core';
+import { type BinaryKind, type CompareKind, type UnaryKind } from '@graftjs/core/backend';
+import { binaryOp, compareOp, unaryOp } from '@graftjs/core/extend';
 import { unaryKinds } from '../unary-kinds.ts';
 import type { Case } from './case.ts';
 import {

@@ -18,7 +18,6 @@ import {
   prod,
   putAlongAxis,
   remainder,
-  resampleAxis,
   scatterNd,
   sin,
   sinh,
@@ -29,6 +28,7 @@ import {
   type GridSampleOptions,
   type Tensor,
 } from '@graftjs/core';
+import { resampleAxis } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
 import { distinct, f32, i32, nonzero, range, values, type Fill, type InputSpec } from './data.ts';
 

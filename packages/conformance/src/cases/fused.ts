@@ -1,14 +1,12 @@
+import { type Layout, type Shape, type Tensor } from '@graftjs/core';
 import {
-  convAffine,
   type ConvAttrs,
   type FusedActivation,
   type FusedAttrs,
   type FusedInputs,
   type FusedName,
-  type Layout,
-  type Shape,
-  type Tensor,
-} from '@graftjs/core';
+} from '@graftjs/core/backend';
+import { convAffine } from '@graftjs/core/extend';
 import { applyFused } from '../fused.ts';
 import type { Case } from './case.ts';
 import { f32, nonfinite, nonzero, positive, range, real, type Fill, type InputSpec } from './data.ts';

@@ -1,4 +1,5 @@
-import type { ConvAttrs, Layout, PoolAttrs, Shape } from '@graftjs/core';
+import type { Layout, Shape } from '@graftjs/core';
+import type { ConvAttrs, PoolAttrs } from '@graftjs/core/backend';
 
 export const LAYOUTS: readonly Layout[] = ['channels-first', 'channels-last'];
 

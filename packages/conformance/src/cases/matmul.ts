@@ -1,4 +1,5 @@
-import { matmul, matmulOp, type Shape } from '@graftjs/core';
+import { matmul, type Shape } from '@graftjs/core';
+import { matmulOp } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
 import { f32, nonfinite, values } from './data.ts';
 

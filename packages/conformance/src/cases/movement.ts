@@ -3,12 +3,9 @@ import {
   concat,
   flip,
   gather,
-  gatherOp,
   index,
   pad,
   reshape,
-  scatterAddOp,
-  sliceOp,
   split,
   stack,
   transpose,
@@ -16,6 +13,7 @@ import {
   type Shape,
   type Tensor,
 } from '@graftjs/core';
+import { gatherOp, scatterAddOp, sliceOp } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
 import { bool, f32, i32, indices, values, type InputSpec } from './data.ts';
 

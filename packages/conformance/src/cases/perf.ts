@@ -3,13 +3,13 @@ import {
   batchNorm,
   globalAvgPool,
   linear,
-  matmulOp,
   maxPool,
   relu,
   softmax,
   transpose,
   type Layout,
 } from '@graftjs/core';
+import { matmulOp } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
 import { convCasesOf } from './conv.ts';
 import { f32, positive, real } from './data.ts';

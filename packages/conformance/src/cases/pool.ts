@@ -1,16 +1,13 @@
 import {
   adaptiveAvgPool,
   adaptiveMaxPool,
-  avgPoolGradOp,
-  avgPoolOp,
   globalAvgPool,
   globalMaxPool,
-  maxPoolGradOp,
-  maxPoolOp,
   transpose,
   type Layout,
   type Tensor,
 } from '@graftjs/core';
+import { avgPoolGradOp, avgPoolOp, maxPoolGradOp, maxPoolOp } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
 import { distinct, f32, specials, values } from './data.ts';
 import {

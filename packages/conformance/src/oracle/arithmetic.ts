@@ -1,4 +1,4 @@
-import { float32 as math, type BinaryKind, type UnaryKind } from '@graftjs/core';
+import { float32 as math, type BinaryKind, type UnaryKind } from '@graftjs/core/backend';
 import { ofUnaryKinds } from '../unary-kinds.ts';
 import type { Products } from './products.ts';
 import { pow } from './special.ts';

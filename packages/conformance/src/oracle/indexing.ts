@@ -1,4 +1,5 @@
-import { stridesOf, type Layout, type PoolAttrs, type Shape } from '@graftjs/core';
+import { type Layout, type Shape } from '@graftjs/core';
+import { stridesOf, type PoolAttrs } from '@graftjs/core/backend';
 import { memo } from './memo.ts';
 
 /** All coordinates of a shape, row-major. */

@@ -1,11 +1,5 @@
-import {
-  sizeOf,
-  type CompareKind,
-  type Kernel,
-  type Kernels,
-  type Operand,
-  type TensorSpec,
-} from '@graftjs/core';
+import { sizeOf, type TensorSpec } from '@graftjs/core';
+import { type CompareKind, type Kernel, type Kernels, type Operand } from '@graftjs/core/backend';
 import type { Arithmetic } from './arithmetic.ts';
 import { firstMax } from './choose.ts';
 import { broadcastMap, poolWindows, reduceGroups } from './indexing.ts';

@@ -1,4 +1,5 @@
-import { sizeOf, stridesOf, type OpAttrs, type Shape } from '@graftjs/core';
+import { sizeOf, type Shape } from '@graftjs/core';
+import { stridesOf, type OpAttrs } from '@graftjs/core/backend';
 import { broadcastMap, coordinates, flat } from './indexing.ts';
 import { memo } from './memo.ts';
 

@@ -1,4 +1,5 @@
-import type { ConvAttrs, OpAttrs, Shape } from '@graftjs/core';
+import type { Shape } from '@graftjs/core';
+import type { ConvAttrs, OpAttrs } from '@graftjs/core/backend';
 import { activation, tapsOf } from './indexing.ts';
 import { memo } from './memo.ts';
 

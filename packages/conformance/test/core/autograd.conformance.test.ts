@@ -2,7 +2,6 @@ import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   add,
   conv,
-  customVjp,
   exp,
   grad,
   greater,
@@ -18,6 +17,7 @@ import {
   valueAndGrad,
   type Tensor,
 } from '@graftjs/core';
+import { customVjp } from '@graftjs/core/extend';
 import { describe, expect, test } from 'vitest';
 
 const backend = await createCpuBackend();

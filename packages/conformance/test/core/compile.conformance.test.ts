@@ -12,14 +12,10 @@ import {
   freeLost,
   GlobalAvgPool2d,
   grad,
-  interpret,
-  isComposite,
   Linear,
   manualSeed,
   memory,
   mul,
-  open,
-  outputsOf,
   Parameter,
   prelu,
   Random,
@@ -33,7 +29,6 @@ import {
   softmax,
   sum,
   tensor,
-  trace,
   transfer,
   transpose,
   UnsupportedError,
@@ -42,10 +37,10 @@ import {
   zeros,
   type Backend,
   type FitOptions,
-  type Graph,
-  type GraphNode,
   type Tensor,
 } from '@graftjs/core';
+import { interpret, open, trace } from '@graftjs/core/extend';
+import { isComposite, outputsOf, type Graph, type GraphNode } from '@graftjs/core/backend';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bits, stripes } from './helpers.ts';
 

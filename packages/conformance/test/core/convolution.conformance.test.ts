@@ -19,11 +19,11 @@ import {
   tensor,
   transpose,
   zeros,
-  type Field,
   type Module,
   type Padding,
   type Tensor,
 } from '@graftjs/core';
+import { type Field } from '@graftjs/core/extend';
 import { describe, expect, test } from 'vitest';
 
 const backend = await createCpuBackend();

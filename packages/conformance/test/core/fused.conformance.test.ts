@@ -2,11 +2,9 @@ import {
   adam,
   batchNorm,
   BatchNorm2d,
-  composite,
   Conv2d,
   crossEntropy,
   Dropout,
-  fusedComposites,
   grad,
   KernelError,
   memory,
@@ -23,14 +21,12 @@ import {
   tensor,
   valueAndGrad,
   withRandom,
-  withRunner,
   type Backend,
-  type FusedKernels,
-  type FusedName,
   type Module,
   type Tensor,
-  type OpName,
 } from '@graftjs/core';
+import { type FusedKernels, type FusedName, type OpName } from '@graftjs/core/backend';
+import { composite, fusedComposites, withRunner } from '@graftjs/core/extend';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { describe, expect, test } from 'vitest';
 import { decomposedKernels, withFused } from '../../src/index.ts';

@@ -8,7 +8,6 @@ import {
   atanh,
   cos,
   cosh,
-  cubicWeights,
   einsum,
   floorDivide,
   fmod,
@@ -17,7 +16,6 @@ import {
   putAlongAxis,
   Random,
   remainder,
-  resampleAxis,
   resize,
   scatterNd,
   sin,
@@ -31,6 +29,7 @@ import {
   type Backend,
   type Tensor,
 } from '@graftjs/core';
+import { cubicWeights, resampleAxis } from '@graftjs/core/extend';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 const trigonometry = { sin, cos, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh };

@@ -12,7 +12,6 @@ import {
   Conv2d,
   Conv3d,
   ConvTranspose2d,
-  currentRandom,
   Dropout,
   evaluate,
   extractFeatures,
@@ -53,6 +52,7 @@ import {
   type StateEntry,
   type Tensor,
 } from '@graftjs/core';
+import { currentRandom } from '@graftjs/core/extend';
 import { describe, expect, test } from 'vitest';
 
 const backend = await createCpuBackend();

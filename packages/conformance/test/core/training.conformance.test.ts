@@ -6,7 +6,6 @@ import {
   ArraySource,
   BatchNorm2d,
   broadcastTo,
-  composite,
   Conv2d,
   crossEntropy,
   Dropout,
@@ -14,7 +13,6 @@ import {
   fit,
   freeLost,
   GraftError,
-  interpret,
   Linear,
   manualSeed,
   mean,
@@ -36,12 +34,13 @@ import {
   Random,
   type Backend,
   type FitOptions,
-  type Graph,
   type History,
   type Optimizer,
   type Tensor,
   type TransferOptions,
 } from '@graftjs/core';
+import { interpret, composite } from '@graftjs/core/extend';
+import { type Graph } from '@graftjs/core/backend';
 import { describe, expect, test } from 'vitest';
 import { bits, MemoryStore, stripes } from './helpers.ts';
 

@@ -9,5 +9,13 @@ export type {
   FusedName,
   FusedOutputs,
 } from '../fused.ts';
-export type { CompositeNode, Graph, GraphNode, PrimitiveNode } from '../graph.ts';
+export {
+  inputsOf,
+  isComposite,
+  outputsOf,
+  type CompositeNode,
+  type Graph,
+  type GraphNode,
+  type PrimitiveNode,
+} from '../graph.ts';
 export { relieve } from '../lost.ts';

@@ -1,4 +1,5 @@
 import * as core from '@graftjs/core';
+import { composite } from '@graftjs/core/extend';
 import { isTensor, ShapeError, sizeOf, type DType, type IndexArray, type Tensor } from '@graftjs/core';
 import { boundedShape } from '../host-array.ts';
 import { number, numbers, numbersAt, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
@@ -98,7 +99,7 @@ export const indexing: Readonly<Record<string, GraphOp>> = {
   topK(x, a) {
     const [input, k] = [tensorAt(x, 0), number(a, 'k', 0)];
     const axis = axisOf(number(a, 'axis', -1), input.rank);
-    return core.composite(() => core.topK(input, k, { axis, largest: a['smallest'] !== true }).indices);
+    return composite(() => core.topK(input, k, { axis, largest: a['smallest'] !== true }).indices);
   },
   /** `values`: off, on. */
   oneHot: (x, a) =>

@@ -1,4 +1,5 @@
 import * as core from '@graftjs/core';
+import { convAffine, convInputGradOp, addBias } from '@graftjs/core/extend';
 import { sizeOf, type Padding, type Tensor } from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
@@ -66,7 +67,7 @@ export const layers: Readonly<Record<string, GraphOp>> = {
   conv(x, a) {
     const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
     boundedWindow(input, w.shape[0] ?? 1, windowOf(a).padding, a);
-    return core.convAffine(input, w, {
+    return convAffine(input, w, {
       ...windowOf(a),
       dilation: numbers(a, 'dilation'),
       groups: number(a, 'groups', 1),
@@ -84,7 +85,7 @@ export const layers: Readonly<Record<string, GraphOp>> = {
       (w.shape[1] ?? 1) * number(a, 'groups', 1),
       ...plan.map((p) => p.size),
     ]);
-    const y = core.convInputGradOp.apply([input, w], {
+    const y = convInputGradOp.apply([input, w], {
       stride: numbers(a, 'stride'),
       dilation: numbers(a, 'dilation'),
       groups: number(a, 'groups', 1),
@@ -96,7 +97,7 @@ export const layers: Readonly<Record<string, GraphOp>> = {
     const whole = missing.some((n) => n > 0)
       ? core.pad(y, { before: y.shape.map(() => 0), after: [0, 0, ...missing] })
       : y;
-    return bias ? core.addBias(whole, bias) : whole;
+    return bias ? addBias(whole, bias) : whole;
   },
   /** x `[..., in]`, w `[out, in]`, optional bias `[out]`. */
   linear(x) {

@@ -1,4 +1,5 @@
 import * as core from '@graftjs/core';
+import { customVjp } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
 import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
 
@@ -40,7 +41,7 @@ function wrapInteger(x: Tensor, bits: number, signed: boolean): Tensor {
 
 /** To nearest by Dekker's splitting (1971): x · (2ᵏ + 1) leaves the upper 24 − k bits of x. */
 function roundFloat(x: Tensor, bits: number, largest: number): Tensor {
-  return core.customVjp(
+  return customVjp(
     'roundFloat',
     [x],
     () => {

@@ -1,4 +1,5 @@
 import * as core from '@graftjs/core';
+import { standardize } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
 import { number, numbers, optionalTensor, tensorAt, type GraphOp } from './arguments.ts';
 import { axisOf } from './shapes.ts';
@@ -32,7 +33,7 @@ export const norms: Readonly<Record<string, GraphOp>> = {
     const input = tensorAt(x, 0);
     const bias = optionalTensor(x, 2);
     const y = core.mul(
-      core.standardize(input, axesFrom(input, number(a, 'axis', -1)), number(a, 'epsilon', 1e-5)),
+      standardize(input, axesFrom(input, number(a, 'axis', -1)), number(a, 'epsilon', 1e-5)),
       tensorAt(x, 1),
     );
     return bias ? core.add(y, bias) : y;
@@ -53,7 +54,7 @@ export const norms: Readonly<Record<string, GraphOp>> = {
     const input = tensorAt(x, 0);
     const wide = (p: Tensor): Tensor =>
       core.reshape(p, [p.size, ...new Array<number>(Math.max(input.rank - 2, 0)).fill(1)]);
-    const y = core.standardize(input, axesOfChannel(input), number(a, 'epsilon', 1e-5));
+    const y = standardize(input, axesOfChannel(input), number(a, 'epsilon', 1e-5));
     return core.add(core.mul(y, wide(tensorAt(x, 1))), wide(tensorAt(x, 2)));
   },
   /** `[n, c, ...]` → `[c]`. */

@@ -1,4 +1,5 @@
 import * as core from '@graftjs/core';
+import { customVjp, composite } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
 import { number, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
 import { axisOf } from './shapes.ts';
@@ -14,12 +15,12 @@ function euclidean(x: Tensor, axes: number[] | undefined, options: { keepDims: b
   const given = axes ?? x.shape.map((_, i) => i);
   const gone = new Set(given.map((axis) => axisOf(axis, x.rank)));
   const kept = x.shape.map((d, i) => (gone.has(i) ? 1 : d));
-  return core.customVjp(
+  return customVjp(
     'euclidean',
     [x],
     () => [core.sqrt(core.sum(core.mul(x, x), given, options))],
     ({ outputs, gy }) => [
-      core.composite(() => {
+      composite(() => {
         const [y, g] = [outputs[0]!, gy].map((t) => core.reshape(t, kept)) as [Tensor, Tensor];
         return core.mul(x, core.div(g, core.select(core.equal(y, 0), 1, y)));
       }),

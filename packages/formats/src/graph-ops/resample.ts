@@ -1,4 +1,5 @@
 import * as core from '@graftjs/core';
+import { composite, cubicWeights, resampleAxis, type Taps } from '@graftjs/core/extend';
 import { ShapeError, type Tensor } from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
 import { boundedLists, boundedShape } from '../host-array.ts';
@@ -93,7 +94,7 @@ function nearestOf(x: number, mode: NearestMode): number {
 }
 
 /** The input elements that an output element is made of, and their weights. They may lie outside the input. */
-function tapsAt(x: number, o: ResampleOptions): core.Taps {
+function tapsAt(x: number, o: ResampleOptions): Taps {
   if (o.mode === 'nearest') return [[nearestOf(x, o.nearestMode), 1]];
   const low = Math.floor(x);
   const t = x - low;
@@ -103,21 +104,21 @@ function tapsAt(x: number, o: ResampleOptions): core.Taps {
       [low + 1, t],
     ];
   }
-  return core.cubicWeights(t, o.cubicA).map((w, k) => [low - 1 + k, w]);
+  return cubicWeights(t, o.cubicA).map((w, k) => [low - 1 + k, w]);
 }
 
 /** Without what lies outside, and the rest scaled up to a sum of 1. */
-function insideOnly(taps: core.Taps, n: number): core.Taps {
+function insideOnly(taps: Taps, n: number): Taps {
   const kept = taps.map(([i, w]): [number, number] => [i, i >= 0 && i < n ? w : 0]);
   const total = kept.reduce((s, [, w]) => s + w, 0);
   return kept.map(([i, w]): [number, number] => [i, w / total]);
 }
 
-function resampleAxis(x: Tensor, axis: number, plan: ResampleAxis, o: ResampleOptions): Tensor {
+function resampleAlong(x: Tensor, axis: number, plan: ResampleAxis, o: ResampleOptions): Tensor {
   const n = x.shape[axis]!;
   const where = positions(n, plan, o.coordinates);
-  const taps = (i: number): core.Taps => tapsAt(where[i]!, o);
-  const y = core.resampleAxis(x, axis, plan.size, o.excludeOutside ? (i) => insideOnly(taps(i), n) : taps);
+  const taps = (i: number): Taps => tapsAt(where[i]!, o);
+  const y = resampleAxis(x, axis, plan.size, o.excludeOutside ? (i) => insideOnly(taps(i), n) : taps);
   if (o.coordinates !== 'tf_crop_and_resize') return y;
   const inside = where.map((p) => p >= 0 && p <= n - 1);
   if (inside.every(Boolean)) return y;
@@ -138,7 +139,7 @@ function resample(x: Tensor, axes: readonly (ResampleAxis | null)[], options: Re
     throw new core.UnsupportedError(
       `resample: ${options.mode} of ${x.dtype}: only 'nearest' leaves integers whole`,
     );
-  return core.composite(() =>
+  return composite(() =>
     axes.reduce((y, plan, axis) => {
       if (!plan) return y;
       const n = x.shape[axis]!;
@@ -148,7 +149,7 @@ function resample(x: Tensor, axes: readonly (ResampleAxis | null)[], options: Re
       if (same && options.coordinates !== 'tf_half_pixel_for_nn') return y;
       if (n === 0 && plan.size > 0)
         throw new ShapeError(`resample: ${core.showShape(x.shape)} has no element on axis ${axis} to repeat`);
-      return resampleAxis(y, axis, plan, options);
+      return resampleAlong(y, axis, plan, options);
     }, x),
   );
 }

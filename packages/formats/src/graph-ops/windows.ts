@@ -1,4 +1,6 @@
 import * as core from '@graftjs/core';
+import { composite } from '@graftjs/core/extend';
+import { stridesOf, type PoolAttrs } from '@graftjs/core/backend';
 import { ShapeError, sizeOf, type Tensor } from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
@@ -15,7 +17,7 @@ import {
 import { boundedWindow } from './layers.ts';
 
 /** A window over the spatial axes of a channels-first activation. */
-type PoolWindow = Omit<core.PoolAttrs, 'layout'>;
+type PoolWindow = Omit<PoolAttrs, 'layout'>;
 
 /** Core's pools take padding of up to half the window, which keeps something of the input in each. */
 const fits = (w: PoolWindow): boolean =>
@@ -32,14 +34,14 @@ const unpadded = (w: PoolWindow): PoolWindow => ({ ...w, padding: w.padding.map(
 
 /** `maxPool` with any padding; a window that sees nothing of the input gives −∞. */
 function windowMax(x: Tensor, w: PoolWindow): Tensor {
-  return core.composite(() =>
+  return composite(() =>
     fits(w) ? core.maxPool(x, w.kernel, w) : core.maxPool(padded(x, w, -Infinity), w.kernel, unpadded(w)),
   );
 }
 
 /** `avgPool` with any padding. */
 function windowMean(x: Tensor, w: PoolWindow, countIncludePad: boolean): Tensor {
-  return core.composite(() => {
+  return composite(() => {
     if (fits(w)) return core.avgPool(x, w.kernel, { ...w, countIncludePad });
     const mean = (y: Tensor): Tensor => core.avgPool(y, w.kernel, { ...unpadded(w), countIncludePad: false });
     const all = mean(padded(x, w, 0));
@@ -56,14 +58,14 @@ function windowMean(x: Tensor, w: PoolWindow, countIncludePad: boolean): Tensor 
  */
 function windowArgmax(x: Tensor, w: PoolWindow, columnMajor: boolean): Tensor {
   const spatial = x.shape.slice(2);
-  const rowMajor = core.stridesOf(spatial);
-  const strides = columnMajor ? core.stridesOf([...spatial].reverse()).reverse() : rowMajor;
+  const rowMajor = stridesOf(spatial);
+  const strides = columnMajor ? stridesOf([...spatial].reverse()).reverse() : rowMajor;
   const out = windowMax(x, w).shape;
-  const own = core.stridesOf(out);
+  const own = stridesOf(out);
   const taps = w.kernel.reduce((n, k) => n * k, 1);
-  const kernelStrides = core.stridesOf(w.kernel);
+  const kernelStrides = stridesOf(w.kernel);
   const volume = sizeOf(spatial);
-  return core.composite(() => {
+  return composite(() => {
     const flat = core.reshape(x, [x.size]);
     let best: Tensor | null = null;
     let at: Tensor | null = null;
@@ -99,7 +101,7 @@ function windowArgmax(x: Tensor, w: PoolWindow, columnMajor: boolean): Tensor {
 
 /** `core.lpPool` with any padding. */
 function windowNorm(x: Tensor, w: PoolWindow, p: number): Tensor {
-  return core.composite(() =>
+  return composite(() =>
     fits(w) ? core.lpPool(x, p, w.kernel, w) : core.lpPool(padded(x, w, 0), p, w.kernel, unpadded(w)),
   );
 }
@@ -177,8 +179,8 @@ export const windows: Readonly<Record<string, GraphOp>> = {
     if (indices.length !== input.size || shape.length !== input.rank)
       throw new ShapeError(`${indices.length} indices for [${input.shape.join(', ')}]`);
     // The indices count in the extents that belong to the window; a larger result has the same places in it.
-    const own = core.stridesOf(full);
-    const wide = core.stridesOf(shape);
+    const own = stridesOf(full);
+    const wide = stridesOf(shape);
     const at = indices.map((p) =>
       own.reduce((sum, stride, i) => sum + (Math.floor(p / stride) % full[i]!) * wide[i]!, 0),
     );

@@ -1,4 +1,4 @@
-import { unknownName } from '@graftjs/core';
+import { unknownName } from '@graftjs/core/extend';
 import type { OnnxGraph, OnnxNode } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
 

@@ -1,4 +1,4 @@
-import { unknownName } from '@graftjs/core';
+import { unknownName } from '@graftjs/core/extend';
 import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
 import { graphFromJSON, type GraphWithWeights } from '../graph.ts';
 import { attempt, note } from '../missing-ops.ts';

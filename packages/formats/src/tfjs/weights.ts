@@ -1,4 +1,5 @@
-import { decodeFloat16, sizeOf } from '@graftjs/core';
+import { sizeOf } from '@graftjs/core';
+import { decodeFloat16 } from '@graftjs/core/backend';
 import { FormatError } from '../errors.ts';
 
 /** One stored constant of a TensorFlow.js model. */

@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
-  decodeFloat16,
   mul,
   setDefaultBackend,
   stagesOf,
@@ -16,6 +15,7 @@ import {
   type Module,
   type Sequential,
 } from '@graftjs/core';
+import { decodeFloat16 } from '@graftjs/core/backend';
 import { readSafetensors, type GraphModule } from '@graftjs/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateTfjs } from '../../test/evaluate-tfjs.ts';

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   setDefaultBackend,
-  stageRange,
   stagesOf,
   sum,
   transpose,
@@ -11,6 +10,7 @@ import {
   zerosInit,
   type Module,
 } from '@graftjs/core';
+import { stageRange } from '@graftjs/core/extend';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fillHashed, hashedPicture } from '../../test/hashed.ts';
 import { buildModel } from '../build-model.ts';

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GraftError, nearest, type BaseModel } from '@graftjs/core';
+import { GraftError, type BaseModel } from '@graftjs/core';
+import { nearest } from '@graftjs/core/extend';
 import { readSafetensors, toStateDict } from '@graftjs/formats';
 import { readBytes } from '@graftjs/formats/node';
 import { baseOf, loadBaseFrom, type BaseNotes } from '../base.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GraftError, type AbortSignalLike } from '@graftjs/core';
+import { GraftError } from '@graftjs/core';
+import { type AbortSignalLike } from '@graftjs/core/extend';
 import { cacheFolder, fileError } from '@graftjs/formats/node';
 
 export interface DownloadOptions {

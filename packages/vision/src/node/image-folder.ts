@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { imageNetPreprocess, suggestion, type Preprocess } from '@graftjs/core';
+import { imageNetPreprocess, type Preprocess } from '@graftjs/core';
+import { suggestion } from '@graftjs/core/extend';
 import sharp from 'sharp';
 import { detailSize, type Augmentation } from '../augment.ts';
 import { DatasetError, ImageError } from '../errors.ts';

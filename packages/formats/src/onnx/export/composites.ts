@@ -1,4 +1,5 @@
-import type { ConvAttrs, FusedActivation, Layout, OpAttrs } from '@graftjs/core';
+import type { Layout } from '@graftjs/core';
+import type { ConvAttrs, FusedActivation, OpAttrs } from '@graftjs/core/backend';
 import type { GraphBuilder, Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
 import {

@@ -1,4 +1,5 @@
-import type { ConvAttrs, OpAttrs, Shape } from '@graftjs/core';
+import type { Shape } from '@graftjs/core';
+import type { ConvAttrs, OpAttrs } from '@graftjs/core/backend';
 import type { Attributes, GraphBuilder, Value } from '@graftjs/onnx-graph';
 import { channelsFirst, firstShape, padsOf } from './emit.ts';
 

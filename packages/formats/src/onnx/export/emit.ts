@@ -1,4 +1,5 @@
-import type { Layout, OpAttrs, OpName, Shape, TensorSpec, OpInputs } from '@graftjs/core';
+import type { Layout, Shape, TensorSpec } from '@graftjs/core';
+import type { OpAttrs, OpName, OpInputs } from '@graftjs/core/backend';
 import { float, lower, type Attributes, type GraphBuilder, type Value } from '@graftjs/onnx-graph';
 
 /** One op on its way into a file: what the tables of this folder write with. */

@@ -1,17 +1,6 @@
-import {
-  evaluating,
-  GraftError,
-  isComposite,
-  outputsOf,
-  trace,
-  type Cell,
-  type GraphNode,
-  type Module,
-  type Preprocess,
-  type Shape,
-  type Tensor,
-  type Traced,
-} from '@graftjs/core';
+import { GraftError, type Module, type Preprocess, type Shape, type Tensor } from '@graftjs/core';
+import { trace, type Traced, evaluating, type Cell } from '@graftjs/core/extend';
+import { isComposite, outputsOf, type GraphNode } from '@graftjs/core/backend';
 import {
   encodeModel,
   GraphBuilder,

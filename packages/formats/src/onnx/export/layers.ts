@@ -1,4 +1,5 @@
-import { isComposite, open, type CompositeNode, type GraphNode } from '@graftjs/core';
+import { open } from '@graftjs/core/extend';
+import { isComposite, type CompositeNode, type GraphNode } from '@graftjs/core/backend';
 import { composites } from './composites.ts';
 
 /**

@@ -6,7 +6,7 @@ import {
   type PoolAttrs,
   type UnaryKind,
   type OpInputs,
-} from '@graftjs/core';
+} from '@graftjs/core/backend';
 import { lower, UNARY_OPERATORS, type Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
 import {

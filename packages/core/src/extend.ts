@@ -1,0 +1,6 @@
+/*
+ * The door for authors of operations, layers, model readers and compilers: what the packages of Graft are made with.
+ * `@graftjs/core/extend`. (Nothing but `*`, for the reason that index.ts gives.)
+ */
+export * from './compile/extend.ts';
+export * from './extensions.ts';

@@ -1,0 +1,68 @@
+/** What authors of operations, layers and model readers get of modules that have more in them. */
+export { wantLabels } from './data.ts';
+export { nearest, prefixMessage, suggestion, unknownName, withMessage } from './errors.ts';
+export { storedAffine } from './functional/batch-norm.ts';
+export { addBias } from './functional/channels.ts';
+export { convAffine, convBias, type ConvAffineOptions } from './functional/conv-affine.ts';
+export { convTransposeBias } from './functional/linear.ts';
+export { standardize } from './functional/norm.ts';
+export { cubicWeights, resampleAxis, type Taps } from './functional/resize.ts';
+export { fusedComposites } from './fused-composites.ts';
+export type { FusedComposite } from './fused.ts';
+export { layers, type LayerClass } from './nn/index.ts';
+export { defaultBiasInit, defaultWeightInit, fans, gain, initParameter } from './nn/init.ts';
+export { evaluating, matchesName, wantModule, type Member } from './nn/module.ts';
+export { batchObserver, type BatchObserver, type MovingStatistics } from './nn/moving-statistics.ts';
+export { currentRandom } from './nn/random-context.ts';
+export { forwardStages, runChain, stageRange, type StageRange } from './nn/stages.ts';
+export {
+  composite,
+  customVjp,
+  freeEarly,
+  withRecorders,
+  withRunner,
+  type CompositeHead,
+  type OpDefinition,
+  type Recorded,
+  type Recorder,
+  type Runner,
+  type Vjp,
+  type VjpContext,
+} from './op.ts';
+export {
+  convInputGradOp,
+  convOp,
+  convWeightGradOp,
+  resolveConv,
+  resolveConvTranspose,
+  zerosBehind,
+} from './ops/conv.ts';
+export { hostTensor, lift } from './ops/create.ts';
+export { binaryOp, castOp, compareOp, selectOp, unaryOp } from './ops/elementwise.ts';
+export { primitives } from './ops/index.ts';
+export { matmulOp } from './ops/matmul.ts';
+export {
+  broadcastToOp,
+  concatOp,
+  gatherOp,
+  padOp,
+  reshapeOp,
+  scatterAddOp,
+  sliceOp,
+  transposeOp,
+} from './ops/movement.ts';
+export { avgPoolGradOp, avgPoolOp, maxPoolGradOp, maxPoolOp } from './ops/pool.ts';
+export { reduceOp, sumTo } from './ops/reduce.ts';
+export type { Snapshot } from './optim/snapshot.ts';
+export { parsePreprocess } from './preprocess.ts';
+export { hostEffect, type Cell } from './tracing.ts';
+export {
+  majorityWarning,
+  scorer,
+  yieldToEventLoop,
+  type AbortSignalLike,
+  type Scorer,
+} from './train/evaluate.ts';
+export { FrozenPrefix, runStages } from './train/feature-cache.ts';
+export { FieldTracer, type Field } from './train/receptive-field.ts';
+export { featureShape } from './train/transfer.ts';
