@@ -171,13 +171,13 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
     ledger.orphans = 0;
     registerYoung(ledger);
     let collected = false;
-    // Young collections alone would find a new object: so this one is let go only when it has grown old.
-    let sentinel: object | null = {};
-    ledger.registry.register(sentinel, () => (collected = true));
+    // Young collections alone would find a new object: so this one is let go when it has grown old.
+    const held: { sentinel?: object } = { sentinel: {} };
+    ledger.registry.register(held.sentinel!, () => (collected = true));
     await next();
     for (let i = 0; !(isEnough() && !whole); i++) {
       if (i === TRIES || collected) break;
-      if (i === LARGEST) sentinel = null;
+      if (i === LARGEST) delete held.sentinel;
       press(i);
       await (i < AT_ONCE ? next() : pause(2 ** (i - AT_ONCE)));
     }

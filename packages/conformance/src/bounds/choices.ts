@@ -1,4 +1,3 @@
-import type { OpAttrs } from '@graftjs/core/backend';
 import { poolWindows, reduceGroups } from '../oracle/indexing.ts';
 import { errorAt, gap, type BoundedOperand, type ErrorKernel } from './bounded.ts';
 import { flushes, grain, type ErrorModel } from './model.ts';

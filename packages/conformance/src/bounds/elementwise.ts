@@ -1,4 +1,4 @@
-import type { BinaryKind, CompareKind, OpAttrs, UnaryKind } from '@graftjs/core/backend';
+import type { BinaryKind, CompareKind, UnaryKind } from '@graftjs/core/backend';
 import { exact } from '../oracle/arithmetic.ts';
 import { broadcastMap } from '../oracle/indexing.ts';
 import { compareWith, toInt32 } from '../oracle/kernels.ts';

@@ -1,4 +1,3 @@
-import type { OpAttrs } from '@graftjs/core/backend';
 import { CONSTANT, movementMap, type MovementOp } from '../oracle/movement.ts';
 import { errorAt, type ErrorKernel } from './bounded.ts';
 import { inputError, type ErrorModel } from './model.ts';

@@ -1,5 +1,5 @@
 import { sizeOf } from '@graftjs/core';
-import { type OpAttrs } from '@graftjs/core/backend';
+
 import { poolWindows, reduceGroups } from '../oracle/indexing.ts';
 import { scatterMap } from '../oracle/movement.ts';
 import { productsOf, type BilinearOp } from '../oracle/products.ts';
