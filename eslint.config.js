@@ -5,20 +5,20 @@ import tseslint from 'typescript-eslint';
 // Who may import whom. Dependencies point one way: apps -> vision, formats, models -> core <- backends.
 // (pnpm holds another part of it: what a package.json does not name, its package cannot import.)
 const coreOnly = {
-  regex: '^@graftjs/(?!core(/backend)?$)',
+  regex: '^@graftjs/(?!core(/backend|/extend)?$)',
   message: 'Of Graft, this package may import @graftjs/core only. Tests may import more.',
 };
 const coreAndFormats = {
-  regex: '^@graftjs/(?!(core|formats(/import)?)$)',
+  regex: '^@graftjs/(?!(core(/backend|/extend)?|formats(/import)?)$)',
   message:
     'Of Graft, models and vision may import @graftjs/core and @graftjs/formats only. Tests may import more.',
 };
 const coreAndFiles = {
-  regex: '^@graftjs/(?!(core|formats(/import|/node)?)$)',
+  regex: '^@graftjs/(?!(core(/backend|/extend)?|formats(/import|/node)?)$)',
   message: coreAndFormats.message,
 };
 const coreAndOnnx = {
-  regex: '^@graftjs/(?!(core(/backend)?|onnx-graph)$)',
+  regex: '^@graftjs/(?!(core(/backend|/extend)?|onnx-graph)$)',
   message:
     'Of Graft, this package may import @graftjs/core and @graftjs/onnx-graph only. Tests may import more.',
 };
