@@ -9,7 +9,7 @@ export { standardize } from './functional/norm.ts';
 export { cubicWeights, resampleAxis, type Taps } from './functional/resize.ts';
 export { fusedComposites } from './fused-composites.ts';
 export type { FusedComposite } from './fused.ts';
-export { layers, type LayerClass } from './nn/index.ts';
+export { layers, type LayerClass } from './nn/layers-by-name.ts';
 export { defaultBiasInit, defaultWeightInit, fans, gain, initParameter } from './nn/init.ts';
 export { evaluating, matchesName, wantModule, type Member } from './nn/module.ts';
 export { batchObserver, type BatchObserver, type MovingStatistics } from './nn/moving-statistics.ts';

@@ -2,7 +2,7 @@ import { CheckpointError } from '../errors.ts';
 import type { Storage } from '../ledger.ts';
 import type { Module } from '../nn/module.ts';
 import { Parameter, StateBuffer } from '../nn/parameter.ts';
-import type { Optimizer } from '../optim/index.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
 import { Tensor } from '../tensor.ts';
 import { sizeOf, type DType, type Shape, type TypedArray } from '../types.ts';
 import { fingerprintOf } from './fingerprint.ts';

@@ -1,6 +1,7 @@
 import { compileWithFallback } from '../compile/fallback.ts';
 import { wantLabels, type DataSource } from '../data.ts';
-import { crossEntropy, softmax } from '../functional/index.ts';
+import { crossEntropy } from '../functional/cross-entropy.ts';
+import { softmax } from '../functional/softmax.ts';
 import { accuracy, balancedAccuracy, majorityClass } from '../metrics.ts';
 import { evaluating, type Module } from '../nn/module.ts';
 import type { Stage } from '../nn/stages.ts';

@@ -1,7 +1,7 @@
 import type { DataSource } from '../data.ts';
 import type { Module, NamePattern } from '../nn/module.ts';
 import type { StageRange } from '../nn/stages.ts';
-import type { Optimizer } from '../optim/index.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
 import type { Tensor } from '../tensor.ts';
 import type { CheckpointStore } from './checkpoint.ts';
 import type { AbortSignalLike } from './evaluate.ts';

@@ -1,5 +1,5 @@
 import { cospi } from '../math/float32.ts';
-import { adamW } from '../optim/index.ts';
+import { adamW } from '../optim/rules.ts';
 import { alongCosine } from '../optim/cosine.ts';
 import type { FitOptions } from './options.ts';
 

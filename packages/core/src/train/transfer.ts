@@ -1,14 +1,8 @@
 import { GraftError } from '../errors.ts';
-import {
-  AdaptiveAvgPool2d,
-  BatchNorm1d,
-  Dropout,
-  Flatten,
-  GlobalAvgPool2d,
-  GlobalStatsPool2d,
-  Linear,
-  Softmax,
-} from '../nn/index.ts';
+import { AdaptiveAvgPool2d, GlobalAvgPool2d, GlobalStatsPool2d } from '../nn/pool.ts';
+import { BatchNorm1d } from '../nn/norm.ts';
+import { Dropout, Flatten, Linear } from '../nn/layers.ts';
+import { Softmax } from '../nn/activation.ts';
 import { evaluating, type Module } from '../nn/module.ts';
 import { Sequential } from '../nn/sequential.ts';
 import { stageRange, stagesOf, type Stage } from '../nn/stages.ts';
