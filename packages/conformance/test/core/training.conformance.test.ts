@@ -17,6 +17,7 @@ import {
   manualSeed,
   mean,
   memory,
+  GlobalAvgPool2d,
   Module,
   mul,
   Parameter,
@@ -197,6 +198,13 @@ describe('samples that run at once', () => {
     const whole = grafted();
     const { loss, probabilities } = await evaluate(whole, train, { batchSize: 7 });
     expect(await evaluate(whole, train, { batchSize: 50 })).toMatchObject({ loss, probabilities });
+  });
+
+  test('may run through a model that has no weights', async () => {
+    const model = new Sequential([new GlobalAvgPool2d()]);
+    const values = Float32Array.from({ length: 4 * 8 }, (_, i) => ((i >> 2) % 2 === (i >> 4) % 2 ? 1 : 0));
+    const source = new ArraySource(values, [0, 0, 1, 1], [2, 2, 2], ['first', 'second']);
+    expect((await evaluate(model, source)).accuracy).toBe(1);
   });
 });
 

@@ -1,5 +1,6 @@
 import { compileWithFallback } from '../compile/fallback.ts';
 import { wantLabels, type DataSource } from '../data.ts';
+import { getDefaultBackend } from '../default-backend.ts';
 import { crossEntropy } from '../functional/cross-entropy.ts';
 import { softmax } from '../functional/softmax.ts';
 import { accuracy, balancedAccuracy, majorityClass } from '../metrics.ts';
@@ -92,7 +93,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const batchSize = options.batchSize ?? 64;
   wantLabels(source.labels, source.classes);
-  const backend = model.parameters()[0]!.value.backend;
+  const backend = model.parameters()[0]?.value.backend ?? getDefaultBackend();
   const put = (values: Float32Array, shape: Shape): Tensor => tensor(values, shape, { backend });
   return evaluating([model], async () => {
     const { compile } = options;
