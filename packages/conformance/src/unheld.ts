@@ -82,14 +82,15 @@ export const unheldTests: Readonly<Record<string, (backend: Backend) => Promise<
     for (const t of [x, model]) t.dispose();
   },
 
-  // What is lost is freed from 32 MiB on, at once in Node; a browser tells later of what it has found.
-  'a loop that only awaits its answers stays within 50 MiB': async (backend) => {
+  // What is lost is asked for when it has grown by 32 MiB, in Node as a rule with success. On a busy machine the collector may let
+  // two requests pass: three times 32 MiB, and what the loop holds itself.
+  'a loop that only awaits its answers stays within 100 MiB': async (backend) => {
     const before = await countHeld(backend);
-    // 2 MiB a time: 200 MiB if nothing were freed.
-    const peak = await most(backend, 100, async () => {
+    // 2 MiB a time: 400 MiB if nothing were freed.
+    const peak = await most(backend, 200, async () => {
       await neg(tensor(new Float32Array(2 ** 18), [2 ** 18], { backend })).data();
     });
-    expect(peak.bytes - before.bytes).toBeLessThan(50 * MIB);
+    expect(peak.bytes - before.bytes).toBeLessThan(100 * MIB);
     // The last one may still be on the engine's stack.
     await expectFreed(backend, { tensors: before.tensors + 2, bytes: before.bytes + 2 * MIB });
   },
