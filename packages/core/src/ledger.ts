@@ -15,6 +15,12 @@ export interface MemoryCount {
   bytes: number;
 }
 
+/** An object that is let go, so that a collection can find it. */
+export interface Sentinel {
+  held?: object;
+  found: boolean;
+}
+
 /** What core knows of a backend's tensors. Reachable from the backend alone: it goes with it. */
 export interface Ledger extends MemoryCount {
   /** Most bytes since somebody asked. */
@@ -30,6 +36,8 @@ export interface Ledger extends MemoryCount {
   orphans: number;
   /** What was alive after the last sweep. */
   readonly floor: MemoryCount;
+  /** By which the next sweep notices a full collection. */
+  sentinel: Sentinel | null;
   sweeping: Promise<void> | null;
 }
 
@@ -53,6 +61,7 @@ export function ledgerOf(backend: Backend): Ledger {
       scheduled: false,
       orphans: 0,
       floor: { tensors: 0, bytes: 0 },
+      sentinel: null,
       sweeping: null,
     };
     ledgers.set(backend, ledger);

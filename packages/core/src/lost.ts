@@ -1,5 +1,12 @@
 import type { Backend } from './backend.ts';
-import { ledgerOf, unregister, type Ledger, type MemoryCount, type Storage } from './ledger.ts';
+import {
+  ledgerOf,
+  unregister,
+  type Ledger,
+  type MemoryCount,
+  type Sentinel,
+  type Storage,
+} from './ledger.ts';
 import type { Tensor } from './tensor.ts';
 
 /*
@@ -24,7 +31,7 @@ const YOUNG = 8192;
  */
 const TRIES = 16;
 const AT_ONCE = 6;
-/** From this attempt on, what is asked for is as large as can be, and makes engines collect everything. */
+/** From this attempt on, what is asked for is as large as can be. */
 const LARGEST = 4;
 /** Most runs of the collector in a row. */
 const RUNS = 8;
@@ -170,23 +177,34 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
   for (let run = 0, before = NaN; run < RUNS; run++) {
     ledger.orphans = 0;
     registerYoung(ledger);
-    let collected = false;
-    // Young collections alone would find a new object: so this one is let go when it has grown old.
-    const held: { sentinel?: object } = { sentinel: {} };
-    ledger.registry.register(held.sentinel!, () => (collected = true));
+    // The last run's sentinel has grown old where that run saw a full collection.
+    const sentinel = ledger.sentinel ?? newSentinel(ledger);
+    const letGo = ledger.sentinel ? 0 : LARGEST;
+    const following = newSentinel(ledger);
     await next();
     for (let i = 0; !(isEnough() && !whole); i++) {
-      if (i === TRIES || collected) break;
-      if (i === LARGEST) delete held.sentinel;
+      if (i === TRIES || sentinel.found) break;
+      if (i >= letGo) delete sentinel.held;
       press(i);
       await (i < AT_ONCE ? next() : pause(2 ** (i - AT_ONCE)));
     }
+    ledger.sentinel = sentinel.held ? ledger.sentinel : sentinel.found ? following : null;
     // What the owners that went have left goes with the next run.
     if (ledger.orphans === 0 && (whole ? ledger.tensors === before : isEnough() || run === FEW - 1)) break;
     before = ledger.tensors;
   }
   floor.bytes = ledger.bytes;
   floor.tensors = ledger.tensors;
+}
+
+/**
+ * Collections of the young generation alone find a new object, and free nothing that has grown old. So a sentinel is held until
+ * it is old itself: a full collection makes all that it leaves so, the largest array probably.
+ */
+function newSentinel({ registry }: Ledger): Sentinel {
+  const sentinel: Sentinel = { held: {}, found: false };
+  registry.register(sentinel.held!, () => (sentinel.found = true));
+  return sentinel;
 }
 
 /**
