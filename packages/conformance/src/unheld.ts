@@ -30,7 +30,7 @@ type Count = ReturnType<typeof memory>;
 
 async function countHeld(backend: Backend): Promise<Count> {
   let count = memory(backend);
-  for (let i = 0, times = 0; i < PATIENCE && times < 3; i++) {
+  for (let i = 0, times = 0; i < PATIENCE && times < 2; i++) {
     await freeLost(backend);
     const now = memory(backend);
     times = same(now, count) ? times + 1 : 0;

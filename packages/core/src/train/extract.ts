@@ -1,11 +1,12 @@
 import { compileWithFallback } from '../compile/fallback.ts';
 import { ArraySource, type DataSource } from '../data.ts';
 import { getDefaultBackend } from '../default-backend.ts';
+import { ShapeError } from '../errors.ts';
 import { evaluating, type Module } from '../nn/module.ts';
 import { stageRange } from '../nn/stages.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
-import { sizeOf } from '../types.ts';
+import { showShape, sizeOf } from '../types.ts';
 import { yieldToEventLoop } from './evaluate.ts';
 import { runStages } from './feature-cache.ts';
 import { partsOf, samplesAtOnce, sizeUp } from './room.ts';
@@ -27,7 +28,7 @@ export interface ExtractOptions {
 /**
  * A network as feature extractor: its outputs for every sample, in evaluation mode, as a source of their own, for a
  * classifier on top, nearest neighbours, or a plot.
- * @throws NameError for an unknown stage, StateError where neither the model nor a default names the backend.
+ * @throws NameError for an unknown stage, ShapeError where the model's results are not one for each sample, StateError where neither the model nor a default names the backend.
  * @example
  * const pictures = new ArraySource(new Float32Array(2 * 3 * 8 * 8), [0, 1], [3, 8, 8], ['cat', 'dog']);
  * const model = new Sequential({ conv: new Conv2d(3, 4, 3), pool: new GlobalAvgPool2d() });
@@ -62,6 +63,13 @@ export async function extractFeatures(
       const indices = Array.from({ length: to - from }, (_, i) => from + i);
       const samples = await source.load(indices, options.view ?? 0);
       const y = scope(() => run(tensor(samples, [indices.length, ...source.sampleShape], { backend })));
+      if (y.shape[0] !== indices.length) {
+        const gives = showShape(y.shape);
+        y.dispose();
+        throw new ShapeError(
+          `the model gives ${gives} for ${indices.length} samples: the first axis of its results must be theirs`,
+        );
+      }
       sampleShape = y.shape.slice(1);
       const rowSize = sizeOf(sampleShape);
       if (!values.length) values = new Float32Array(source.length * rowSize);
