@@ -40,7 +40,7 @@ export interface Setting {
 
 const wasm = `import { createWasmBackend } from '@graftjs/backend-wasm';`;
 const data = `
-import { setDefaultBackend, imageNetPreprocess } from '@graftjs/core';
+import { setDefaultBackend } from '@graftjs/core';
 import { imageFolder } from '@graftjs/vision/node';
 setDefaultBackend(await createWasmBackend());`;
 
@@ -58,10 +58,12 @@ export const typescript: Readonly<Record<string, Setting>> = {
   'packages/formats/README.md 2': {
     before: `${wasm}${data}
 import { readFile } from 'node:fs/promises';
+import { imageNetPreprocess } from '@graftjs/core';
 const data = await imageFolder('photos', { preprocess: imageNetPreprocess({ size: 64 }) });`,
   },
   'packages/formats/README.md 3': {
     before: `${wasm}
+import { setDefaultBackend } from '@graftjs/core';
 import { loadModelFile } from '@graftjs/models/node';
 import { writeFile } from 'node:fs/promises';
 setDefaultBackend(await createWasmBackend());
@@ -75,6 +77,7 @@ const classes = info.classes!, preprocess = info.preprocess!;`,
   },
   'packages/models/README.md 3': {
     before: `${wasm}
+import { setDefaultBackend } from '@graftjs/core';
 setDefaultBackend(await createWasmBackend());`,
   },
 };
@@ -116,6 +119,7 @@ console.log(JSON.stringify({ dims: y.dims, data: [...y.data] }));
   /** The same model, fed with pictures that were fitted in another way. */
   refit: `
 import { createCpuBackend } from '@graftjs/backend-cpu';
+import { setDefaultBackend } from '@graftjs/core';
 import { loadModelFile, saveModelFile } from '@graftjs/models/node';
 setDefaultBackend(await createCpuBackend());
 const { model, info } = await loadModelFile('fit.safetensors');
