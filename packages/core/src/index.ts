@@ -25,6 +25,7 @@ export * from './metrics.ts';
 export * from './nn/activation.ts';
 export * from './nn/conv.ts';
 export * from './nn/layers.ts';
+export * from './nn/norm.ts';
 export * from './nn/pool.ts';
 export * from './nn/sequential.ts';
 export * from './optim/clip.ts';

@@ -59,16 +59,6 @@ export {
   type WeightOptions,
 } from './nn/init.ts';
 export { Module, type NamePattern, type StateDict, type StateEntry } from './nn/module.ts';
-export {
-  BatchNorm1d,
-  BatchNorm2d,
-  BatchNorm3d,
-  GroupNorm,
-  InstanceNorm,
-  LayerNorm,
-  type BatchNormModuleOptions,
-  type NormOptions,
-} from './nn/norm.ts';
 export { Parameter, StateBuffer } from './nn/parameter.ts';
 export { manualSeed, withRandom } from './nn/random-context.ts';
 export type { LayoutOption } from './nn/spatial.ts';

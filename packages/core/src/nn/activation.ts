@@ -21,6 +21,8 @@ import { Module } from './module.ts';
 import type { Parameter } from './parameter.ts';
 import { layoutConfig, type LayoutOption } from './spatial.ts';
 
+type Pointwise = (x: Tensor) => Tensor;
+
 /**
  * A function of one tensor as a module, for what has no class of its own. Such a layer cannot be put in a model file.
  * @example
@@ -28,18 +30,20 @@ import { layoutConfig, type LayoutOption } from './spatial.ts';
  * square.forward(tensor([1, 2, 3])); // → [1, 4, 9]
  */
 export class Activation extends Module {
-  readonly fn: (x: Tensor) => Tensor;
-  constructor(fn: (x: Tensor) => Tensor) {
+  constructor(readonly fn: Pointwise) {
     super();
-    this.fn = fn;
   }
   forward(x: Tensor): Tensor {
     return this.fn(x);
   }
 }
 
-/** One without settings. */
+/** One without settings: its class's `of`. */
 abstract class PlainActivation extends Activation {
+  declare protected static readonly of: Pointwise;
+  constructor() {
+    super(new.target.of);
+  }
   override get config(): object {
     return {};
   }
@@ -54,9 +58,7 @@ abstract class PlainActivation extends Activation {
  * new ReLU().forward(tensor([-1, 0, 2])); // → [0, 0, 2]
  */
 export class ReLU extends PlainActivation {
-  constructor() {
-    super(relu);
-  }
+  protected static override readonly of: Pointwise = relu;
 }
 /**
  * min(max(x, 0), 6), any shape; see `relu6`. (Krizhevsky, 2010)
@@ -64,9 +66,7 @@ export class ReLU extends PlainActivation {
  * new ReLU6().forward(tensor([-1, 3, 8])); // → [0, 3, 6]
  */
 export class ReLU6 extends PlainActivation {
-  constructor() {
-    super(relu6);
-  }
+  protected static override readonly of: Pointwise = relu6;
 }
 /**
  * x · sigmoid(x), any shape; see `silu`. (Elfwing et al., 2017, arXiv:1702.03118)
@@ -74,9 +74,7 @@ export class ReLU6 extends PlainActivation {
  * new SiLU().forward(tensor([-1, 0, 1])); // → [-0.269, 0, 0.731]
  */
 export class SiLU extends PlainActivation {
-  constructor() {
-    super(silu);
-  }
+  protected static override readonly of: Pointwise = silu;
 }
 /**
  * x · min(max(x + 3, 0), 6) / 6, any shape; see `hardswish`. (Howard et al., 2019, arXiv:1905.02244)
@@ -84,9 +82,7 @@ export class SiLU extends PlainActivation {
  * new Hardswish().forward(tensor([-4, 1, 4])); // → [0, 0.667, 4]
  */
 export class Hardswish extends PlainActivation {
-  constructor() {
-    super(hardswish);
-  }
+  protected static override readonly of: Pointwise = hardswish;
 }
 /**
  * min(max(x + 3, 0), 6) / 6, any shape; see `hardsigmoid`. (Courbariaux et al., 2015, arXiv:1511.00363)
@@ -94,9 +90,7 @@ export class Hardswish extends PlainActivation {
  * new Hardsigmoid().forward(tensor([-4, 0, 1])); // → [0, 0.5, 0.667]
  */
 export class Hardsigmoid extends PlainActivation {
-  constructor() {
-    super(hardsigmoid);
-  }
+  protected static override readonly of: Pointwise = hardsigmoid;
 }
 /**
  * 1 / (1 + e⁻ˣ), any shape; see `sigmoid`.
@@ -104,9 +98,7 @@ export class Hardsigmoid extends PlainActivation {
  * new Sigmoid().forward(tensor([-1, 0, 1])); // → [0.269, 0.5, 0.731]
  */
 export class Sigmoid extends PlainActivation {
-  constructor() {
-    super(sigmoid);
-  }
+  protected static override readonly of: Pointwise = sigmoid;
 }
 /**
  * tanh(x), any shape; see `tanh`.
@@ -114,9 +106,7 @@ export class Sigmoid extends PlainActivation {
  * new Tanh().forward(tensor([-1, 0, 1])); // → [-0.762, 0, 0.762]
  */
 export class Tanh extends PlainActivation {
-  constructor() {
-    super(tanh);
-  }
+  protected static override readonly of: Pointwise = tanh;
 }
 /**
  * x · tanh(softplus(x)), any shape; see `mish`. (Misra, 2019, arXiv:1908.08681)
@@ -124,9 +114,7 @@ export class Tanh extends PlainActivation {
  * new Mish().forward(tensor([-1, 0, 1])); // → [-0.303, 0, 0.865]
  */
 export class Mish extends PlainActivation {
-  constructor() {
-    super(mish);
-  }
+  protected static override readonly of: Pointwise = mish;
 }
 /**
  * x where it is positive, else slope · x, any shape; see `leakyRelu`. (Maas et al., 2013)

@@ -19,7 +19,7 @@ import {
 } from './init.ts';
 import type { Module } from './module.ts';
 import type { Parameter } from './parameter.ts';
-import { BatchNorm } from './norm.ts';
+import { BatchNorm } from './batch-norm.ts';
 import { layoutConfig, SpatialModule, type LayoutOption } from './spatial.ts';
 
 export interface ConvModuleOptions extends WeightOptions, LayoutOption {
@@ -39,6 +39,7 @@ type ConvConfig = ConfigOf<
 >;
 
 abstract class ConvBase extends SpatialModule {
+  protected static readonly transposed: boolean = false;
   /** `[outChannels, inChannels / groups, ...kernel]`; of a transposed convolution `[inChannels, outChannels / groups, ...kernel]`. */
   readonly weight: Parameter;
   /** `[outChannels]`. */
@@ -50,14 +51,13 @@ abstract class ConvBase extends SpatialModule {
   readonly groups: number;
 
   constructor(
-    rank: number,
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: PerAxis,
-    transposed: boolean,
-    options: ConvModuleOptions,
+    options: ConvModuleOptions = {},
   ) {
-    super(rank, options);
+    super(options);
+    const { rank, transposed } = new.target;
     const name = `${transposed ? 'ConvTranspose' : 'Conv'}${rank}d`;
     const axes = (what: string, value: PerAxis, least: number): number[] =>
       perAxis(name, what, value, rank, least);
@@ -142,9 +142,7 @@ function fusedActivation(m: Module | undefined): FusedActivation {
  * new Conv1d(3, 8, 5, { stride: 2, padding: 'same' }).forward(zeros([1, 3, 32])).shape; // → [1, 8, 16]
  */
 export class Conv1d extends ConvBase {
-  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
-    super(1, inChannels, outChannels, kernelSize, false, options);
-  }
+  protected static override readonly rank = 1;
 }
 /**
  * Convolution over `[n, c, h, w]`; see `conv`. `new Conv2d(inChannels, outChannels, kernelSize, options)`.
@@ -155,9 +153,7 @@ export class Conv1d extends ConvBase {
  * layer.weight.value.shape; // → [8, 3, 3, 3]
  */
 export class Conv2d extends ConvBase {
-  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
-    super(2, inChannels, outChannels, kernelSize, false, options);
-  }
+  protected static override readonly rank = 2;
 }
 /**
  * Convolution over `[n, c, d, h, w]`; see `conv`. `new Conv3d(inChannels, outChannels, kernelSize, options)`.
@@ -166,9 +162,7 @@ export class Conv2d extends ConvBase {
  * new Conv3d(1, 4, 3).forward(zeros([1, 1, 8, 8, 8])).shape; // → [1, 4, 6, 6, 6]
  */
 export class Conv3d extends ConvBase {
-  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvModuleOptions = {}) {
-    super(3, inChannels, outChannels, kernelSize, false, options);
-  }
+  protected static override readonly rank = 3;
 }
 
 export interface ConvTransposeModuleOptions extends ConvModuleOptions {
@@ -177,22 +171,18 @@ export interface ConvTransposeModuleOptions extends ConvModuleOptions {
 }
 
 abstract class ConvTransposeBase extends ConvBase {
+  protected static override readonly transposed = true;
   readonly outputPadding: readonly number[];
   constructor(
-    rank: number,
     inChannels: number,
     outChannels: number,
     kernelSize: PerAxis,
-    options: ConvTransposeModuleOptions,
+    options: ConvTransposeModuleOptions = {},
   ) {
-    super(rank, inChannels, outChannels, kernelSize, true, options);
-    this.outputPadding = perAxis(
-      `ConvTranspose${rank}d`,
-      'outputPadding',
-      options.outputPadding ?? 0,
-      rank,
-      0,
-    );
+    super(inChannels, outChannels, kernelSize, options);
+    const { outputPadding = 0 } = options;
+    const { rank } = new.target;
+    this.outputPadding = perAxis(`ConvTranspose${rank}d`, 'outputPadding', outputPadding, rank, 0);
   }
 
   override get config(): ConvConfig {
@@ -215,14 +205,7 @@ abstract class ConvTransposeBase extends ConvBase {
  * new ConvTranspose1d(4, 2, 2, { stride: 2 }).forward(zeros([1, 4, 8])).shape; // → [1, 2, 16]
  */
 export class ConvTranspose1d extends ConvTransposeBase {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: PerAxis,
-    options: ConvTransposeModuleOptions = {},
-  ) {
-    super(1, inChannels, outChannels, kernelSize, options);
-  }
+  protected static override readonly rank = 1;
 }
 /**
  * Transposed convolution over `[n, c, h, w]`; see `convTranspose`.
@@ -231,14 +214,7 @@ export class ConvTranspose1d extends ConvTransposeBase {
  * new ConvTranspose2d(4, 2, 2, { stride: 2 }).forward(zeros([1, 4, 8, 8])).shape; // → [1, 2, 16, 16]
  */
 export class ConvTranspose2d extends ConvTransposeBase {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: PerAxis,
-    options: ConvTransposeModuleOptions = {},
-  ) {
-    super(2, inChannels, outChannels, kernelSize, options);
-  }
+  protected static override readonly rank = 2;
 }
 /**
  * Transposed convolution over `[n, c, d, h, w]`; see `convTranspose`.
@@ -247,12 +223,5 @@ export class ConvTranspose2d extends ConvTransposeBase {
  * new ConvTranspose3d(4, 2, 2, { stride: 2 }).forward(zeros([1, 4, 3, 3, 3])).shape; // → [1, 2, 6, 6, 6]
  */
 export class ConvTranspose3d extends ConvTransposeBase {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: PerAxis,
-    options: ConvTransposeModuleOptions = {},
-  ) {
-    super(3, inChannels, outChannels, kernelSize, options);
-  }
+  protected static override readonly rank = 3;
 }

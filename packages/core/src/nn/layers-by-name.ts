@@ -1,50 +1,11 @@
+import * as activation from './activation.ts';
+import * as conv from './conv.ts';
 import type { LayerOptions } from './init.ts';
+import * as basic from './layers.ts';
 import type { Module } from './module.ts';
-import {
-  ReLU,
-  ReLU6,
-  SiLU,
-  Hardswish,
-  Hardsigmoid,
-  Sigmoid,
-  Tanh,
-  Mish,
-  LeakyReLU,
-  ELU,
-  GELU,
-  Softplus,
-  Softmax,
-  LogSoftmax,
-  Hardtanh,
-  PReLU,
-} from './activation.ts';
-import { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv.ts';
-import { Linear, Dropout, Flatten, Identity, Upsample, Residual, SqueezeExcite } from './layers.ts';
-import { BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, GroupNorm, InstanceNorm } from './norm.ts';
-import {
-  MaxPool1d,
-  MaxPool2d,
-  MaxPool3d,
-  AvgPool1d,
-  AvgPool2d,
-  AvgPool3d,
-  AdaptiveAvgPool1d,
-  AdaptiveAvgPool2d,
-  AdaptiveAvgPool3d,
-  AdaptiveMaxPool1d,
-  AdaptiveMaxPool2d,
-  AdaptiveMaxPool3d,
-  GlobalAvgPool1d,
-  GlobalAvgPool2d,
-  GlobalAvgPool3d,
-  GlobalMaxPool1d,
-  GlobalMaxPool2d,
-  GlobalMaxPool3d,
-  GlobalStatsPool1d,
-  GlobalStatsPool2d,
-  GlobalStatsPool3d,
-} from './pool.ts';
-import { Sequential } from './sequential.ts';
+import * as norm from './norm.ts';
+import * as pool from './pool.ts';
+import * as sequential from './sequential.ts';
 
 /** A class of layers that a model file can name: see `Module.config`. */
 export interface LayerClass {
@@ -53,63 +14,9 @@ export interface LayerClass {
   from(config: never, options?: LayerOptions): Module;
 }
 
-/** The layers of this package, by the names that model files have for them. A new layer is its class and a line here. */
-export const layers: Readonly<Record<string, LayerClass>> = {
-  Sequential,
-  Linear,
-  Dropout,
-  Flatten,
-  Identity,
-  Upsample,
-  Residual,
-  SqueezeExcite,
-  Conv1d,
-  Conv2d,
-  Conv3d,
-  ConvTranspose1d,
-  ConvTranspose2d,
-  ConvTranspose3d,
-  BatchNorm1d,
-  BatchNorm2d,
-  BatchNorm3d,
-  LayerNorm,
-  GroupNorm,
-  InstanceNorm,
-  MaxPool1d,
-  MaxPool2d,
-  MaxPool3d,
-  AvgPool1d,
-  AvgPool2d,
-  AvgPool3d,
-  AdaptiveAvgPool1d,
-  AdaptiveAvgPool2d,
-  AdaptiveAvgPool3d,
-  AdaptiveMaxPool1d,
-  AdaptiveMaxPool2d,
-  AdaptiveMaxPool3d,
-  GlobalAvgPool1d,
-  GlobalAvgPool2d,
-  GlobalAvgPool3d,
-  GlobalMaxPool1d,
-  GlobalMaxPool2d,
-  GlobalMaxPool3d,
-  GlobalStatsPool1d,
-  GlobalStatsPool2d,
-  GlobalStatsPool3d,
-  ReLU,
-  ReLU6,
-  SiLU,
-  Hardswish,
-  Hardsigmoid,
-  Sigmoid,
-  Tanh,
-  Mish,
-  LeakyReLU,
-  ELU,
-  GELU,
-  Softplus,
-  Softmax,
-  LogSoftmax,
-  Hardtanh,
-  PReLU,
-};
+/** The layers of this package, by the names that model files have for them: every class of these files that has a `from`. */
+export const layers: Readonly<Record<string, LayerClass>> = /* @__PURE__ */ (() => {
+  const all = { ...sequential, ...basic, ...conv, ...norm, ...pool, ...activation };
+  const isLayer = (entry: [string, object]): entry is [string, LayerClass] => 'from' in entry[1];
+  return Object.fromEntries(Object.entries<object>(all).filter(isLayer));
+})();

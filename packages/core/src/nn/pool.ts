@@ -23,9 +23,10 @@ abstract class PoolBase extends SpatialModule {
   readonly dilation: readonly number[];
   readonly padding: Padding;
   readonly ceilMode: boolean;
-  constructor(rank: number, kernel: PerAxis, options: PoolOptions) {
-    super(rank, options);
-    const axes = (what: string, value: PerAxis): number[] => perAxis('pool', what, value, rank, 1);
+  constructor(kernel: PerAxis, options: PoolOptions = {}) {
+    super(options);
+    const axes = (what: string, value: PerAxis): number[] =>
+      perAxis('pool', what, value, this.spatialRank, 1);
     this.kernel = axes('kernel', kernel);
     this.padding = options.padding ?? 0;
     wantPadding('pool', this.padding);
@@ -59,9 +60,7 @@ abstract class MaxPoolBase extends PoolBase {
  * new MaxPool1d(2).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
  */
 export class MaxPool1d extends MaxPoolBase {
-  constructor(kernel: PerAxis, options: PoolOptions = {}) {
-    super(1, kernel, options);
-  }
+  protected static override readonly rank = 1;
 }
 /**
  * Largest element of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `maxPool`.
@@ -70,9 +69,7 @@ export class MaxPool1d extends MaxPoolBase {
  * new MaxPool2d(2).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
  */
 export class MaxPool2d extends MaxPoolBase {
-  constructor(kernel: PerAxis, options: PoolOptions = {}) {
-    super(2, kernel, options);
-  }
+  protected static override readonly rank = 2;
 }
 /**
  * Largest element of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `maxPool`.
@@ -81,15 +78,13 @@ export class MaxPool2d extends MaxPoolBase {
  * new MaxPool3d(2).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
  */
 export class MaxPool3d extends MaxPoolBase {
-  constructor(kernel: PerAxis, options: PoolOptions = {}) {
-    super(3, kernel, options);
-  }
+  protected static override readonly rank = 3;
 }
 
 abstract class AvgPoolBase extends PoolBase {
   readonly countIncludePad: boolean;
-  constructor(rank: number, kernel: PerAxis, options: AvgPoolOptions) {
-    super(rank, kernel, options);
+  constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
+    super(kernel, options);
     this.countIncludePad = options.countIncludePad ?? !isSame(options.padding);
   }
   override get config(): PoolConfig {
@@ -109,9 +104,7 @@ abstract class AvgPoolBase extends PoolBase {
  * new AvgPool1d(2).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
  */
 export class AvgPool1d extends AvgPoolBase {
-  constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
-    super(1, kernel, options);
-  }
+  protected static override readonly rank = 1;
 }
 /**
  * Mean of each window of `[n, c, h, w]`; the stride defaults to the kernel. See `avgPool`.
@@ -120,9 +113,7 @@ export class AvgPool1d extends AvgPoolBase {
  * new AvgPool2d(2).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
  */
 export class AvgPool2d extends AvgPoolBase {
-  constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
-    super(2, kernel, options);
-  }
+  protected static override readonly rank = 2;
 }
 /**
  * Mean of each window of `[n, c, d, h, w]`; the stride defaults to the kernel. See `avgPool`.
@@ -131,22 +122,16 @@ export class AvgPool2d extends AvgPoolBase {
  * new AvgPool3d(2).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
  */
 export class AvgPool3d extends AvgPoolBase {
-  constructor(kernel: PerAxis, options: AvgPoolOptions = {}) {
-    super(3, kernel, options);
-  }
+  protected static override readonly rank = 3;
 }
 
 abstract class AdaptivePool extends SpatialModule {
   /** Spatial extents of the output. */
   readonly output: readonly number[];
-  constructor(
-    rank: number,
-    private readonly pool: typeof adaptiveAvgPool,
-    output: PerAxis,
-    options: LayoutOption,
-  ) {
-    super(rank, options);
-    this.output = perAxis('adaptive pool', 'output size', output, rank, 1);
+  protected abstract readonly pool: typeof adaptiveAvgPool;
+  constructor(output: PerAxis, options: LayoutOption = {}) {
+    super(options);
+    this.output = perAxis('adaptive pool', 'output size', output, this.spatialRank, 1);
   }
   forward(x: Tensor): Tensor {
     this.check(x);
@@ -162,16 +147,17 @@ abstract class AdaptivePool extends SpatialModule {
     return new this(output, rest);
   }
 }
+abstract class AdaptiveAvgPoolBase extends AdaptivePool {
+  protected readonly pool: typeof adaptiveAvgPool = adaptiveAvgPool;
+}
 /**
  * Mean over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`.
  * @throws ShapeError where an extent is not a whole number of 1 or more.
  * @example
  * new AdaptiveAvgPool1d(3).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
  */
-export class AdaptiveAvgPool1d extends AdaptivePool {
-  constructor(output: PerAxis, options: LayoutOption = {}) {
-    super(1, adaptiveAvgPool, output, options);
-  }
+export class AdaptiveAvgPool1d extends AdaptiveAvgPoolBase {
+  protected static override readonly rank = 1;
 }
 /**
  * Mean over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`.
@@ -179,10 +165,8 @@ export class AdaptiveAvgPool1d extends AdaptivePool {
  * @example
  * new AdaptiveAvgPool2d(3).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
  */
-export class AdaptiveAvgPool2d extends AdaptivePool {
-  constructor(output: PerAxis, options: LayoutOption = {}) {
-    super(2, adaptiveAvgPool, output, options);
-  }
+export class AdaptiveAvgPool2d extends AdaptiveAvgPoolBase {
+  protected static override readonly rank = 2;
 }
 /**
  * Mean over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`.
@@ -190,10 +174,11 @@ export class AdaptiveAvgPool2d extends AdaptivePool {
  * @example
  * new AdaptiveAvgPool3d(3).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
  */
-export class AdaptiveAvgPool3d extends AdaptivePool {
-  constructor(output: PerAxis, options: LayoutOption = {}) {
-    super(3, adaptiveAvgPool, output, options);
-  }
+export class AdaptiveAvgPool3d extends AdaptiveAvgPoolBase {
+  protected static override readonly rank = 3;
+}
+abstract class AdaptiveMaxPoolBase extends AdaptivePool {
+  protected readonly pool: typeof adaptiveMaxPool = adaptiveMaxPool;
 }
 /**
  * Maximum over bins that divide the input evenly: `[n, c, w]` → `[n, c, output]`.
@@ -201,10 +186,8 @@ export class AdaptiveAvgPool3d extends AdaptivePool {
  * @example
  * new AdaptiveMaxPool1d(3).forward(zeros([1, 2, 6])).shape; // → [1, 2, 3]
  */
-export class AdaptiveMaxPool1d extends AdaptivePool {
-  constructor(output: PerAxis, options: LayoutOption = {}) {
-    super(1, adaptiveMaxPool, output, options);
-  }
+export class AdaptiveMaxPool1d extends AdaptiveMaxPoolBase {
+  protected static override readonly rank = 1;
 }
 /**
  * Maximum over bins that divide the input evenly: `[n, c, h, w]` → `[n, c, ...output]`.
@@ -212,10 +195,8 @@ export class AdaptiveMaxPool1d extends AdaptivePool {
  * @example
  * new AdaptiveMaxPool2d(3).forward(zeros([1, 2, 6, 6])).shape; // → [1, 2, 3, 3]
  */
-export class AdaptiveMaxPool2d extends AdaptivePool {
-  constructor(output: PerAxis, options: LayoutOption = {}) {
-    super(2, adaptiveMaxPool, output, options);
-  }
+export class AdaptiveMaxPool2d extends AdaptiveMaxPoolBase {
+  protected static override readonly rank = 2;
 }
 /**
  * Maximum over bins that divide the input evenly: `[n, c, d, h, w]` → `[n, c, ...output]`.
@@ -223,10 +204,8 @@ export class AdaptiveMaxPool2d extends AdaptivePool {
  * @example
  * new AdaptiveMaxPool3d(3).forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2, 3, 3, 3]
  */
-export class AdaptiveMaxPool3d extends AdaptivePool {
-  constructor(output: PerAxis, options: LayoutOption = {}) {
-    super(3, adaptiveMaxPool, output, options);
-  }
+export class AdaptiveMaxPool3d extends AdaptiveMaxPoolBase {
+  protected static override readonly rank = 3;
 }
 
 export interface GlobalPoolOptions extends LayoutOption {
@@ -236,12 +215,9 @@ export interface GlobalPoolOptions extends LayoutOption {
 
 abstract class GlobalPool extends SpatialModule {
   readonly keepDims: boolean;
-  constructor(
-    rank: number,
-    private readonly pool: typeof globalAvgPool,
-    options: GlobalPoolOptions,
-  ) {
-    super(rank, options);
+  protected abstract readonly pool: typeof globalAvgPool;
+  constructor(options: GlobalPoolOptions = {}) {
+    super(options);
     this.keepDims = options.keepDims ?? false;
   }
   forward(x: Tensor): Tensor {
@@ -258,93 +234,84 @@ abstract class GlobalPool extends SpatialModule {
     return new this(config);
   }
 }
+abstract class GlobalAvgPoolBase extends GlobalPool {
+  protected readonly pool: typeof globalAvgPool = globalAvgPool;
+}
 /**
  * Mean over all positions: `[n, c, w]` → `[n, c]`.
  * @example
  * new GlobalAvgPool1d().forward(zeros([1, 2, 6])).shape; // → [1, 2]
  */
-export class GlobalAvgPool1d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(1, globalAvgPool, options);
-  }
+export class GlobalAvgPool1d extends GlobalAvgPoolBase {
+  protected static override readonly rank = 1;
 }
 /**
  * Mean over all positions: `[n, c, h, w]` → `[n, c]`.
  * @example
  * new GlobalAvgPool2d().forward(zeros([1, 2, 6, 6])).shape; // → [1, 2]
  */
-export class GlobalAvgPool2d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(2, globalAvgPool, options);
-  }
+export class GlobalAvgPool2d extends GlobalAvgPoolBase {
+  protected static override readonly rank = 2;
 }
 /**
  * Mean over all positions: `[n, c, d, h, w]` → `[n, c]`.
  * @example
  * new GlobalAvgPool3d().forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2]
  */
-export class GlobalAvgPool3d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(3, globalAvgPool, options);
-  }
+export class GlobalAvgPool3d extends GlobalAvgPoolBase {
+  protected static override readonly rank = 3;
+}
+abstract class GlobalMaxPoolBase extends GlobalPool {
+  protected readonly pool: typeof globalMaxPool = globalMaxPool;
 }
 /**
  * Maximum over all positions: `[n, c, w]` → `[n, c]`.
  * @example
  * new GlobalMaxPool1d().forward(zeros([1, 2, 6])).shape; // → [1, 2]
  */
-export class GlobalMaxPool1d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(1, globalMaxPool, options);
-  }
+export class GlobalMaxPool1d extends GlobalMaxPoolBase {
+  protected static override readonly rank = 1;
 }
 /**
  * Maximum over all positions: `[n, c, h, w]` → `[n, c]`.
  * @example
  * new GlobalMaxPool2d().forward(zeros([1, 2, 6, 6])).shape; // → [1, 2]
  */
-export class GlobalMaxPool2d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(2, globalMaxPool, options);
-  }
+export class GlobalMaxPool2d extends GlobalMaxPoolBase {
+  protected static override readonly rank = 2;
 }
 /**
  * Maximum over all positions: `[n, c, d, h, w]` → `[n, c]`.
  * @example
  * new GlobalMaxPool3d().forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 2]
  */
-export class GlobalMaxPool3d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(3, globalMaxPool, options);
-  }
+export class GlobalMaxPool3d extends GlobalMaxPoolBase {
+  protected static override readonly rank = 3;
+}
+abstract class GlobalStatsPoolBase extends GlobalPool {
+  protected readonly pool: typeof globalStatsPool = globalStatsPool;
 }
 /**
  * Mean and standard deviation over all positions: `[n, c, w]` → `[n, 2c]`; see `globalStatsPool`.
  * @example
  * new GlobalStatsPool1d().forward(zeros([1, 2, 6])).shape; // → [1, 4]
  */
-export class GlobalStatsPool1d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(1, globalStatsPool, options);
-  }
+export class GlobalStatsPool1d extends GlobalStatsPoolBase {
+  protected static override readonly rank = 1;
 }
 /**
  * Mean and standard deviation over all positions: `[n, c, h, w]` → `[n, 2c]`; see `globalStatsPool`.
  * @example
  * new GlobalStatsPool2d().forward(zeros([1, 2, 6, 6])).shape; // → [1, 4]
  */
-export class GlobalStatsPool2d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(2, globalStatsPool, options);
-  }
+export class GlobalStatsPool2d extends GlobalStatsPoolBase {
+  protected static override readonly rank = 2;
 }
 /**
  * Mean and standard deviation over all positions: `[n, c, d, h, w]` → `[n, 2c]`; see `globalStatsPool`.
  * @example
  * new GlobalStatsPool3d().forward(zeros([1, 2, 6, 6, 6])).shape; // → [1, 4]
  */
-export class GlobalStatsPool3d extends GlobalPool {
-  constructor(options: GlobalPoolOptions = {}) {
-    super(3, globalStatsPool, options);
-  }
+export class GlobalStatsPool3d extends GlobalStatsPoolBase {
+  protected static override readonly rank = 3;
 }

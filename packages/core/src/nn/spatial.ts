@@ -14,14 +14,14 @@ export function layoutConfig({ layout }: { readonly layout: Layout }): LayoutOpt
   return layout === 'channels-first' ? {} : { layout };
 }
 
-/** A module whose input has a batch axis, a channel axis and a fixed number of spatial axes. */
+/** A module whose input has a batch axis, a channel axis and a fixed number of spatial axes: its class's `rank`. */
 export abstract class SpatialModule extends Module {
+  declare protected static readonly rank: number;
+  readonly spatialRank: number;
   readonly layout: Layout;
-  constructor(
-    readonly spatialRank: number,
-    options: LayoutOption = {},
-  ) {
+  constructor(options: LayoutOption) {
     super();
+    this.spatialRank = new.target.rank;
     this.layout = options.layout ?? 'channels-first';
   }
   /** @throws ShapeError unless x is an activation of this module's rank. */
