@@ -1,4 +1,4 @@
-import type { FusedKernels } from './fused.ts';
+import type { FusedAttrs, FusedInputs, FusedName, FusedOutputs } from './fused.ts';
 import type { Graph } from './graph.ts';
 import type { OpAttrs, OpInputs, OpName } from './primitives.ts';
 import type { TensorSpec, TypedArray } from './types.ts';
@@ -112,3 +112,16 @@ export type Kernel<N extends OpName, B> = (
 
 /** One kernel for every primitive. Total on purpose: leaving out a gradient is a compile error. */
 export type Kernels<B> = { readonly [N in OpName]: Kernel<N, B> };
+
+/**
+ * As `Kernel`, but inputs may be absent, and there may be several outputs, none of them in another's buffer. (Typed as a
+ * method is, so that every `Backend<B>` is a `Backend`, as `run` has it.)
+ */
+export type FusedKernel<N extends FusedName, B> = {
+  kernel(
+    inputs: FusedInputs<Operand<B>>[N],
+    attrs: FusedAttrs[N],
+    outputs: FusedOutputs<TensorSpec>[N],
+  ): FusedOutputs<B>[N];
+}['kernel'];
+export type FusedKernels<B> = { readonly [N in FusedName]: FusedKernel<N, B> };

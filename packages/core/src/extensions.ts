@@ -8,13 +8,14 @@ export { convTransposeBias } from './functional/linear.ts';
 export { standardize } from './functional/norm.ts';
 export { cubicWeights, resampleAxis, type Taps } from './functional/resize.ts';
 export { fusedComposites } from './fused-composites.ts';
-export type { FusedComposite } from './fused.ts';
+export type { FusedComposite } from './op.ts';
 export { layers, type LayerClass } from './nn/layers-by-name.ts';
 export { defaultBiasInit, defaultWeightInit, fans, gain, initParameter } from './nn/init.ts';
 export { evaluating, matchesName, wantModule, type Member } from './nn/module.ts';
 export { batchObserver, type BatchObserver, type MovingStatistics } from './nn/moving-statistics.ts';
 export { currentRandom } from './nn/random-context.ts';
-export { forwardStages, runChain, stageRange, type StageRange } from './nn/stages.ts';
+export { stageRange, type StageRange } from './nn/module.ts';
+export { forwardStages, runChain } from './nn/stages.ts';
 export {
   composite,
   customVjp,
@@ -56,13 +57,8 @@ export { reduceOp, sumTo } from './ops/reduce.ts';
 export type { Snapshot } from './optim/snapshot.ts';
 export { parsePreprocess } from './preprocess.ts';
 export { hostEffect, type Cell } from './tracing.ts';
-export {
-  majorityWarning,
-  scorer,
-  yieldToEventLoop,
-  type AbortSignalLike,
-  type Scorer,
-} from './train/evaluate.ts';
+export type { AbortSignalLike } from './train/abort.ts';
+export { majorityWarning, scorer, yieldToEventLoop, type Scorer } from './train/evaluate.ts';
 export { FrozenPrefix, runStages } from './train/feature-cache.ts';
 export { FieldTracer, type Field } from './train/receptive-field.ts';
 export { featureShape } from './train/transfer.ts';

@@ -1,9 +1,5 @@
-import type { Operand } from './backend.ts';
-import { composite, wantTensors } from './op.ts';
-import { wantDtype } from './ops/check.ts';
 import type { ConvAttrs, NoAttrs } from './primitives.ts';
-import type { Tensor, TensorLike } from './tensor.ts';
-import type { Layout, TensorSpec } from './types.ts';
+import type { Layout } from './types.ts';
 
 /**
  * Composites that a backend may carry out in one kernel, and their attributes. All are float32. The formulas are
@@ -80,52 +76,4 @@ export type FusedActivation = 'none' | 'relu' | 'relu6';
 export interface BatchNormAttrs {
   readonly eps: number;
   readonly layout: Layout;
-}
-
-/**
- * As `Kernel`, but inputs may be absent, and there may be several outputs, none of them in another's buffer. (Typed as a
- * method is, so that every `Backend<B>` is a `Backend`, as `run` has it.)
- */
-export type FusedKernel<N extends FusedName, B> = {
-  kernel(
-    inputs: FusedInputs<Operand<B>>[N],
-    attrs: FusedAttrs[N],
-    outputs: FusedOutputs<TensorSpec>[N],
-  ): FusedOutputs<B>[N];
-}['kernel'];
-export type FusedKernels<B> = { readonly [N in FusedName]: FusedKernel<N, B> };
-
-export interface FusedDefinition<N extends FusedName> {
-  readonly name: N;
-  /** Output specs; checks the arguments. */
-  readonly infer: (
-    inputs: FusedInputs<TensorSpec>[N],
-    attrs: FusedAttrs<TensorLike>[N],
-  ) => FusedOutputs<TensorSpec>[N];
-  /** The definition, in public ops: what every backend without a kernel runs, and what tapes and tracers see. */
-  readonly decompose: (
-    inputs: FusedInputs<Tensor>[N],
-    attrs: FusedAttrs<TensorLike>[N],
-  ) => FusedOutputs<Tensor>[N];
-}
-
-/** A definition with its doorway. */
-export interface FusedComposite<N extends FusedName> extends FusedDefinition<N> {
-  /** Runs the backend's kernel where there is one and nobody follows the inputs, otherwise the decomposition. */
-  readonly apply: (
-    inputs: FusedInputs<Tensor>[N],
-    attrs: FusedAttrs<TensorLike>[N],
-  ) => FusedOutputs<Tensor>[N];
-}
-
-/** Defines a composite that backends may have a kernel for. */
-export function defineFused<N extends FusedName>(definition: FusedDefinition<N>): FusedComposite<N> {
-  const { name, infer, decompose } = definition;
-  const apply: FusedComposite<N>['apply'] = (inputs, attrs) => {
-    wantTensors(name, inputs);
-    for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
-    const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
-    return composite(() => decompose(inputs, attrs), { name, inputs, attrs, outputs });
-  };
-  return { ...definition, apply };
 }

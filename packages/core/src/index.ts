@@ -35,5 +35,6 @@ export * from './tensor.ts';
 export * from './train/extract.ts';
 export * from './train/fit.ts';
 export * from './train/grad-cam.ts';
+export * from './train/history.ts';
 export * from './train/options.ts';
 export * from './train/recipes.ts';

@@ -1,6 +1,21 @@
-import type { Member, Module } from './nn/module.ts';
-import type { Tensor } from './tensor.ts';
-import { showShape } from './types.ts';
+import { showShape, type TensorSpec } from './types.ts';
+
+/** What is shown of a `Tensor`, a `Slot` and a `Module`. */
+interface ShownTensor extends TensorSpec {
+  readonly backend: { readonly name: string };
+  readonly rank: number;
+  readonly size: number;
+  readonly disposed: boolean;
+}
+interface ShownSlot {
+  readonly value: ShownTensor;
+  readonly locked: boolean;
+}
+interface ShownModule {
+  members(): Iterable<[string, ShownModule | ShownSlot]>;
+  namedParameters(): Iterable<[string, ShownSlot]>;
+  parameters(): readonly ShownSlot[];
+}
 
 /**
  * What `console.log` shows of tensors and modules in Node, which asks objects for a method of this name. Browsers do not.
@@ -35,7 +50,7 @@ export function inspectedAs<T extends object>(
 }
 
 /** `Tensor float32[2, 3] on cpu`, and the values where they can be read at once. */
-export function tensorText(t: Tensor, alone: boolean): string {
+export function tensorText(t: ShownTensor, alone: boolean): string {
   const head = `Tensor ${t.dtype}${showShape(t.shape)}`;
   if (t.disposed) return `${head} (disposed)`;
   const line = `${head} on ${t.backend.name}`;
@@ -49,14 +64,14 @@ export function tensorText(t: Tensor, alone: boolean): string {
 }
 
 /** `Parameter float32[8] on cpu (locked)` */
-export function slotText(slot: Exclude<Member, Module>, alone: boolean): string {
+export function slotText(slot: ShownSlot, alone: boolean): string {
   const [head, ...values] = tensorText(slot.value, alone).split('\n');
   const line = head!.replace('Tensor', slot.constructor.name) + (slot.locked ? ' (locked)' : '');
   return [line, ...values].join('\n');
 }
 
 /** A tree of layers: name, class, shapes, what is locked. */
-export function moduleText(m: Module, alone: boolean): string {
+export function moduleText(m: ShownModule, alone: boolean): string {
   if (!alone) return summary(m);
   for (let depth = depthOf(m); ; depth--) {
     const lines = [...tree(m, '', depth)];
@@ -67,12 +82,12 @@ export function moduleText(m: Module, alone: boolean): string {
   }
 }
 
-const isModule = (member: Member): member is Module => 'members' in member;
-const below = (m: Module): [string, Module][] =>
-  [...m.members()].filter((entry): entry is [string, Module] => isModule(entry[1]));
-const depthOf = (m: Module): number => Math.max(0, ...below(m).map(([, child]) => 1 + depthOf(child)));
+const isModule = (member: ShownModule | ShownSlot): member is ShownModule => 'members' in member;
+const below = (m: ShownModule): [string, ShownModule][] =>
+  [...m.members()].filter((entry): entry is [string, ShownModule] => isModule(entry[1]));
+const depthOf = (m: ShownModule): number => Math.max(0, ...below(m).map(([, child]) => 1 + depthOf(child)));
 
-function* tree(m: Module, indent: string, depth: number): Generator<string> {
+function* tree(m: ShownModule, indent: string, depth: number): Generator<string> {
   const inner = below(m);
   yield inner.length ? summary(m) : layer(m);
   if (depth > 0)
@@ -84,9 +99,8 @@ function* tree(m: Module, indent: string, depth: number): Generator<string> {
 }
 
 /** `Sequential, 1,234 parameters, 1,000 locked` */
-function summary(m: Module): string {
-  const count = (all: readonly { readonly value: Tensor }[]): number =>
-    all.reduce((sum, p) => sum + p.value.size, 0);
+function summary(m: ShownModule): string {
+  const count = (all: readonly ShownSlot[]): number => all.reduce((sum, p) => sum + p.value.size, 0);
   const parameters = m.parameters();
   const [all, locked] = [count(parameters), count(parameters.filter((p) => p.locked))];
   const comma = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -95,7 +109,7 @@ function summary(m: Module): string {
 }
 
 /** `Conv2d, weight [8, 1, 3, 3], bias [8], locked` */
-function layer(m: Module): string {
+function layer(m: ShownModule): string {
   const own = [...m.namedParameters()];
   const shapes = own.map(([name, p]) => `, ${name} ${showShape(p.value.shape)}`).join('');
   return `${m.constructor.name}${shapes}${own.length && own.every(([, p]) => p.locked) ? ', locked' : ''}`;

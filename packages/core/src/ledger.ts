@@ -1,5 +1,4 @@
 import type { Backend } from './backend.ts';
-import type { Tensor } from './tensor.ts';
 
 /** A backend buffer shared by the tensors that alias it. */
 export interface Storage {
@@ -7,6 +6,18 @@ export interface Storage {
   readonly buffer: unknown;
   readonly bytes: number;
   refs: number;
+}
+
+/** What the bookkeeping of memory sees of a tensor: `Tensor` says what each is for. */
+export interface Managed {
+  readonly storage: Storage;
+  readonly backend: Backend;
+  readonly disposed: boolean;
+  readonly kept: boolean;
+  readonly retained: number;
+  owned: boolean;
+  watched: boolean;
+  dispose(): void;
 }
 
 /** Tensors alive on a backend and the bytes behind them (aliases share theirs). */
@@ -27,7 +38,7 @@ export interface Ledger extends MemoryCount {
   peak: number;
   readonly most: number;
   /** See lost.ts. Null where nothing has to be freed. */
-  young: Tensor[] | null;
+  young: Managed[] | null;
   /** Calls what was registered when its target is lost. */
   readonly registry: FinalizationRegistry<() => void>;
   /** Will the young be registered in the event loop's next turn? */

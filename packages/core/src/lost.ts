@@ -3,11 +3,11 @@ import {
   ledgerOf,
   unregister,
   type Ledger,
+  type Managed,
   type MemoryCount,
   type Sentinel,
   type Storage,
 } from './ledger.ts';
-import type { Tensor } from './tensor.ts';
 
 /*
  * Tensors that nobody holds any more. `scope()`, `dispose()` and the owners of tensors (parameters, optimizers) free what
@@ -46,7 +46,7 @@ const later: Schedule | undefined = timer && ((run) => timer(run, 0));
 const turn: Schedule | undefined = host.setImmediate ?? later;
 
 /** Watches over a tensor that left all scopes. */
-export function guard(t: Tensor, ledger: Ledger): void {
+export function guard(t: Managed, ledger: Ledger): void {
   const { young } = ledger;
   if (!young || t.owned || t.watched) return;
   young.push(t);
@@ -80,10 +80,10 @@ function releaseOf(storage: Storage): () => void {
  */
 export class Property {
   readonly backend: Backend;
-  readonly #held: { tensors: readonly Tensor[] } = { tensors: [] };
+  readonly #held: { tensors: readonly Managed[] } = { tensors: [] };
 
   /** @param tensors One at least, all on one backend. */
-  constructor(owner: object, tensors: readonly Tensor[]) {
+  constructor(owner: object, tensors: readonly Managed[]) {
     this.backend = tensors[0]!.backend;
     const ledger = ledgerOf(this.backend);
     const held = this.#held;
@@ -100,7 +100,7 @@ export class Property {
   }
 
   /** It owns these from now on. What became of the others is the owner's affair. */
-  exchange(tensors: readonly Tensor[]): void {
+  exchange(tensors: readonly Managed[]): void {
     for (const t of tensors) t.owned = true;
     this.#held.tensors = tensors;
   }

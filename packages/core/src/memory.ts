@@ -1,10 +1,17 @@
 import type { Backend } from './backend.ts';
 import { GraftError, OutOfMemoryError } from './errors.ts';
-import { ledgerOf, MOST_TENSORS, unregister, type Ledger, type MemoryCount, type Storage } from './ledger.ts';
+import {
+  ledgerOf,
+  MOST_TENSORS,
+  unregister,
+  type Ledger,
+  type Managed,
+  type MemoryCount,
+  type Storage,
+} from './ledger.ts';
 import { guard } from './lost.ts';
-import type { Tensor } from './tensor.ts';
 
-const scopes: Tensor[][] = [];
+const scopes: Managed[][] = [];
 
 /**
  * How many tensors are alive on a backend now. Tests assert that a training step does not change it. Tensors that nobody
@@ -43,7 +50,7 @@ export function peakMemory<T>(
 }
 
 /** Called by the constructor of `Tensor` alone. @throws OutOfMemoryError; the buffer is released then. */
-export function register(tensor: Tensor, storage: Storage): void {
+export function register(tensor: Managed, storage: Storage): void {
   const ledger = ledgerOf(storage.backend);
   ledger.tensors++;
   if (storage.refs++ === 0 && (ledger.bytes += storage.bytes) > ledger.peak) ledger.peak = ledger.bytes;
@@ -64,11 +71,11 @@ function refused(storage: Storage, ledger: Ledger): OutOfMemoryError {
 }
 
 /** All tensors in a value: itself, or in arrays, maps and plain objects. */
-export function tensorsIn(
+export function tensorsIn<T extends Managed>(
   value: unknown,
-  isTensor: (v: unknown) => v is Tensor,
-  found: Set<Tensor> = new Set(),
-): Set<Tensor> {
+  isTensor: (v: unknown) => v is T,
+  found: Set<T> = new Set(),
+): Set<T> {
   if (isTensor(value)) found.add(value);
   else if (Array.isArray(value) || value instanceof Set) for (const v of value) tensorsIn(v, isTensor, found);
   else if (value instanceof Map) for (const v of value.values()) tensorsIn(v, isTensor, found);
@@ -84,8 +91,8 @@ export function tensorsIn(
  * Runs `fn` and frees every tensor made inside, but those in its result (directly, or in arrays, maps and plain
  * objects) and those marked with `keep()`. On an exception all are freed. `fn` must be synchronous.
  */
-export function runScope<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor): T {
-  const made: Tensor[] = [];
+export function runScope<T>(fn: () => T, isTensor: (v: unknown) => v is Managed): T {
+  const made: Managed[] = [];
   scopes.push(made);
   let result: T;
   try {
@@ -103,8 +110,8 @@ export function runScope<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor):
   return result;
 }
 
-function close(made: readonly Tensor[], escaping: ReadonlySet<Tensor>): void {
-  scopes.length = scopes.lastIndexOf(made as Tensor[]);
+function close(made: readonly Managed[], escaping: ReadonlySet<Managed>): void {
+  scopes.length = scopes.lastIndexOf(made as Managed[]);
   const outer = scopes.at(-1);
   for (const t of made) {
     if (t.disposed) continue;

@@ -1,8 +1,9 @@
 import type { Backend, Operand } from './backend.ts';
 import { KernelError, GraftError, ShapeError, StateError } from './errors.ts';
-import { wantRoom } from './ops/check.ts';
+import type { FusedAttrs, FusedInputs, FusedName, FusedOutputs } from './fused.ts';
+import { wantDtype, wantRoom } from './ops/check.ts';
 import type { OpAttrs, OpInputs, OpName } from './primitives.ts';
-import { isTensor, scope, Tensor } from './tensor.ts';
+import { isTensor, scope, Tensor, type TensorLike } from './tensor.ts';
 import type { TensorSpec } from './types.ts';
 
 /** What a vjp gets: the forward's tensors, the gradient of each output, and which gradients are wanted. */
@@ -284,4 +285,39 @@ export function composite<T>(fn: () => T, head?: CompositeHead): T {
 export function freeEarly(t: Tensor, since: number): void {
   if (t.id <= since || t.kept || t.retained > 0) return;
   if (recorders.every((r) => r.follows)) t.dispose();
+}
+
+export interface FusedDefinition<N extends FusedName> {
+  readonly name: N;
+  /** Output specs; checks the arguments. */
+  readonly infer: (
+    inputs: FusedInputs<TensorSpec>[N],
+    attrs: FusedAttrs<TensorLike>[N],
+  ) => FusedOutputs<TensorSpec>[N];
+  /** The definition, in public ops: what every backend without a kernel runs, and what tapes and tracers see. */
+  readonly decompose: (
+    inputs: FusedInputs<Tensor>[N],
+    attrs: FusedAttrs<TensorLike>[N],
+  ) => FusedOutputs<Tensor>[N];
+}
+
+/** A definition with its doorway. */
+export interface FusedComposite<N extends FusedName> extends FusedDefinition<N> {
+  /** Runs the backend's kernel where there is one and nobody follows the inputs, otherwise the decomposition. */
+  readonly apply: (
+    inputs: FusedInputs<Tensor>[N],
+    attrs: FusedAttrs<TensorLike>[N],
+  ) => FusedOutputs<Tensor>[N];
+}
+
+/** Defines a composite that backends may have a kernel for. */
+export function defineFused<N extends FusedName>(definition: FusedDefinition<N>): FusedComposite<N> {
+  const { name, infer, decompose } = definition;
+  const apply: FusedComposite<N>['apply'] = (inputs, attrs) => {
+    wantTensors(name, inputs);
+    for (const t of inputs) if (t) wantDtype(name, 'input', t, 'float32');
+    const outputs = infer(inputs, attrs).map(({ dtype, shape }) => ({ dtype, shape }));
+    return composite(() => decompose(inputs, attrs), { name, inputs, attrs, outputs });
+  };
+  return { ...definition, apply };
 }

@@ -6,7 +6,6 @@ import { ledgerOf, unregister, type Storage } from './ledger.ts';
 import { isPressed, relieve } from './lost.ts';
 import { register, runScope } from './memory.ts';
 import { ops } from './ops/bound.ts';
-import type { Selector } from './ops/index.ts';
 import { format } from './print.ts';
 import {
   bytesOf,
@@ -226,6 +225,8 @@ export interface ReduceOptions {
   /** Keep reduced axes with extent 1. */
   readonly keepDims?: boolean;
 }
+/** What `index` takes for one axis: a position, `[start, end?, step?]`, or null for all of it. */
+export type Selector = number | null | readonly [start: number, end?: number, step?: number];
 export type NestedArray = number | boolean | NestedArray[];
 
 function nest(values: TypedArray, spec: Shape): NestedArray {

@@ -58,11 +58,17 @@ export {
   type TruncNormalOptions,
   type WeightOptions,
 } from './nn/init.ts';
-export { Module, type NamePattern, type StateDict, type StateEntry } from './nn/module.ts';
+export {
+  Module,
+  stagesOf,
+  type NamePattern,
+  type Stage,
+  type StateDict,
+  type StateEntry,
+} from './nn/module.ts';
 export { Parameter, StateBuffer } from './nn/parameter.ts';
 export { manualSeed, withRandom } from './nn/random-context.ts';
 export type { LayoutOption } from './nn/spatial.ts';
-export { stagesOf, type Stage } from './nn/stages.ts';
 export { noGrad } from './op.ts';
 export { conv, convTranspose, type ConvOptions, type ConvTransposeOptions } from './ops/conv.ts';
 export {
@@ -132,7 +138,6 @@ export {
   stack,
   transpose,
   type PadAmounts,
-  type Selector,
 } from './ops/movement.ts';
 export {
   adaptiveAvgPool,

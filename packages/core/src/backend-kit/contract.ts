@@ -4,8 +4,6 @@ export type {
   FusedActivation,
   FusedAttrs,
   FusedInputs,
-  FusedKernel,
-  FusedKernels,
   FusedName,
   FusedOutputs,
 } from '../fused.ts';

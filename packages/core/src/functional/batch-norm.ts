@@ -1,7 +1,7 @@
-import { defineFused, type BatchNormAttrs, type FusedComposite } from '../fused.ts';
-import { composite, customVjp, noGrad } from '../op.ts';
-import { add, div, mul, rsqrt, sub, sum } from '../ops/index.ts';
+import type { BatchNormAttrs } from '../fused.ts';
+import { composite, customVjp, defineFused, noGrad, type FusedComposite } from '../op.ts';
 import { fail } from '../ops/check.ts';
+import { add, div, mul, rsqrt, sub, sum } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape, type Layout, type TensorSpec } from '../types.ts';

@@ -1,5 +1,7 @@
-import { defineFused, type FusedActivation, type FusedComposite } from '../fused.ts';
-import { composite, customVjp, isFollowed } from '../op.ts';
+import type { FusedActivation } from '../fused.ts';
+import { composite, customVjp, defineFused, isFollowed, type FusedComposite } from '../op.ts';
+import { ops } from '../ops/bound.ts';
+import { resolveConv } from '../ops/conv.ts';
 import {
   add,
   convInputGradOp,
@@ -14,8 +16,6 @@ import {
   select,
   type ConvOptions,
 } from '../ops/index.ts';
-import { ops } from '../ops/bound.ts';
-import { resolveConv } from '../ops/conv.ts';
 import { spatialOf } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import { relu6 } from './activation.ts';

@@ -1,5 +1,6 @@
-import { defineFused, type FusedComposite } from '../fused.ts';
-import { composite, customVjp } from '../op.ts';
+import { KernelError } from '../errors.ts';
+import { composite, customVjp, defineFused, type FusedComposite } from '../op.ts';
+import { fail } from '../ops/check.ts';
 import {
   add,
   arange,
@@ -19,8 +20,6 @@ import {
   sub,
   sum,
 } from '../ops/index.ts';
-import { KernelError } from '../errors.ts';
-import { fail } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf } from '../types.ts';
 import { wantReduction, type LossOptions, type Reduction } from './loss.ts';

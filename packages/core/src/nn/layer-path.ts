@@ -1,11 +1,10 @@
 import { withMessage } from '../errors.ts';
-import type { Module } from './module.ts';
 
 /** Where an error comes from: the innermost module that is known, and what it said there. */
-const origins = new WeakMap<Error, { module: Module; readonly message: string }>();
+const origins = new WeakMap<Error, { module: object; readonly message: string }>();
 
 /** Modules by path, as `namedModules` gives them. */
-type Named = Iterable<readonly [path: string, module: Module]>;
+type Named = Iterable<readonly [path: string, module: object]>;
 
 /**
  * Puts the path of the layer in which an error arose before its message: 'features.3.conv: input has …'. Each module
@@ -13,7 +12,7 @@ type Named = Iterable<readonly [path: string, module: Module]>;
  * @param named What the caller knows by name.
  * @param at The module whose `forward` it came through.
  */
-export function nameLayer(error: unknown, named: Named, at?: Module): void {
+export function nameLayer(error: unknown, named: Named, at?: object): void {
   if (!(error instanceof Error)) return;
   let origin = origins.get(error);
   if (!origin) {
@@ -40,11 +39,8 @@ export function traceErrors(type: object, top: object): void {
     wrapped.add(p);
     const own = Object.getOwnPropertyDescriptor(p, 'forward');
     if (typeof own?.value !== 'function' || !own.configurable) continue;
-    const forward = own.value as Module['forward'];
-    const value = function (
-      this: Module,
-      ...args: Parameters<Module['forward']>
-    ): ReturnType<typeof forward> {
+    const forward = own.value as (this: object, ...args: unknown[]) => unknown;
+    const value = function (this: { namedModules(): Named }, ...args: unknown[]): unknown {
       try {
         return forward.apply(this, args);
       } catch (error) {

@@ -8,7 +8,6 @@ import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
 import { traceErrors } from './layer-path.ts';
 import type { MovingStatistics } from './moving-statistics.ts';
 import { Parameter, Slot, StateBuffer } from './parameter.ts';
-import { stageRange, type StageRange } from './stages.ts';
 
 export type Member = Module | Parameter | StateBuffer;
 
@@ -263,6 +262,51 @@ export function evaluating<T>(modules: Iterable<Module>, fn: () => T): T {
   if (result instanceof Promise) return result.finally(restore) as T;
   restore();
   return result;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly module: Module;
+}
+
+/**
+ * A model as a chain: nested `Sequential`s opened up, each other module whole, by dotted path. Between any two stages
+ * exactly one tensor passes, so these are the places where a network can be cut.
+ * @throws StateError for a model that another copy of this package has made.
+ * @example
+ * const model = new Sequential({ a: new ReLU(), b: new Sequential([new Tanh()]) });
+ * stagesOf(model).map((s) => s.name); // → ['a', 'b.0']
+ */
+export function stagesOf(model: Module, prefix = ''): Stage[] {
+  refuseForeign(model);
+  if (!model.chain) return [{ name: prefix, module: model }];
+  return [...model.chain].flatMap(([key, m]) => stagesOf(m, prefix ? `${prefix}.${key}` : key));
+}
+
+/** From or up to a stage of the chain, that stage included; see `stagesOf`. */
+export interface StageRange {
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** The stages from `range.from` to `range.to`, both included. @throws NameError for an unknown stage. */
+export function stageRange(model: Module, range: StageRange): Stage[] {
+  const stages = stagesOf(model);
+  const names = stages.map((s) => s.name);
+  const at = (name: string): [number, number] => {
+    const inside = names.flatMap((n, i) => (n === name || n.startsWith(`${name}.`) ? [i] : []));
+    if (!inside.length) throw unknownName('layer', name, names.flatMap(withParents));
+    return [inside[0]!, inside.at(-1)!];
+  };
+  const first = range.from === undefined ? 0 : at(range.from)[0];
+  const last = range.to === undefined ? stages.length - 1 : at(range.to)[1];
+  return stages.slice(first, last + 1);
+}
+
+/** 'a.b.c' → 'a', 'a.b', 'a.b.c'. */
+function withParents(name: string): string[] {
+  const parts = name.split('.');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
 }
 
 function isRange(which: NamePattern | StageRange | undefined): which is StageRange {

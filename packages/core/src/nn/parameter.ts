@@ -8,6 +8,8 @@ import { sameShape, showShape } from '../types.ts';
 
 /** A named tensor of a module, replaced as a whole: the old value is freed when a new one is set. */
 export abstract class Slot implements Cell {
+  /** Stays as it is: no gradient and no step, no weight decay, no momentum; a module's statistics do not move. */
+  locked = false;
   /** Null until the function that made it under `compile` has run. */
   #value: Tensor | null = null;
   #property: Property | null = null;
@@ -50,8 +52,6 @@ export abstract class Slot implements Cell {
 
 /** A trainable tensor. */
 export class Parameter extends Slot {
-  /** A locked parameter gets no gradient and no step: no weight decay, no momentum. */
-  locked = false;
   /** Optimizers may treat groups differently; `transfer` makes 'base' and 'head'. */
   group = 'default';
 }
@@ -60,9 +60,7 @@ export class Parameter extends Slot {
 export class StateBuffer extends Slot {
   /** `loadStateDict` does not ask for it: PyTorch's older checkpoints lack `num_batches_tracked`. */
   optional = false;
-  /** Its module is locked, so it stays as it is. */
-  locked = false;
 }
 
 mark(Slot.prototype);
-inspectedAs(Slot.prototype, slotText as (slot: Slot, alone: boolean) => string);
+inspectedAs(Slot.prototype, slotText);

@@ -1,5 +1,5 @@
 import { defineOp, type Primitive } from '../op.ts';
-import { isTensor, type Tensor } from '../tensor.ts';
+import { isTensor, type Selector, type Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf, type Shape } from '../types.ts';
 import { ops } from './bound.ts';
 import { broadcastShapes, fail, normalizeAxis, wantDtype, wantRoom, wantShape, wantWhole } from './check.ts';
@@ -280,9 +280,6 @@ export function slice(x: Tensor, axis: number, start: number, end?: number, step
     step: only(step, () => 1),
   });
 }
-
-/** What `index` takes for one axis: a position, `[start, end?, step?]`, or null for all of it. */
-export type Selector = number | null | readonly [start: number, end?: number, step?: number];
 
 /**
  * `index(x, 0, null, [1, 3])` is numpy's `x[0, :, 1:3]`: a number drops its axis, negative numbers count from the end.

@@ -1,6 +1,6 @@
-import { defineFused, type FusedComposite } from '../fused.ts';
-import { add, div, mul, sqrt, sub } from '../ops/index.ts';
+import { defineFused, type FusedComposite } from '../op.ts';
 import { fail } from '../ops/check.ts';
+import { add, div, mul, sqrt, sub } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, type TensorSpec } from '../types.ts';
 

@@ -2,7 +2,8 @@ import { GraftError } from '../errors.ts';
 import type { Module } from '../nn/module.ts';
 import { Tensor } from '../tensor.ts';
 import type { Position } from './checkpoint.ts';
-import type { EpochRecord, FitOptions, Monitor } from './options.ts';
+import type { EpochRecord } from './history.ts';
+import type { FitOptions, Monitor } from './options.ts';
 
 /** The weights of the best epoch so far, by what a run watches. */
 export class BestEpoch {

@@ -6,7 +6,7 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import { Tensor } from '../tensor.ts';
 import { sizeOf, type DType, type Shape, type TypedArray } from '../types.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import type { EpochRecord } from './options.ts';
+import type { EpochRecord } from './history.ts';
 
 /** Values as files hold them. */
 export interface SavedTensor {

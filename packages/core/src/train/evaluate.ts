@@ -4,12 +4,12 @@ import { getDefaultBackend } from '../default-backend.ts';
 import { crossEntropy } from '../functional/cross-entropy.ts';
 import { softmax } from '../functional/softmax.ts';
 import { accuracy, balancedAccuracy, majorityClass } from '../metrics.ts';
-import { evaluating, type Module } from '../nn/module.ts';
-import type { Stage } from '../nn/stages.ts';
+import { evaluating, type Module, type Stage } from '../nn/module.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
+import type { AbortSignalLike } from './abort.ts';
 import { FrozenPrefix, runStages, type FeatureCache } from './feature-cache.ts';
 import { partsOf, samplesAtOnce, sizeUp } from './room.ts';
 import { wantClasses } from './step.ts';
@@ -44,11 +44,6 @@ export function scorer(rest: readonly Stage[], classes: number): Scorer {
       wantClasses(logits.shape, classes);
       return { p: softmax(logits, 1), loss: crossEntropy(logits, labels, { reduction: 'none' }) };
     });
-}
-
-/** The part of `AbortSignal` that is used; core knows no DOM. */
-export interface AbortSignalLike {
-  readonly aborted: boolean;
 }
 
 export interface Evaluation {

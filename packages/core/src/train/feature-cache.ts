@@ -1,8 +1,8 @@
 import { compileWithFallback, type MaybeCompiled } from '../compile/fallback.ts';
 import type { DataSource } from '../data.ts';
-import type { Module } from '../nn/module.ts';
-import { forwardStages, stagesOf, type Stage } from '../nn/stages.ts';
 import { LruCache } from '../lru-cache.ts';
+import { stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { forwardStages } from '../nn/stages.ts';
 import { noGrad } from '../op.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { sizeOf, type Shape } from '../types.ts';

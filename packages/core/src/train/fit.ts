@@ -1,5 +1,5 @@
-import { compileWithFallback, type MaybeCompiled } from '../compile/fallback.ts';
 import type { Backend } from '../backend.ts';
+import { compileWithFallback, type MaybeCompiled } from '../compile/fallback.ts';
 import { wantLabels, type DataSource } from '../data.ts';
 import { CheckpointError, GraftError } from '../errors.ts';
 import type { Module } from '../nn/module.ts';
@@ -16,8 +16,9 @@ import { assertSameRun, captureRun, Initial, readState, restoreRun, type Positio
 import { classWeightsOf } from './class-weights.ts';
 import { yieldToEventLoop, evaluate, majorityWarning, scorer, type Scorer } from './evaluate.ts';
 import { FeatureCache, FrozenPrefix } from './feature-cache.ts';
+import type { EpochRecord, History } from './history.ts';
 import { mixupPairs } from './mixup.ts';
-import type { EpochRecord, FitData, FitOptions, History, Progress } from './options.ts';
+import type { FitData, FitOptions, Progress } from './options.ts';
 import { Statistics } from './statistics.ts';
 import { readTotals, trainingStep } from './step.ts';
 

@@ -1,10 +1,10 @@
 import { grad } from '../autograd.ts';
 import { GraftError } from '../errors.ts';
-import { evaluating, type Module } from '../nn/module.ts';
-import { forwardStages, stageRange, stagesOf, type Stage } from '../nn/stages.ts';
+import { evaluating, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { forwardStages } from '../nn/stages.ts';
+import { noGrad } from '../op.ts';
 import { mean, mul, oneHot, relu, sum, tensor } from '../ops/index.ts';
 import { channelAxis, spatialAxes, spatialOf } from '../ops/spatial.ts';
-import { noGrad } from '../op.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { showShape, type Layout } from '../types.ts';
 

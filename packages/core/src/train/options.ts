@@ -1,38 +1,15 @@
 import type { DataSource } from '../data.ts';
-import type { Module, NamePattern } from '../nn/module.ts';
-import type { StageRange } from '../nn/stages.ts';
+import type { Module, NamePattern, StageRange } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { Tensor } from '../tensor.ts';
+import type { AbortSignalLike } from './abort.ts';
 import type { CheckpointStore } from './checkpoint.ts';
-import type { AbortSignalLike } from './evaluate.ts';
 import type { FeatureCache } from './feature-cache.ts';
+import type { EpochRecord } from './history.ts';
 
 export interface FitData {
   readonly train: DataSource;
   readonly validation?: DataSource;
-}
-
-/** One line of the history. Losses are means over samples, accuracies fractions. */
-export interface EpochRecord {
-  readonly epoch: number;
-  /** What was trained: with label smoothing, class weights, dropout and mixup, where there are any. */
-  readonly loss: number;
-  /** While training, with dropout. */
-  readonly accuracy: number;
-  /** Cross-entropy without smoothing or weights, so it may lie below `loss`. */
-  readonly validationLoss?: number;
-  readonly validationAccuracy?: number;
-  readonly validationBalancedAccuracy?: number;
-  readonly learningRate: number;
-}
-
-export interface History {
-  readonly epochs: readonly EpochRecord[];
-  /** The epoch whose weights the model has now, if `keepBest`. */
-  readonly bestEpoch: number | null;
-  readonly stopped: 'finished' | 'early' | 'aborted';
-  /** What a user should know: an accuracy below that of always answering the largest class. */
-  readonly warnings: readonly string[];
 }
 
 export interface Progress {

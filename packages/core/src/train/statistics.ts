@@ -1,9 +1,9 @@
 import type { DataSource } from '../data.ts';
-import { evaluating } from '../nn/module.ts';
-import type { StateBuffer } from '../nn/parameter.ts';
-import { forwardStages, type Stage } from '../nn/stages.ts';
-import { observeBatches, type BatchObserver, type MovingStatistics } from '../nn/moving-statistics.ts';
 import { BatchNorm } from '../nn/batch-norm.ts';
+import { evaluating, type Stage } from '../nn/module.ts';
+import { observeBatches, type BatchObserver, type MovingStatistics } from '../nn/moving-statistics.ts';
+import type { StateBuffer } from '../nn/parameter.ts';
+import { forwardStages } from '../nn/stages.ts';
 import { noGrad } from '../op.ts';
 import { tensor } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';

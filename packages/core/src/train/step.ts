@@ -1,8 +1,9 @@
 import { valueAndGrad } from '../autograd.ts';
 import { GraftError, ShapeError } from '../errors.ts';
 import { crossEntropy } from '../functional/cross-entropy.ts';
+import type { Stage } from '../nn/module.ts';
 import type { Parameter } from '../nn/parameter.ts';
-import { forwardStages, type Stage } from '../nn/stages.ts';
+import { forwardStages } from '../nn/stages.ts';
 import { argmax, cast, concat, equal, oneHot, reshape, sum } from '../ops/index.ts';
 import { clipGradNorm } from '../optim/clip.ts';
 import type { Tensor } from '../tensor.ts';

@@ -1,13 +1,12 @@
 import { GraftError } from '../errors.ts';
-import { AdaptiveAvgPool2d, GlobalAvgPool2d, GlobalStatsPool2d } from '../nn/pool.ts';
-import { BatchNorm1d } from '../nn/norm.ts';
-import { Dropout, Flatten, Linear } from '../nn/layers.ts';
 import { Softmax } from '../nn/activation.ts';
-import { evaluating, type Module } from '../nn/module.ts';
-import { Sequential } from '../nn/sequential.ts';
-import { stageRange, stagesOf, type Stage } from '../nn/stages.ts';
 import { zerosInit } from '../nn/init.ts';
+import { Dropout, Flatten, Linear } from '../nn/layers.ts';
+import { evaluating, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
+import { BatchNorm1d } from '../nn/norm.ts';
+import { AdaptiveAvgPool2d, GlobalAvgPool2d, GlobalStatsPool2d } from '../nn/pool.ts';
 import { withRandom } from '../nn/random-context.ts';
+import { Sequential } from '../nn/sequential.ts';
 import { zeros } from '../ops/index.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import { inputShape, type Preprocess } from '../preprocess.ts';

@@ -1,0 +1,4 @@
+/** The part of `AbortSignal` that is used; core knows no DOM. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+}
