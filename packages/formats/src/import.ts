@@ -7,5 +7,5 @@ export {
   type OnnxNetwork,
 } from './onnx/index.ts';
 export { importTfjs, type TfjsImportOptions, type TfjsNetwork } from './tfjs/network.ts';
-export type { InputRange } from './input-range.ts';
-export type { Network, NetworkInput } from './network.ts';
+export type { InputRange } from './graph/input-range.ts';
+export type { Network, NetworkInput } from './graph/network.ts';

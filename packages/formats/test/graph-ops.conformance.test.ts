@@ -1,7 +1,7 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { tensor, type Backend, type Tensor } from '@graftjs/core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { graphOps } from '../src/graph-ops.ts';
+import { graphOps } from '../src/graph/operations.ts';
 
 let cpu: Backend;
 beforeAll(async () => {

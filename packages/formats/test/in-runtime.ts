@@ -2,8 +2,8 @@ import { tensor } from '@graftjs/core';
 import { decodeModel, type OnnxNode, type OnnxTensor } from '@graftjs/onnx-graph';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
-import { GraphModule } from '../src/graph-module.ts';
-import { graphFromJSON, graphToJSON } from '../src/graph.ts';
+import { GraphModule } from '../src/graph/module.ts';
+import { graphFromJSON, graphToJSON } from '../src/graph/graph.ts';
 import { graphOfModel } from '../src/onnx/read.ts';
 import { file, input } from './onnx-model.ts';
 

@@ -15,7 +15,7 @@ import {
   type Tensor,
 } from '@graftjs/core';
 import { decodeModel, type OnnxTensor } from '@graftjs/onnx-graph';
-import { GraphModule } from '../src/graph-module.ts';
+import { GraphModule } from '../src/graph/module.ts';
 import { graphOfModel } from '../src/onnx/read.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { exportOnnx } from '../src/index.ts';

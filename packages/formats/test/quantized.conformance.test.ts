@@ -3,7 +3,7 @@ import { setDefaultBackend, stagesOf, tensor } from '@graftjs/core';
 import { encodeModel, tensorOf, type OnnxElement, type OnnxNode, type OnnxTensor } from '@graftjs/onnx-graph';
 import * as ort from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { GraphModule } from '../src/graph-module.ts';
+import type { GraphModule } from '../src/graph/module.ts';
 import { importOnnx, type OnnxNetwork } from '../src/onnx/import.ts';
 import { floats, input, model, n } from './onnx-model.ts';
 

@@ -1,6 +1,6 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { GraphDef, GraphInput, GraphNode, GraphValues, GraphWithWeights } from '../graph.ts';
-import { prune } from '../simplify.ts';
+import type { GraphDef, GraphInput, GraphNode, GraphValues, GraphWithWeights } from '../graph/graph.ts';
+import { prune } from '../graph/simplify.ts';
 
 /** Operations on bytes that multiply, and the inputs: two operands and the zero points of both. */
 const PRODUCTS: Readonly<Record<string, readonly [number, number, number, number]>> = {

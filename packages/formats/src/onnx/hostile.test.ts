@@ -6,7 +6,7 @@ import { encodeModel, tensorOf, type OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { file, floats, input, ints, model, n } from '../../test/onnx-model.ts';
 import { UnsupportedOpsError } from '../errors.ts';
-import { GraphModule } from '../graph-module.ts';
+import { GraphModule } from '../graph/module.ts';
 import { importOnnx } from './import.ts';
 import { readOnnx } from './read.ts';
 

@@ -14,7 +14,7 @@ import {
 import type { OnnxNode, OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { file, floats, input, n } from '../../test/onnx-model.ts';
-import { GraphModule } from '../graph-module.ts';
+import { GraphModule } from '../graph/module.ts';
 import { importOnnx } from './import.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));

@@ -1,4 +1,4 @@
-import { networkOf, type Network, type NetworkInput, type NetworkOptions } from '../network.ts';
+import { networkOf, type Network, type NetworkInput, type NetworkOptions } from '../graph/network.ts';
 import { dtypeOf } from './node.ts';
 import { readOnnx, type OnnxImport, type OnnxInput, type OnnxReadOptions } from './read.ts';
 

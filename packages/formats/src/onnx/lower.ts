@@ -1,11 +1,11 @@
 import type { Shape } from '@graftjs/core';
 import { valuesOf, type OnnxElement, type OnnxNode, type OnnxTensor } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
-import type { Attrs, GraphInput, GraphNode, GraphTensor, GraphValues, Json } from '../graph.ts';
-import { hostArray, type HostArray } from '../host-array.ts';
-import { hostOps } from '../host-ops.ts';
+import type { Attrs, GraphInput, GraphNode, GraphTensor, GraphValues, Json } from '../graph/graph.ts';
+import { hostArray, type HostArray } from '../graph/host-array.ts';
+import { hostOps } from '../graph/operations/host.ts';
 import { dtypeOf, elementAfter, Unsupported } from './node.ts';
-import { isGivenName, nodeName, ownerOf } from './names.ts';
+import { isGivenName, nodeName, ownerOf } from '../graph/names.ts';
 
 /** What an ONNX name is in the graph. */
 export type Value = Constant | Computed;

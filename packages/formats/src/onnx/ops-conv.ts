@@ -1,6 +1,6 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Json } from '../graph.ts';
-import { hostOps } from '../host-ops.ts';
+import type { Json } from '../graph/graph.ts';
+import { hostOps } from '../graph/operations/host.ts';
 import { type OnnxLowering, type Translation } from './lower.ts';
 import { attrFloat, attrInt, attrInts, attrString, Unsupported, wantFloat } from './node.ts';
 

@@ -1,6 +1,6 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import { elementTypes, type OnnxElement } from '@graftjs/onnx-graph';
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import { type OnnxLowering, type Value, type Translation } from './lower.ts';
 import { attrFloat, attrInt, dtypeOf, integerType, Unsupported } from './node.ts';
 import { wrapped } from './ops-math.ts';

@@ -1,5 +1,5 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import type { Translation } from './lower.ts';
 import { attrInt, attrString, Unsupported } from './node.ts';
 

@@ -1,5 +1,5 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import { type OnnxLowering, type Value, type Translation } from './lower.ts';
 import { attrInt, attrInts, attrFloat, attrString, Unsupported } from './node.ts';
 

@@ -1,5 +1,5 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import type { OnnxLowering, Translation, Value } from './lower.ts';
 import { attrFloat, attrInt, attrInts, integerType, Unsupported } from './node.ts';
 import { windowAttrs } from './ops-conv.ts';

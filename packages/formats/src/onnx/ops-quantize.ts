@@ -1,5 +1,5 @@
 import type { OnnxElement, OnnxNode } from '@graftjs/onnx-graph';
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import { constantOf, type OnnxLowering, type Translation, type Value } from './lower.ts';
 import { attrFloat, attrInt, integerType, Unsupported } from './node.ts';
 import { spatialRank, windowAttrs } from './ops-conv.ts';

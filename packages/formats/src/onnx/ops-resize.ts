@@ -1,5 +1,5 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import type { OnnxLowering, Translation } from './lower.ts';
 import { attrFloat, attrFloats, attrInt, attrInts, attrString, Unsupported, wantFloat } from './node.ts';
 

@@ -3,7 +3,7 @@ import { setDefaultBackend, tensor, type Tensor } from '@graftjs/core';
 import { tensorOf, type OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { file, floats, ints, input, model, n } from '../../test/onnx-model.ts';
-import { GraphModule } from '../graph-module.ts';
+import { GraphModule } from '../graph/module.ts';
 import { graphOfModel, readOnnx } from './read.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));

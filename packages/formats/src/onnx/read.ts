@@ -6,15 +6,15 @@ import {
   type OnnxTensor,
 } from '@graftjs/onnx-graph';
 import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
-import { graphFromJSON, type GraphWithWeights } from '../graph.ts';
-import { prune, simplifyActivations } from '../simplify.ts';
+import { graphFromJSON, type GraphWithWeights } from '../graph/graph.ts';
+import { prune, simplifyActivations } from '../graph/simplify.ts';
 import { foreignFile } from '../sniff/sniff.ts';
 import { joinScales, leftOut } from './dequantize.ts';
 import { withExternal, type ReadExternal } from './external.ts';
-import { joinBiases } from './join-biases.ts';
+import { joinBiases } from '../graph/join-biases.ts';
 import { OnnxLowering } from './lower.ts';
 import { dtypeOf, Unsupported } from './node.ts';
-import { attempt, note } from '../missing-ops.ts';
+import { attempt, note } from '../graph/missing.ts';
 import { neededNodes } from './order.ts';
 import { translations } from './translations.ts';
 

@@ -1,6 +1,6 @@
 import type { OnnxElement, OnnxNode } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
-import type { HostArray } from '../host-array.ts';
+import type { HostArray } from '../graph/host-array.ts';
 import { OnnxLowering, type Value } from '../onnx/lower.ts';
 import { Unsupported } from '../onnx/node.ts';
 import type { TfNode } from './node.ts';

@@ -1,5 +1,5 @@
-import { networkOf, type Network, type NetworkOptions } from '../network.ts';
-import { simplifyActivations } from '../simplify.ts';
+import { networkOf, type Network, type NetworkOptions } from '../graph/network.ts';
+import { simplifyActivations } from '../graph/simplify.ts';
 import { readTfjsGraphModel, type TfjsOptions } from './read.ts';
 
 /** A network from a TensorFlow.js graph model, and how to feed it. */

@@ -1,6 +1,6 @@
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import type { Value } from '../onnx/lower.ts';
-import { fromHWCM, fromSpatial, permuted } from '../weights-layout.ts';
+import { fromHWCM, fromSpatial, permuted } from './weights-layout.ts';
 import { Unsupported, type Lowering, type Translation } from './lower.ts';
 import { attrBool, attrFloat, attrInt, attrInts, attrString, attrStrings, type TfNode } from './node.ts';
 

@@ -1,4 +1,4 @@
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import type { Value } from '../onnx/lower.ts';
 import { dtypeOf } from '../onnx/node.ts';
 import { Unsupported, type Lowering, type Translation } from './lower.ts';

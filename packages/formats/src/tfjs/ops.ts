@@ -1,5 +1,5 @@
 import type { DType } from '@graftjs/core';
-import type { Json } from '../graph.ts';
+import type { Json } from '../graph/graph.ts';
 import type { Value } from '../onnx/lower.ts';
 import { dtypeOf, integerType } from '../onnx/node.ts';
 import { Unsupported, typeOf, type Lowering, type Translation } from './lower.ts';

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { expectValues, run } from '../../test/run-graph.ts';
 import { ints, numbers, s, strings, TfGraph, type Values } from '../../test/tf-graph.ts';
 import { FormatError, UnsupportedOpsError } from '../errors.ts';
-import { GraphModule } from '../graph-module.ts';
+import { GraphModule } from '../graph/module.ts';
 import { readTfjsGraphModel } from './read.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));

@@ -1,11 +1,11 @@
 import { unknownName } from '@graftjs/core/extend';
 import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
-import { graphFromJSON, type GraphWithWeights } from '../graph.ts';
-import { attempt, note } from '../missing-ops.ts';
-import type { NetworkInput, ReadGraph } from '../network.ts';
+import { graphFromJSON, type GraphWithWeights } from '../graph/graph.ts';
+import { attempt, note } from '../graph/missing.ts';
+import type { NetworkInput, ReadGraph } from '../graph/network.ts';
 import type { Value } from '../onnx/lower.ts';
 import { dtypeOf } from '../onnx/node.ts';
-import { prune } from '../simplify.ts';
+import { prune } from '../graph/simplify.ts';
 import { foreignFile } from '../sniff/sniff.ts';
 import { Lowering, typeOf } from './lower.ts';
 import { attrShape, attrType, readTfNodes, type TfNode } from './node.ts';

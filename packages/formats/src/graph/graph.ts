@@ -1,8 +1,8 @@
 import { sizeOf, type DType, type Shape } from '@graftjs/core';
 import { unknownName } from '@graftjs/core/extend';
-import { FormatError } from './errors.ts';
-import { graphOps } from './graph-ops.ts';
-import { hostOps } from './host-ops.ts';
+import { FormatError } from '../errors.ts';
+import { graphOps } from './operations.ts';
+import { hostOps } from './operations/host.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type Attrs = Readonly<Record<string, Json>>;

@@ -2,8 +2,8 @@ import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend } from '@graftjs/core';
 import type { OnnxElement, OnnxNode } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { file, floats, n } from '../test/onnx-model.ts';
-import { importOnnx } from './onnx/import.ts';
+import { file, floats, n } from '../../test/onnx-model.ts';
+import { importOnnx } from '../onnx/import.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

@@ -2,12 +2,12 @@ import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend, stagesOf, tensor, transfer, type Module, type Tensor } from '@graftjs/core';
 import type { OnnxNode, OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { file, floats, input, ints, n } from '../test/onnx-model.ts';
+import { file, floats, input, ints, n } from '../../test/onnx-model.ts';
 import { graphFromJSON, graphToJSON } from './graph.ts';
-import { GraphModule } from './graph-module.ts';
+import { GraphModule } from './module.ts';
 import { hostArray } from './host-array.ts';
-import { hostOps } from './host-ops.ts';
-import { importOnnx } from './onnx/import.ts';
+import { hostOps } from './operations/host.ts';
+import { importOnnx } from '../onnx/import.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

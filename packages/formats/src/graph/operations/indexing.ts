@@ -3,7 +3,7 @@ import { composite } from '@graftjs/core/extend';
 import { isTensor, ShapeError, sizeOf, type DType, type IndexArray, type Tensor } from '@graftjs/core';
 import { boundedShape } from '../host-array.ts';
 import { number, numbers, numbersAt, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
-import { axisOf } from './shapes.ts';
+import { axisOf } from './axes.ts';
 
 /** Input `i` as indices: on the host where they are known there. */
 function indicesAt(x: Inputs, i: number): Tensor | IndexArray {

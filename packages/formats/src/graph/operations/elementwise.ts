@@ -3,7 +3,7 @@ import { isTensor, ShapeError, type DType, type Tensor, type TensorLike } from '
 import type { Attrs } from '../graph.ts';
 import { boundedShape, type GraphValue } from '../host-array.ts';
 import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
-import { axisOf } from './shapes.ts';
+import { axisOf } from './axes.ts';
 
 /** Two small operands may broadcast to something huge. */
 function bounded(...operands: readonly TensorLike[]): void {

@@ -14,8 +14,8 @@ import {
   type Tensor,
 } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FormatError } from './errors.ts';
-import { GraphModule } from './graph-module.ts';
+import { FormatError } from '../errors.ts';
+import { GraphModule } from './module.ts';
 import {
   graphFromJSON,
   graphToJSON,

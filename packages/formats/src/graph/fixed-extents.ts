@@ -1,6 +1,6 @@
 import { isTensor, sizeOf, type Shape, type Tensor, type TensorSpec } from '@graftjs/core';
 import { trace } from '@graftjs/core/extend';
-import { evaluate } from './graph-module.ts';
+import { evaluate } from './module.ts';
 import type { GraphConstant, GraphDef, GraphInput, GraphNode } from './graph.ts';
 import { hostArray, isHostArray, type GraphValue, type HostArray } from './host-array.ts';
 import { articulationPoints } from './segments.ts';

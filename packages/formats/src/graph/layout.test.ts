@@ -15,7 +15,7 @@ import {
   type Layout,
 } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { exportOnnx, importOnnx } from './index.ts';
+import { exportOnnx, importOnnx } from '../index.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

@@ -11,7 +11,7 @@ import {
   type GraphOp,
   type Inputs,
 } from './arguments.ts';
-import { axisOf, reshapeTarget, sliceRanges } from './shapes.ts';
+import { axisOf, reshapeTarget, sliceRanges } from './axes.ts';
 
 /** `axes` of extent 1 removed; negative ones count from the end. */
 function squeeze(x: Tensor, axes: readonly number[]): Tensor {

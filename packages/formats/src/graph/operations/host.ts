@@ -1,8 +1,8 @@
 import { ShapeError, sizeOf, type DType, type Shape } from '@graftjs/core';
 import { stridesOf } from '@graftjs/core/backend';
-import type { Attrs } from './graph.ts';
-import { axisOf, reshapeTarget, sliceRanges } from './graph-ops/shapes.ts';
-import { hostArray, newHostArray, type HostArray } from './host-array.ts';
+import type { Attrs } from '../graph.ts';
+import { axisOf, reshapeTarget, sliceRanges } from './axes.ts';
+import { hostArray, newHostArray, type HostArray } from '../host-array.ts';
 
 type Inputs = readonly HostArray[];
 type HostOp = (inputs: Inputs, attrs: Attrs) => HostArray;

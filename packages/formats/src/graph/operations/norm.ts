@@ -2,7 +2,7 @@ import * as core from '@graftjs/core';
 import { standardize } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
 import { number, numbers, optionalTensor, tensorAt, type GraphOp } from './arguments.ts';
-import { axisOf } from './shapes.ts';
+import { axisOf } from './axes.ts';
 
 const keepDims = { keepDims: true } as const;
 

@@ -24,13 +24,13 @@ import {
   type Member,
   type MovingStatistics,
 } from '@graftjs/core/extend';
-import { FormatError } from './errors.ts';
-import { graphOps } from './graph-ops.ts';
-import { layoutOf } from './graph-ops/arguments.ts';
+import { FormatError } from '../errors.ts';
+import { graphOps } from './operations.ts';
+import { layoutOf } from './operations/arguments.ts';
 import { graphFromJSON, type GraphDef, type GraphInput, type GraphNode, type GraphValues } from './graph.ts';
 import { hostArray, isHostArray, toTensor, type GraphValue, type HostArray } from './host-array.ts';
-import { hostOps } from './host-ops.ts';
-import { outputLayout } from './graph-layout.ts';
+import { hostOps } from './operations/host.ts';
+import { outputLayout } from './layout.ts';
 
 export type GraphModuleOptions = BackendOption;
 

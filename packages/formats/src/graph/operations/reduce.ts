@@ -2,7 +2,7 @@ import * as core from '@graftjs/core';
 import { customVjp, composite } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
 import { number, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
-import { axisOf } from './shapes.ts';
+import { axisOf } from './axes.ts';
 
 /** Over the axes named, or over all. */
 const reduction =

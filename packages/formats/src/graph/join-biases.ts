@@ -1,6 +1,6 @@
 import { sameShape } from '@graftjs/core';
-import type { GraphDef, GraphInput, GraphNode } from '../graph.ts';
-import { prune } from '../simplify.ts';
+import type { GraphDef, GraphInput, GraphNode } from './graph.ts';
+import { prune } from './simplify.ts';
 
 /** A linear layer without bias, and behind it the sum with a stored `[out]` that only it feeds: one layer with bias. */
 export function joinBiases(graph: GraphDef): GraphDef {

@@ -1,6 +1,6 @@
 import { GraftError } from '@graftjs/core';
-import { FormatError, type MissingOp } from './errors.ts';
-import { Unsupported } from './onnx/node.ts';
+import { FormatError, type MissingOp } from '../errors.ts';
+import { Unsupported } from '../onnx/node.ts';
 
 /** Runs `translate`; what it cannot express is noted, and `otherwise` done, so that the search goes on. */
 export function attempt(

@@ -1,6 +1,6 @@
 import { Sequential } from '@graftjs/core';
-import { FormatError } from './errors.ts';
-import { GraphModule, type GraphModuleOptions } from './graph-module.ts';
+import { FormatError } from '../errors.ts';
+import { GraphModule, type GraphModuleOptions } from './module.ts';
 import type { GraphDef, GraphInput, GraphNode, GraphValues, GraphWithWeights } from './graph.ts';
 
 /**
