@@ -1,16 +1,16 @@
 /**
  * Speed in a browser: Graft's backends and their peers in one page of Chromium, and beside the same in Node. See README.md.
  */
-import { writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import type { Layout } from '@graftjs/core';
 import { defineCommand, runMain } from 'citty';
-import { steps, type StepName } from '../ops/steps.ts';
+import { writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { casesWith, list, load, measureAll, warnIfBusy } from '../ops/session.ts';
+import { steps, type StepName } from '../ops/steps.ts';
 import { createContenders, LAYOUTS } from './contenders.ts';
 import { openPage } from './launch.ts';
-import { profile } from './remote.ts';
 import { profileTable } from './profile-table.ts';
+import { profile } from './remote.ts';
 
 const isLayout = (layout: string): layout is Layout => (LAYOUTS as readonly string[]).includes(layout);
 

@@ -2,9 +2,10 @@
  * A convolution as kernels of gpu.js, which writes GLSL from JavaScript: the forms that are plausible, from one loop per
  * number to blocks of several positions and filters. Each is a contender of its own; docs/adr/0008 has the outcome.
  */
-import type { Contender, Task } from '../ops/contender.ts';
-import { convData, permuted, toFirst, toLast } from '../ops/data.ts';
-import { convSpecs, type ConvGeometry, type ConvWork } from '../ops/work.ts';
+import type { Contender } from '../ops/contender.ts';
+import { permuted, toFirst, toLast } from '../ops/data.ts';
+import type { Task } from '../ops/task.ts';
+import { convData, convSpecs, type ConvGeometry, type ConvWork } from '../ops/work.ts';
 import { waiter } from './wait.ts';
 
 /** What is used of gpu.js. */

@@ -4,11 +4,12 @@
 import { createWasmBackend } from '@graftjs/backend-wasm';
 import { createWebglBackend } from '@graftjs/backend-webgl';
 import type { Backend, Layout } from '@graftjs/core';
-import type { Contender, Task } from '../ops/contender.ts';
+import { watchLoops, type Rounds } from '../memory/watch.ts';
+import type { Contender } from '../ops/contender.ts';
 import { graftContender } from '../ops/graft.ts';
 import { timed } from '../ops/measure.ts';
-import { watchLoops, type Rounds } from '../memory/watch.ts';
 import type { StepName } from '../ops/steps.ts';
+import type { Task } from '../ops/task.ts';
 import type { Work } from '../ops/work.ts';
 import { profileStep, type ProfileLine } from './profile.ts';
 

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright';
-import type { Contender, Task } from '../ops/contender.ts';
+import type { Contender } from '../ops/contender.ts';
+import type { Task } from '../ops/task.ts';
 import type { Work } from '../ops/work.ts';
 import type { Bench } from './page.ts';
 

@@ -3,15 +3,15 @@
  * of its own: resident set at its peak as Linux counts it (VmHWM), seconds, exit code. The networks have random weights.
  * Wants Debian's python3-torchvision and python3-onnx.
  */
+import { Random } from '@graftjs/core';
+import { encodePng } from '@graftjs/vision/node';
+import { defineCommand, runMain } from 'citty';
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Random } from '@graftjs/core';
-import { encodePng } from '@graftjs/vision/node';
-import { defineCommand, runMain } from 'citty';
 
 const CLASSIFIERS = [
   ...['mobilenet_v2', 'mobilenet_v3_small', 'squeezenet1_0', 'shufflenet_v2_x1_0', 'mnasnet1_0'],

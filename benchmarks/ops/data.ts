@@ -1,5 +1,4 @@
 import { sizeOf, type Shape, type TensorSpec } from '@graftjs/core';
-import { convSpecs, type ConvGeometry } from './work.ts';
 
 /** Uniform in [−1, 1), the same every time. */
 export function random(size: number, seed = 1): Float32Array<ArrayBuffer> {
@@ -35,16 +34,6 @@ export function toLast(values: ArrayLike<number>, shape: Shape): Float32Array {
 /** Back, given the shape channels last. */
 export function toFirst(values: ArrayLike<number>, shape: Shape): Float32Array {
   return permuted(values, shape, [0, shape.length - 1, ...shape.slice(2).map((_, i) => i + 1)]);
-}
-
-/** A convolution's operands, channels first, the same for everyone. */
-export function convData(g: ConvGeometry): Record<'x' | 'w' | 'gy', Float32Array<ArrayBuffer>> {
-  const { x, w, y } = convSpecs(g, 'channels-first');
-  return {
-    x: random(sizeOf(x.shape), 1),
-    w: random(sizeOf(w.shape), 2),
-    gy: random(sizeOf(y.shape), 3),
-  };
 }
 
 /** Values for an input of a primitive: float32 as they come, integers and booleans small and not negative. */

@@ -1,9 +1,18 @@
 import { scope, sizeOf, tensor, type Backend, type Layout, type TensorSpec } from '@graftjs/core';
 import { type OpAttrs, type OpName, type OpInputs, type Operand } from '@graftjs/core/backend';
-import type { Contender, Task } from './contender.ts';
-import { convData, primitiveData, random, toFirst, toLast } from './data.ts';
+import type { Contender } from './contender.ts';
+import { primitiveData, random, toFirst, toLast } from './data.ts';
 import { graftStep } from './steps.ts';
-import { convSpecs, outputOf, type CaseWork, type ConvWork, type PrimitiveWork, type Work } from './work.ts';
+import type { Task } from './task.ts';
+import {
+  convData,
+  convSpecs,
+  outputOf,
+  type CaseWork,
+  type ConvWork,
+  type PrimitiveWork,
+  type Work,
+} from './work.ts';
 
 /** One of Graft's backends in one layout. What has its layout in itself is measured as channels first only. */
 export function graftContender(name: string, backend: Backend, layout: Layout, parallel: boolean): Contender {

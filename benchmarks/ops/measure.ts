@@ -1,4 +1,4 @@
-import type { Task } from './contender.ts';
+import type { Task } from './task.ts';
 
 export type Clock = 'wall' | 'cpu';
 

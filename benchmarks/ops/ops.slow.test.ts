@@ -1,11 +1,12 @@
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { createWasmBackend } from '@graftjs/backend-wasm';
 import { afterAll, expect, test } from 'vitest';
-import type { Contender, Task } from './contender.ts';
+import type { Contender } from './contender.ts';
 import { graftContender } from './graft.ts';
 import { interleave } from './measure.ts';
 import { groupTable, reasonsOf } from './report.ts';
 import { runCase } from './run.ts';
+import type { Task } from './task.ts';
 import type { BenchCase } from './work.ts';
 
 const tiny: BenchCase = {

@@ -1,9 +1,9 @@
 /**
  * Speed: Graft's backends beside other libraries, in one process, in turn, warm. See README.md.
  */
+import { defineCommand, runMain } from 'citty';
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { defineCommand, runMain } from 'citty';
 import { backendNames, createContenders, peerNames } from './contenders.ts';
 import type { Clock } from './measure.ts';
 import { casesWith, list, load, measureAll, warnIfBusy } from './session.ts';

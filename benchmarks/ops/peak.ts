@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import type { Task } from './contender.ts';
+import type { Task } from './task.ts';
 
 /**
  * How fast WebAssembly's SIMD can multiply and add in registers alone: the roof over every float32 kernel that rounds

@@ -2,11 +2,12 @@ import { createWasmBackend } from '@graftjs/backend-wasm';
 import { counting } from '@graftjs/conformance';
 import { type OpName } from '@graftjs/core/backend';
 import { primitives, type OpDefinition } from '@graftjs/core/extend';
-import type { Contender, Task } from './contender.ts';
+import type { Contender } from './contender.ts';
 import { caseTask } from './graft.ts';
 import { interleave, median, quartiles, type MeasureOptions } from './measure.ts';
 import { PEAK_FLOPS, peakTask } from './peak.ts';
 import { graftStep } from './steps.ts';
+import type { Task } from './task.ts';
 import { convFlops, outputOf, type BenchCase, type Work } from './work.ts';
 
 /** What one contender reached at one case. */

@@ -24,8 +24,8 @@ import {
 import { stageRange } from '@graftjs/core/extend';
 import { GraphModule, readTfjsGraphModel } from '@graftjs/formats';
 import { mobilenetV2, resnet18 } from '@graftjs/models';
-import type { Task } from './contender.ts';
 import { permuted, random, toLast } from './data.ts';
+import type { Task } from './task.ts';
 
 interface Step {
   readonly input: Shape;

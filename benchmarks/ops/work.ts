@@ -1,7 +1,8 @@
 import type { Case } from '@graftjs/conformance';
-import { type Layout, type TensorSpec } from '@graftjs/core';
-import { type ConvAttrs, type OpAttrs, type OpName, type OpInputs } from '@graftjs/core/backend';
+import { sizeOf, type Layout, type TensorSpec } from '@graftjs/core';
+import type { ConvAttrs, OpAttrs, OpInputs, OpName } from '@graftjs/core/backend';
 import { primitives, type OpDefinition } from '@graftjs/core/extend';
+import { random } from './data.ts';
 import type { StepName } from './steps.ts';
 
 /** A convolution without its layout, padded so that stride 1 keeps the size. */
@@ -87,4 +88,14 @@ export function convFlops(g: ConvGeometry): number {
 /** The spec of what a primitive gives. */
 export function outputOf<N extends OpName>({ op, inputs, attrs }: PrimitiveWork<N>): TensorSpec {
   return (primitives[op] as OpDefinition<N>).infer(inputs, attrs);
+}
+
+/** A convolution's operands, channels first, the same for everyone. */
+export function convData(g: ConvGeometry): Record<'x' | 'w' | 'gy', Float32Array<ArrayBuffer>> {
+  const { x, w, y } = convSpecs(g, 'channels-first');
+  return {
+    x: random(sizeOf(x.shape), 1),
+    w: random(sizeOf(w.shape), 2),
+    gy: random(sizeOf(y.shape), 3),
+  };
 }

@@ -1,7 +1,7 @@
+import { Random } from '@graftjs/core';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { Random } from '@graftjs/core';
 
 const require = createRequire(import.meta.url);
 

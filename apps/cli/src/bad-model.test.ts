@@ -1,8 +1,8 @@
-import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { writeSafetensors, type TensorToWrite } from '@graftjs/formats';
 import { buildModel } from '@graftjs/models';
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { expectRefused, graft, pictureFolder, temporaryFolder, tinyBase, type Captured } from './testing.ts';
 

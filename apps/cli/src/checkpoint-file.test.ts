@@ -1,8 +1,8 @@
+import { CheckpointError, type Checkpoint } from '@graftjs/core';
+import { writeSafetensors } from '@graftjs/formats';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CheckpointError, type Checkpoint } from '@graftjs/core';
-import { writeSafetensors } from '@graftjs/formats';
 import { CheckpointFile, readCheckpoint, writeCheckpoint } from './checkpoint-file.ts';
 import { temporaryFolder } from './testing.ts';
 

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
 import {
   CheckpointError,
   GraftError,
@@ -10,6 +8,8 @@ import {
 } from '@graftjs/core';
 import { newerFormat, readSafetensors, writeSafetensors, type SafetensorsDtype } from '@graftjs/formats';
 import { fileError } from '@graftjs/formats/node';
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
 import { describeError } from './errors.ts';
 import { writeAtomic } from './files.ts';
 

@@ -1,7 +1,7 @@
+import { FeatureCache } from '@graftjs/core';
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FeatureCache } from '@graftjs/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FolderFeatureStore } from './feature-store.ts';
 import { temporaryFolder } from './testing.ts';

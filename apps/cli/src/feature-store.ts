@@ -1,9 +1,9 @@
-import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { FeatureStore } from '@graftjs/core';
 import { newerFormat } from '@graftjs/formats';
 import { writeFileAtomically } from '@graftjs/formats/node';
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 
 const SUFFIX = '.features';
 /** 'GRFE'. Files of format 1 begin with 'GRFT', and have no number. */

@@ -1,9 +1,9 @@
+import { GraftError } from '@graftjs/core';
+import { createEmptyFile, fileError, writeFileAtomically, type FileContent } from '@graftjs/formats/node';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { GraftError } from '@graftjs/core';
-import { createEmptyFile, fileError, writeFileAtomically, type FileContent } from '@graftjs/formats/node';
 
 /** Is there anything of that name? */
 export async function exists(path: string): Promise<boolean> {

@@ -1,11 +1,11 @@
-import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend, type Module } from '@graftjs/core';
 import { importOnnx } from '@graftjs/formats';
 import { loadModel, loadWeights } from '@graftjs/models';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PictureCache } from '../../../packages/vision/src/node/picture-cache.ts';
 import { examples } from '../test/old-files/examples.ts';

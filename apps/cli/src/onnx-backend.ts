@@ -1,5 +1,5 @@
 import { createOnnxBackend } from '@graftjs/backend-onnx';
-import type { Feature, BackendVariant } from './backends.ts';
+import type { Feature, BackendVariant } from './backend-entry.ts';
 
 const NATIVE = 'onnxruntime-node';
 

@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
 import { encodeModel, tensorOf, type OnnxNode, type OnnxTensor } from '@graftjs/onnx-graph';
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graft, pictureFolder, temporaryFolder, type Captured } from './testing.ts';
 

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   Conv2d,
@@ -17,6 +14,9 @@ import {
 import { exportOnnx, ONNX_METADATA, readOnnx } from '@graftjs/formats';
 import { loadModel } from '@graftjs/models';
 import { decodeModel, encodeModel } from '@graftjs/onnx-graph';
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { expectRefused, graft, pictureFolder, temporaryFolder, tinyBase, type Captured } from './testing.ts';
 

@@ -2,7 +2,8 @@ import { GraftError, setDefaultBackend, type Backend } from '@graftjs/core';
 import { suggestion } from '@graftjs/core/extend';
 import type { ArgsDef } from 'citty';
 import { number, text, type Values } from './args.ts';
-import { BACKENDS, DEFAULT_BACKEND, type BackendEntry } from './backends.ts';
+import type { BackendEntry } from './backend-entry.ts';
+import { BACKENDS, DEFAULT_BACKEND } from './backends.ts';
 import { describeError, UsageError } from './errors.ts';
 
 /** More would only take turns. */

@@ -1,4 +1,5 @@
 import type { Evaluation, Preprocess } from '@graftjs/core';
+import type { PictureSource } from '@graftjs/vision';
 import {
   imageFolder,
   thumbnailUri,
@@ -7,7 +8,6 @@ import {
   type Remark,
   type SkippedFile,
 } from '@graftjs/vision/node';
-import type { PictureSource } from '@graftjs/vision';
 import { InterruptedError } from './errors.ts';
 import { list, plural } from './format.ts';
 import { oneLine } from './io.ts';

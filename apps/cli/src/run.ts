@@ -1,22 +1,11 @@
 import { suggestion } from '@graftjs/core/extend';
 import { parseArgs, type ArgsDef } from 'citty';
 import { checkArgs, type Values } from './args.ts';
+import type { Command } from './commands/command.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { painter, type Io, type Output } from './io.ts';
 import { usage } from './usage.ts';
 import { version } from './version.ts';
-
-/** A subcommand: its options as citty has them, and what it does. */
-export interface Command {
-  readonly summary: string;
-  /** Positional arguments and options. */
-  readonly args: ArgsDef;
-  /** Takes any number of positional arguments. */
-  readonly rest?: boolean;
-  /** Shown under the options. */
-  readonly examples: readonly string[];
-  run(values: Values, io: Io): Promise<void>;
-}
 
 /** Loaded when they are wanted: `graft --help` need not load the image library. */
 const COMMANDS: Record<string, () => Promise<Command>> = {

@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { BatchNorm2d, Conv2d, manualSeed, Random, ReLU, Sequential, setDefaultBackend } from '@graftjs/core';
 import { saveModel } from '@graftjs/models';
 import { createPicture } from '@graftjs/vision';
 import { encodePng } from '@graftjs/vision/node';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Io } from './io.ts';
 import { run } from './run.ts';

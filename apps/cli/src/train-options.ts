@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { cacheFolder } from '@graftjs/formats/node';
 import type { ArgsDef } from 'citty';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { choice, flag, number, required, text, type Values } from './args.ts';
 import { DEFAULT_BACKEND } from './backends.ts';
 import { DEFAULTS, FINE_TUNE, HEAD_ONLY } from './defaults.ts';

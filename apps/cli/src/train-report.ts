@@ -1,13 +1,42 @@
 import type { BaseModel, Evaluation, History } from '@graftjs/core';
-import type { ImageFolder } from '@graftjs/vision/node';
+import type { ImageFolder, Remark } from '@graftjs/vision/node';
 import { basename } from 'node:path';
 import { beside, writeAtomic } from './files.ts';
 import { showPictures } from './pictures.ts';
-import { renderReport } from './report/report.ts';
-import { commandLine, type TrainOptions } from './train-options.ts';
 import { recipe, unlockEpoch } from './recipe.ts';
-import type { TrainResult } from './training.ts';
+import { renderReport } from './report/report.ts';
+import type { Scores } from './scores.ts';
+import { commandLine, type TrainOptions } from './train-options.ts';
 import { version } from './version.ts';
+
+/** What `graft train --json` prints, and a little more. */
+export interface TrainResult {
+  readonly model: string;
+  readonly report: string | null;
+  /** Of the model file. */
+  readonly sha256: string;
+  readonly classes: readonly string[];
+  /** How many pictures were trained on, and held back. */
+  readonly train: number;
+  readonly validation: number;
+  /** How many pictures were left out because they could not be read. */
+  readonly skipped: number;
+  /** How the folder was understood, what was passed over, and which pictures are there more than once. */
+  readonly remarks: readonly Remark[];
+  /** Share of each class held back for validation; null where it has a folder of its own. */
+  readonly validationShare: number | null;
+  readonly epochs: number;
+  readonly bestEpoch: number | null;
+  readonly seconds: number;
+  readonly backend: string;
+  readonly threads: number;
+  readonly seed: number;
+  /** On the pictures held back: the test folder if there is one, else validation. */
+  readonly scores: Scores | null;
+  readonly heldBack: 'validation' | 'test';
+  /** An accuracy below that of always answering the largest class. */
+  readonly warnings: readonly string[];
+}
 
 /** Most pictures that a report shows. */
 const PICTURES = 36;

@@ -1,10 +1,10 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import { loadModel } from '@graftjs/models';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadModel } from '@graftjs/models';
-import { createCpuBackend } from '@graftjs/backend-cpu';
 import { BACKENDS } from './backends.ts';
 import { graft, pictureFolder, temporaryFolder, tinyBase } from './testing.ts';
 

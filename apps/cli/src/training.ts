@@ -16,7 +16,6 @@ import {
 import { majorityWarning, stageRange } from '@graftjs/core/extend';
 import { modelParts } from '@graftjs/models';
 import { augmentations, type PictureSource } from '@graftjs/vision';
-import type { Remark } from '@graftjs/vision/node';
 import { CheckpointFile } from './checkpoint-file.ts';
 import { DEFAULTS } from './defaults.ts';
 import { describeError, InterruptedError } from './errors.ts';
@@ -25,42 +24,13 @@ import { beside, checkWritable, exists, writeHashed } from './files.ts';
 import { percent, plural } from './format.ts';
 import { oneLine, type Io } from './io.ts';
 import { openBase } from './model-files.ts';
-import { readPictures } from './pictures.ts';
 import { openBackend } from './open-backend.ts';
+import { readPictures } from './pictures.ts';
 import { Progress } from './progress.ts';
 import { recipe, unlockEpoch } from './recipe.ts';
-import { scoresOf, type Scores } from './scores.ts';
+import { scoresOf } from './scores.ts';
 import { commandLine, runSettings, type TrainOptions } from './train-options.ts';
-import { writeReport } from './train-report.ts';
-
-/** What `graft train --json` prints, and a little more. */
-export interface TrainResult {
-  readonly model: string;
-  readonly report: string | null;
-  /** Of the model file. */
-  readonly sha256: string;
-  readonly classes: readonly string[];
-  /** How many pictures were trained on, and held back. */
-  readonly train: number;
-  readonly validation: number;
-  /** How many pictures were left out because they could not be read. */
-  readonly skipped: number;
-  /** How the folder was understood, what was passed over, and which pictures are there more than once. */
-  readonly remarks: readonly Remark[];
-  /** Share of each class held back for validation; null where it has a folder of its own. */
-  readonly validationShare: number | null;
-  readonly epochs: number;
-  readonly bestEpoch: number | null;
-  readonly seconds: number;
-  readonly backend: string;
-  readonly threads: number;
-  readonly seed: number;
-  /** On the pictures held back: the test folder if there is one, else validation. */
-  readonly scores: Scores | null;
-  readonly heldBack: 'validation' | 'test';
-  /** An accuracy below that of always answering the largest class. */
-  readonly warnings: readonly string[];
-}
+import { writeReport, type TrainResult } from './train-report.ts';
 
 /** Trains a classifier on a folder of pictures and writes the model file and its report. */
 export async function trainFolder(o: TrainOptions, io: Io): Promise<TrainResult> {

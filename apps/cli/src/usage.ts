@@ -1,5 +1,5 @@
 import type { ArgsDef } from 'citty';
-import type { Command } from './run.ts';
+import type { Command } from './commands/command.ts';
 import { pairs } from './table.ts';
 
 const indent = (text: string): string => text.replace(/^/gm, '  ');

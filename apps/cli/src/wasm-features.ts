@@ -1,4 +1,4 @@
-import type { Feature } from './backends.ts';
+import type { Feature } from './backend-entry.ts';
 
 /** The part of WebAssembly's API that is used; Node has it without declaring it, or not at all (`node --jitless`). */
 interface Host {

@@ -1,11 +1,11 @@
+import { Random } from '@graftjs/core';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Random } from '@graftjs/core';
 import { pictureFolder, temporaryFolder, tinyBase } from '../src/testing.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));

@@ -1,12 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { layOutEmoji } from '../demo/emoji.ts';
 import { evaluateFolder } from '../src/evaluation.ts';
 import { openClassifier } from '../src/model-files.ts';
 import { openBackend } from '../src/open-backend.ts';
-import { Progress } from '../src/progress.ts';
 import { processIo } from '../src/process-io.ts';
+import { Progress } from '../src/progress.ts';
 import { graft, temporaryFolder } from '../src/testing.ts';
 
 const SEED = 7;

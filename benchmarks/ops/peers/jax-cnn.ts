@@ -1,8 +1,8 @@
-import * as jax from '@jax-js/jax';
 import { sizeOf } from '@graftjs/core';
-import type { Task } from '../contender.ts';
+import * as jax from '@jax-js/jax';
 import { random } from '../data.ts';
 import { labelsOf, steps } from '../steps.ts';
+import type { Task } from '../task.ts';
 
 const { jit, lax, nn, numpy: np, valueAndGrad } = jax;
 

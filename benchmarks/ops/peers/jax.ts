@@ -1,7 +1,7 @@
 import * as jax from '@jax-js/jax';
-import type { Contender, Task } from '../contender.ts';
-import { convData } from '../data.ts';
-import { convSpecs, paddingOf, type ConvWork } from '../work.ts';
+import type { Contender } from '../contender.ts';
+import type { Task } from '../task.ts';
+import { convData, convSpecs, paddingOf, type ConvWork } from '../work.ts';
 import { jaxCnn } from './jax-cnn.ts';
 
 const { jit, lax, numpy: np, vjp } = jax;

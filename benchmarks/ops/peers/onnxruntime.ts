@@ -2,9 +2,10 @@ import { type TensorSpec } from '@graftjs/core';
 import { type OpAttrs } from '@graftjs/core/backend';
 import { encodeModel, GraphBuilder, type Attributes, type Value } from '@graftjs/onnx-graph';
 import type * as Ort from 'onnxruntime-web';
-import type { Contender, Task } from '../contender.ts';
-import { convData, primitiveData } from '../data.ts';
-import { convSpecs, outputOf, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';
+import type { Contender } from '../contender.ts';
+import { primitiveData } from '../data.ts';
+import type { Task } from '../task.ts';
+import { convData, convSpecs, outputOf, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';
 /**
  * onnxruntime, in WebAssembly ('onnxruntime-web') or native ('onnxruntime-node'), on graphs of one node. The session
  * holds the weights, packed as it likes. A run copies input and output between JavaScript and the runtime: there is no

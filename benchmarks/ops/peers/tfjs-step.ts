@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { sizeOf } from '@graftjs/core';
+import * as tf from '@tensorflow/tfjs';
 import { random, toLast } from '../data.ts';
 import { labelsOf, steps, type StepName } from '../steps.ts';
 import { cnn, mobilenetV2, resnet18, type Network } from './tfjs-networks.ts';

@@ -1,8 +1,9 @@
-import * as tf from '@tensorflow/tfjs';
 import type { OpAttrs } from '@graftjs/core/backend';
-import type { Contender, Task } from '../contender.ts';
-import { convData, permuted, primitiveData, toFirst, toLast } from '../data.ts';
-import { convSpecs, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';
+import * as tf from '@tensorflow/tfjs';
+import type { Contender } from '../contender.ts';
+import { permuted, primitiveData, toFirst, toLast } from '../data.ts';
+import type { Task } from '../task.ts';
+import { convData, convSpecs, paddingOf, type ConvWork, type PrimitiveWork } from '../work.ts';
 import { tfjsStep, type TfjsStep } from './tfjs-step.ts';
 
 type Run = () => tf.Tensor;

@@ -34,11 +34,10 @@ export {
   sameModel,
   trainSmallCnn,
   WRITE_SAME_MODEL,
-  type Distance,
   type Pictures,
-  type SameModelFile,
   type Trained,
 } from './same-model.ts';
+export type { Distance, SameModelFile } from './same-model-file.ts';
 export { withRoundingNoise } from './rounding-noise.ts';
 export { runConformance } from './suite.ts';
 export type { Platform, Target } from './target.ts';

@@ -17,6 +17,7 @@ import { expect } from 'vitest';
 import file from '../fixtures/same-model.json' with { type: 'json' };
 import { fashionMnist } from './fashion-mnist.ts';
 import { withRoundingNoise } from './rounding-noise.ts';
+import type { Distance, SameModelFile } from './same-model-file.ts';
 
 /*
  * The same model on every backend: a small convolutional network is trained on one seed, and its loss curve and predictions
@@ -83,12 +84,6 @@ export async function trainSmallCnn(backend: Backend, data: Pictures, compile = 
   return { losses, predictions: [...predictions], probabilities: [...probabilities] };
 }
 
-/** How far apart two runs may lie: in each loss, and in each probability. */
-export interface Distance {
-  readonly loss: number;
-  readonly probability: number;
-}
-
 const largest = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((most, v, i) => Math.max(most, Math.abs(v - b[i])), 0);
 
@@ -112,14 +107,6 @@ export async function noisyDistance(
   data: Pictures,
 ): Promise<Distance> {
   return distance(await trainSmallCnn(withRoundingNoise(backend, seed), data), reference);
-}
-
-/** What `pnpm --filter @graftjs/conformance same-model` has computed, for the runs take minutes and are always the same. */
-export interface SameModelFile {
-  /** `digestOf` the run on `cpu`. */
-  readonly reference: string;
-  /** `noisyDistance` of seeds 0 to 3. */
-  readonly noise: readonly Distance[];
 }
 
 export const sameModel: SameModelFile = file;

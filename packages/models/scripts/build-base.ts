@@ -5,11 +5,6 @@
  *
  *   pnpm --filter @graftjs/models run assets
  */
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { float16ToNumber, numberToFloat16 } from '@graftjs/core/backend';
 import {
   cutGraph,
@@ -19,6 +14,11 @@ import {
   simplifyActivations,
   type GraphWithWeights,
 } from '@graftjs/formats';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { encodeModel } from '../src/model-file.ts';
 import { COCO_MOBILENET_V3 } from '../src/networks/coco-mobilenet-v3.ts';
 import { cocoMobilenetName } from './coco-names.ts';

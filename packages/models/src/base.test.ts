@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { memory, setDefaultBackend, tensor, type Backend } from '@graftjs/core';
 import { FormatError } from '@graftjs/formats';
+import { readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 import { loadBaseFrom } from './base.ts';
 import { saveModel } from './model-file.ts';
-import { loadBase } from './node/index.ts';
 import { smallCnn } from './networks/small-cnn.ts';
+import { loadBase } from './node/index.ts';
 
 const bytes = new Uint8Array(
   readFileSync(new URL(import.meta.resolve('@graftjs/models/coco-mobilenet-v3.safetensors'))),

@@ -1,5 +1,6 @@
 import { GraftError, type BaseModel } from '@graftjs/core';
-import { loadModel, notesOf, wantOneOutput, type LoadedModel, type LoadOptions } from './load.ts';
+import { loadModel } from './load.ts';
+import { notesOf, wantOneOutput, type LoadedModel, type LoadOptions } from './loaded-model.ts';
 
 /** What hears of a base: see `notesOf`. */
 export interface BaseNotes {

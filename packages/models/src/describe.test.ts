@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import * as core from '@graftjs/core';
 import { Module, Sequential, setDefaultBackend, type Tensor } from '@graftjs/core';
 import { FormatError, GraphModule } from '@graftjs/formats';
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
 import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';

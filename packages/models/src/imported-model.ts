@@ -11,7 +11,7 @@ import {
   type NetworkInput,
   type OnnxNetwork,
 } from '@graftjs/formats/import';
-import type { LoadedModel, LoadOptions, SaveOnnxOptions } from './load.ts';
+import type { LoadedModel, LoadOptions } from './loaded-model.ts';
 import type { ModelInfo } from './model-file.ts';
 
 /** Models from files of other formats, and in ONNX: what is known of their pictures. Pages load this on demand. */
@@ -170,6 +170,13 @@ function sampleOf(inputs: Inputs, size: number | undefined): number[] | undefine
  */
 function usualPreprocess({ inputs, inputRange }: Network, size: number | undefined): Preprocess {
   return imageNetPreprocess({ ...(inputRange && PLAIN[inputRange]), ...takes(inputs, size) });
+}
+
+export interface SaveOnnxOptions {
+  /** The graph takes pictures, uint8 `[batch, size, size, 3]`, and makes its input of them itself. Default false. */
+  readonly withPreprocessing?: boolean;
+  /** Version of Graft, for the record. */
+  readonly version?: string;
 }
 
 /** A model as the bytes of an `.onnx` file. @throws GraftError where it does not say how pictures become its input */

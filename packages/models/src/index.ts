@@ -2,15 +2,9 @@ export { baseOf, loadBaseFrom, type BaseNotes } from './base.ts';
 export { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
 export { buildModel } from './build-model.ts';
 export { describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
-export {
-  loadModel,
-  notesOf,
-  saveOnnx,
-  wantOneOutput,
-  type LoadedModel,
-  type LoadOptions,
-  type SaveOnnxOptions,
-} from './load.ts';
+export type { SaveOnnxOptions } from './imported-model.ts';
+export { loadModel, saveOnnx } from './load.ts';
+export { notesOf, wantOneOutput, type LoadedModel, type LoadOptions } from './loaded-model.ts';
 export {
   encodeModel,
   MODEL_FORMAT_VERSION,
@@ -19,7 +13,6 @@ export {
   saveModel,
   WeightsOnlyError,
   type ModelInfo,
-  type SaveOptions,
 } from './model-file.ts';
 export { networks } from './networks.ts';
 export * from './networks/index.ts';
@@ -30,4 +23,5 @@ export {
   weightParts,
   type FileParts,
   type LoadWeightsOptions,
+  type SaveOptions,
 } from './weights-file.ts';

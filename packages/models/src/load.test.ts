@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   imageNetPreprocess,
@@ -11,16 +8,20 @@ import {
   type Module,
 } from '@graftjs/core';
 import { exportOnnx, FormatError } from '@graftjs/formats';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TfGraph } from '../../formats/test/tf-graph.ts';
 import { hashedPicture } from '../test/hashed.ts';
 import { loadBaseFrom } from './base.ts';
-import { loadModel, notesOf, saveOnnx } from './load.ts';
-import { encodeModel, saveModel, type ModelInfo } from './model-file.ts';
-import { saveWeights } from './weights-file.ts';
 import { buildModel } from './build-model.ts';
+import { loadModel, saveOnnx } from './load.ts';
+import { notesOf } from './loaded-model.ts';
+import { encodeModel, saveModel, type ModelInfo } from './model-file.ts';
 import { smallCnn } from './networks/small-cnn.ts';
 import { loadBase, loadModelFile } from './node/index.ts';
+import { saveWeights } from './weights-file.ts';
 
 let folder: string;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
-import type { Safetensors } from '@graftjs/formats';
 import { GraftError, Sequential, sizeOf, type Module, type Shape, type StateEntry } from '@graftjs/core';
+import type { Safetensors } from '@graftjs/formats';
 import { buildModel } from './build-model.ts';
 import type { BuildOptions } from './describe.ts';
 import { networks } from './networks.ts';

@@ -14,7 +14,7 @@ import {
 import { buildDescribed, describeModel, type ModelDescription } from './describe.ts';
 import type { Network } from './networks/network.ts';
 import { nowhere } from './nowhere.ts';
-import { collected, stateParts, type FileParts } from './weights-file.ts';
+import { collected, stateParts, type FileParts, type SaveOptions } from './weights-file.ts';
 
 /**
  * A model is one safetensors file: weights under their state-dict names, and one JSON text under the metadata key
@@ -42,11 +42,6 @@ export interface ModelInfo {
   readonly source?: string;
   /** For a base: the stage whose output makes the best features for other tasks. */
   readonly defaultCut?: string;
-}
-
-export interface SaveOptions {
-  /** Stores float32 weights as float16: half the size, three significant digits. Default false. */
-  readonly float16?: boolean;
 }
 
 /** What the metadata key `graft` holds. */

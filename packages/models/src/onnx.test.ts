@@ -13,8 +13,8 @@ import { exportOnnx, importOnnx } from '@graftjs/formats';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
 import { decodeModel, saveModel } from './model-file.ts';
-import { loadBase } from './node/index.ts';
 import { smallCnn } from './networks/small-cnn.ts';
+import { loadBase } from './node/index.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

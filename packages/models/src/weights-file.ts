@@ -1,8 +1,12 @@
 import type { Module } from '@graftjs/core';
 import { readSafetensors, SafetensorsParts, toStateDict } from '@graftjs/formats';
-import type { SaveOptions } from './model-file.ts';
 
 const STORED = { float32: 'F32', int32: 'I32', bool: 'U8' } as const;
+
+export interface SaveOptions {
+  /** Stores float32 weights as float16: half the size, three significant digits. Default false. */
+  readonly float16?: boolean;
+}
 
 /** The bytes of a file, part by part; each is asked of the backend when it is its turn. */
 export interface FileParts {

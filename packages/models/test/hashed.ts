@@ -1,5 +1,4 @@
-import type { Module, Tensor } from '@graftjs/core';
-import { tensor } from '@graftjs/core';
+import { tensor, type Module, type Tensor } from '@graftjs/core';
 
 /** `n` numbers in [−1, 1): the multiplicative hash of seed and position in make-fixtures.py. */
 export function hashed(seed: number, n: number): Float32Array {

@@ -1,6 +1,6 @@
+import { NameError, Random } from '@graftjs/core';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { NameError, Random } from '@graftjs/core';
 import {
   augmentations,
   augmentPicture,

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { imageNetPreprocess } from '@graftjs/core';
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createPicture } from './picture.ts';
 import { fitPicture, inputWriter, toInput } from './preprocess.ts';

@@ -1,6 +1,6 @@
+import { imageNetPreprocess, Random, type DataSource } from '@graftjs/core';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { imageNetPreprocess, Random, type DataSource } from '@graftjs/core';
 import { augmentations, augmentPicture } from './augment.ts';
 import type { Picture } from './picture.ts';
 import { fitPicture, toInput } from './preprocess.ts';

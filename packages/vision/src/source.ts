@@ -3,8 +3,8 @@ import { augmentPicture, detailSize, type Augmentation } from './augment.ts';
 import { DatasetError } from './errors.ts';
 import type { Picture } from './picture.ts';
 import { fitPicture, inputWriter } from './preprocess.ts';
-import { byCodeUnit } from './split.ts';
 import { sha256 } from './sha256.ts';
+import { byCodeUnit } from './split.ts';
 
 /** One labelled picture of a list. */
 export interface PictureEntry {

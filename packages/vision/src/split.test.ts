@@ -1,6 +1,6 @@
+import { Random } from '@graftjs/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Random } from '@graftjs/core';
 import { stratifiedSplit } from './split.ts';
 
 const labels = [

@@ -1,6 +1,6 @@
 /** Prints what `decodeImage` in Node makes of the variants of all fixtures: bytes, or what it says. */
-import { readFile } from 'node:fs/promises';
 import { decodeImage } from '@graftjs/vision/node';
+import { readFile } from 'node:fs/promises';
 import { FORMS, variants } from './variants.ts';
 
 const out: Record<string, (string | number[])[]> = {};

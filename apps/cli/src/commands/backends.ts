@@ -1,9 +1,10 @@
 import { flag } from '../args.ts';
-import { BACKENDS, DEFAULT_BACKEND, type BackendEntry, type Feature } from '../backends.ts';
+import type { BackendEntry, Feature } from '../backend-entry.ts';
+import { BACKENDS, DEFAULT_BACKEND } from '../backends.ts';
 import { oneLine, painter } from '../io.ts';
 import { createBackend, whyNot } from '../open-backend.ts';
-import type { Command } from '../run.ts';
 import { table } from '../table.ts';
+import type { Command } from './command.ts';
 
 interface Row {
   readonly name: string;

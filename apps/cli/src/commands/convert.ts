@@ -1,7 +1,7 @@
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { GraftError, setDefaultBackend } from '@graftjs/core';
 import { modelParts, saveOnnx } from '@graftjs/models';
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { flag, required, text } from '../args.ts';
 import { InterruptedError, UsageError } from '../errors.ts';
 import { checkWritable, exists, writeHashed } from '../files.ts';
@@ -10,9 +10,9 @@ import { oneLine } from '../io.ts';
 import { checkOneOutput, OUTPUT_ARG, readModel } from '../model-files.ts';
 import { createBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
-import type { Command } from '../run.ts';
-import { version } from '../version.ts';
 import { pairs } from '../table.ts';
+import { version } from '../version.ts';
+import type { Command } from './command.ts';
 
 const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
 

@@ -1,15 +1,15 @@
 import { flag, required, text } from '../args.ts';
-import { evaluateFolder, type FolderScores } from '../evaluation.ts';
 import { UsageError } from '../errors.ts';
+import { evaluateFolder, type FolderScores } from '../evaluation.ts';
 import { exists, isFolder } from '../files.ts';
 import { percent, plural, shellWord } from '../format.ts';
 import { oneLine, painter } from '../io.ts';
 import { openClassifier, OUTPUT_ARG } from '../model-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend, type OpenBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
-import type { Command } from '../run.ts';
 import { table } from '../table.ts';
 import { featureFolder } from '../train-options.ts';
+import type { Command } from './command.ts';
 
 function toJson(
   { scores, part, skipped, remarks, warnings }: FolderScores,

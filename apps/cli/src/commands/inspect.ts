@@ -13,8 +13,8 @@ import { oneLine, painter, type Io } from '../io.ts';
 import { openBase, type OpenBase, OUTPUT_ARG } from '../model-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
-import type { Command } from '../run.ts';
 import { pairs, table } from '../table.ts';
+import type { Command } from './command.ts';
 
 /** '35 px, every 8': how wide a window of the picture an output sees, and how far its neighbour's is moved. */
 function field({ receptiveField: [first, ...others] }: LayerSummary): string {

@@ -8,8 +8,8 @@ import { oneLine, type Io } from '../io.ts';
 import { checkOrder, openClassifier, type Classifier, OUTPUT_ARG } from '../model-files.ts';
 import { BACKEND_ARGS, backendChoice, openBackend } from '../open-backend.ts';
 import { Progress } from '../progress.ts';
-import type { Command } from '../run.ts';
 import { table } from '../table.ts';
+import type { Command } from './command.ts';
 
 export interface Prediction {
   readonly file: string;

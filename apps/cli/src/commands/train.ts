@@ -1,10 +1,11 @@
 import { flag } from '../args.ts';
 import { duration, list, percent, plural } from '../format.ts';
 import { oneLine, painter } from '../io.ts';
-import type { Command } from '../run.ts';
 import { pairs } from '../table.ts';
 import { TRAIN_ARGS, trainOptions } from '../train-options.ts';
-import { trainFolder, type TrainResult } from '../training.ts';
+import type { TrainResult } from '../train-report.ts';
+import { trainFolder } from '../training.ts';
+import type { Command } from './command.ts';
 
 function summary(r: TrainResult, bold: (text: string) => string): string {
   const { scores } = r;

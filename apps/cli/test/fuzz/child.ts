@@ -6,9 +6,9 @@ import { createCpuBackend } from '@graftjs/backend-cpu';
 import { createWasmBackend } from '@graftjs/backend-wasm';
 import { GraftError, Random, setDefaultBackend } from '@graftjs/core';
 import { writeSync } from 'node:fs';
-import { corpus, FAMILIES, type Whole } from './corpus.ts';
+import { corpus, FAMILIES } from './corpus.ts';
 import { mutateBytes, mutateJson, mutateOnnx, mutateSafetensors, pick } from './mutate.ts';
-import { readAndRun } from './run-file.ts';
+import { readAndRun, type Whole } from './run-file.ts';
 
 const [first, count] = process.argv.slice(2).map(Number) as [number, number];
 const only = process.argv[4];

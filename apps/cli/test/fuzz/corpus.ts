@@ -22,17 +22,9 @@ import {
   type OnnxTensor,
 } from '@graftjs/onnx-graph';
 import { readdir, readFile } from 'node:fs/promises';
-import { saveCheckpoint } from './run-file.ts';
+import { saveCheckpoint, type Family, type Whole } from './run-file.ts';
 
-export type Family = 'checkpoint' | 'safetensors' | 'onnx' | 'tfjs' | 'picture';
 export const FAMILIES: readonly Family[] = ['checkpoint', 'safetensors', 'onnx', 'onnx', 'tfjs', 'picture'];
-
-/** A TensorFlow.js model is two files. */
-export interface Whole {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-  readonly weights?: Uint8Array;
-}
 
 type Options = Readonly<Record<string, number | string | readonly number[]>>;
 const attribute = (v: Options[string]): OnnxAttribute => {

@@ -1,8 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   adam,
   ArraySource,
@@ -21,9 +16,22 @@ import {
 import { GraphModule, importOnnx, readTfjsGraphModel } from '@graftjs/formats';
 import { loadModel } from '@graftjs/models';
 import { decodeImage } from '@graftjs/vision/node';
+import { mkdtempSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { CheckpointFile } from '../../src/checkpoint-file.ts';
 import { run } from '../../src/run.ts';
-import type { Family, Whole } from './corpus.ts';
+
+export type Family = 'checkpoint' | 'safetensors' | 'onnx' | 'tfjs' | 'picture';
+
+/** A TensorFlow.js model is two files. */
+export interface Whole {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly weights?: Uint8Array;
+}
 
 const PICTURE = fileURLToPath(
   new URL('../../../../packages/vision/test/fixtures/plain.png', import.meta.url),

@@ -8,12 +8,12 @@
  * commit, and commits what is new. `ddcad87` was written so by that commit's own code (its stores of checkpoints take an
  * option more, `urgent`). Folders that are there are never written again.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { Sequential, setDefaultBackend, type Module } from '@graftjs/core';
 import { exportOnnx, importOnnx, writeSafetensors } from '@graftjs/formats';
 import { loadModel, saveModel } from '@graftjs/models';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PictureCache } from '../../../../packages/vision/src/node/picture-cache.ts';
 import { CheckpointFile } from '../../src/checkpoint-file.ts';
 import { FolderFeatureStore } from '../../src/feature-store.ts';

@@ -1,13 +1,13 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism, loadavg } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createWasmBackend } from '@graftjs/backend-wasm';
 import { withRoundingNoise } from '@graftjs/conformance';
 import { inputShape, noGrad, softmax, tensor } from '@graftjs/core';
 import { loadModel } from '@graftjs/models';
 import { resize, toInput } from '@graftjs/vision';
 import { decodeImage, encodePng } from '@graftjs/vision/node';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { draw, drawFolder, type Drawing } from '../../node/test/shapes.ts';

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Random } from '@graftjs/core';
 import { createPicture } from '@graftjs/vision';
 import { encodePng } from '@graftjs/vision/node';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 /** Whether a place, as a distance from the middle in radii, belongs to the shape. */
 const SHAPES = {

@@ -1,7 +1,3 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   mul,
@@ -17,9 +13,13 @@ import {
 } from '@graftjs/core';
 import { decodeFloat16 } from '@graftjs/core/backend';
 import { readSafetensors, type GraphModule } from '@graftjs/formats';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { evaluateTfjs } from '../../test/evaluate-tfjs.ts';
 import { cocoMobilenetName } from '../../scripts/coco-names.ts';
+import { evaluateTfjs } from '../../test/evaluate-tfjs.ts';
 import { decodeModel, saveModel } from '../model-file.ts';
 import { loadBase } from '../node/index.ts';
 

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   setDefaultBackend,
@@ -11,6 +9,8 @@ import {
   type Module,
 } from '@graftjs/core';
 import { stageRange } from '@graftjs/core/extend';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fillHashed, hashedPicture } from '../../test/hashed.ts';
 import { buildModel } from '../build-model.ts';

@@ -1,11 +1,11 @@
-import { basename } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { GraftError, type BaseModel } from '@graftjs/core';
 import { nearest } from '@graftjs/core/extend';
 import { readSafetensors, toStateDict } from '@graftjs/formats';
 import { readBytes } from '@graftjs/formats/node';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { baseOf, loadBaseFrom, type BaseNotes } from '../base.ts';
-import { notesOf, type LoadOptions } from '../load.ts';
+import { notesOf, type LoadOptions } from '../loaded-model.ts';
 import { withGivenWeights } from '../match-weights.ts';
 import { networks } from '../networks.ts';
 import type { Network } from '../networks/network.ts';

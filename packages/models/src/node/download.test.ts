@@ -1,12 +1,12 @@
+import { createCpuBackend } from '@graftjs/backend-cpu';
+import { setDefaultBackend, stagesOf } from '@graftjs/core';
+import { writeSafetensors, type TensorToWrite } from '@graftjs/formats';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createCpuBackend } from '@graftjs/backend-cpu';
-import { setDefaultBackend, stagesOf } from '@graftjs/core';
-import { writeSafetensors, type TensorToWrite } from '@graftjs/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildModel } from '../build-model.ts';
 import { saveModel } from '../model-file.ts';

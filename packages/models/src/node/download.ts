@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { GraftError } from '@graftjs/core';
 import { type AbortSignalLike } from '@graftjs/core/extend';
 import { cacheFolder, fileError } from '@graftjs/formats/node';
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
 export interface DownloadOptions {
   /** Where downloads are kept. Default: `$GRAFT_CACHE`, or `graft` in `$XDG_CACHE_HOME`, or `~/.cache/graft`. */

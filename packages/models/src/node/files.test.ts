@@ -1,6 +1,3 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   BatchNorm1d,
@@ -12,6 +9,9 @@ import {
   type Tensor,
 } from '@graftjs/core';
 import { FormatError } from '@graftjs/formats';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadModelFile, loadWeightsFile, saveModelFile, saveWeightsFile } from './files.ts';
 

@@ -1,11 +1,12 @@
-import { readdir, readFile, realpath } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
 import { GraftError, type Module } from '@graftjs/core';
 import { FormatError, sniffFolder } from '@graftjs/formats';
 import { fileError, readBeginning, readBytes, writeFileAtomically } from '@graftjs/formats/node';
-import { foreignModel, loadModel, type LoadedModel, type LoadOptions } from '../load.ts';
-import { modelParts, type ModelInfo, type SaveOptions } from '../model-file.ts';
-import { loadWeights, weightParts, type LoadWeightsOptions } from '../weights-file.ts';
+import { readdir, readFile, realpath } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { foreignModel, loadModel } from '../load.ts';
+import type { LoadedModel, LoadOptions } from '../loaded-model.ts';
+import { modelParts, type ModelInfo } from '../model-file.ts';
+import { loadWeights, weightParts, type LoadWeightsOptions, type SaveOptions } from '../weights-file.ts';
 
 /**
  * Saves a model; see `saveModel` and `writeFileAtomically`.

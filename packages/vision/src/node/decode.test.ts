@@ -1,3 +1,4 @@
+import { GraftError } from '@graftjs/core';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,12 +6,11 @@ import { pathToFileURL } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GraftError } from '@graftjs/core';
+import { FORMS, variants } from '../../test/variants.ts';
 import { ImageError } from '../errors.ts';
 import { createPicture, type Picture } from '../picture.ts';
 import { resize } from '../resize.ts';
 import { noise, pixel } from '../testing.ts';
-import { FORMS, variants } from '../../test/variants.ts';
 import { decodeImage } from './decode.ts';
 import { encodePng, thumbnail, thumbnailUri } from './encode.ts';
 

@@ -1,11 +1,11 @@
+import { fileReason } from '@graftjs/formats/node';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { fileReason } from '@graftjs/formats/node';
 import sharp, { type Metadata } from 'sharp';
 import { ImageError } from '../errors.ts';
+import { FORMAT_LIST, isComplete, sniffFormat, type ImageFormat } from '../format.ts';
 import { createPicture, type Picture } from '../picture.ts';
 import { reducedSize } from '../reduce.ts';
-import { FORMAT_LIST, isComplete, sniffFormat, type ImageFormat } from '../format.ts';
 
 export interface DecodeOptions {
   /** What to call the picture in messages. Default: its path, or 'picture'. */

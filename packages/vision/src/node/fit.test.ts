@@ -1,7 +1,3 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import {
   adam,
@@ -15,6 +11,10 @@ import {
   setDefaultBackend,
   imageNetPreprocess,
 } from '@graftjs/core';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { augmentations } from '../augment.ts';
 import { noise } from '../testing.ts';
 import { encodePng } from './encode.ts';

@@ -1,3 +1,4 @@
+import { GraftError, imageNetPreprocess } from '@graftjs/core';
 import { createHash } from 'node:crypto';
 import {
   chmod,
@@ -14,7 +15,6 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GraftError, imageNetPreprocess } from '@graftjs/core';
 import { DatasetError } from '../errors.ts';
 import { createPicture } from '../picture.ts';
 import { toInput } from '../preprocess.ts';

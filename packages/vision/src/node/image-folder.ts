@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { imageNetPreprocess, type Preprocess } from '@graftjs/core';
 import { suggestion } from '@graftjs/core/extend';
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import sharp from 'sharp';
 import { detailSize, type Augmentation } from '../augment.ts';
 import { DatasetError, ImageError } from '../errors.ts';
@@ -10,8 +10,8 @@ import { fitPicture } from '../preprocess.ts';
 import { PictureSource, type PictureEntry } from '../source.ts';
 import { byCodeUnit, stratifiedSplit, type SplitFractions } from '../split.ts';
 import { decodeImage, readImageFile } from './decode.ts';
-import { PictureCache } from './picture-cache.ts';
 import type { Part } from './layout.ts';
+import { PictureCache } from './picture-cache.ts';
 import { count, samePictures, type Remark } from './remarks.ts';
 import { listed, scanFolder, type FoundFile, type Scan } from './scan.ts';
 

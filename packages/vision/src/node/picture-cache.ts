@@ -1,10 +1,10 @@
+import { newerFormat } from '@graftjs/formats';
+import { writeFileAtomically } from '@graftjs/formats/node';
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newerFormat } from '@graftjs/formats';
-import { writeFileAtomically } from '@graftjs/formats/node';
 import { DatasetError } from '../errors.ts';
 import type { Picture } from '../picture.ts';
 import { fileProblem } from './decode.ts';

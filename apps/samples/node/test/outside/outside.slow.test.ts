@@ -1,9 +1,9 @@
+import { fitPicture } from '@graftjs/vision';
+import { decodeImage, encodePng, thumbnail } from '@graftjs/vision/node';
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeImage, encodePng, thumbnail } from '@graftjs/vision/node';
-import { fitPicture } from '@graftjs/vision';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { draw, drawFolder } from '../shapes.ts';
 import { leastTypescript, makeProject, names, repository, run, tarball, type Ended } from './project.ts';
