@@ -4,3 +4,4 @@
  */
 export * from './compile/extend.ts';
 export * from './extensions.ts';
+export * from './functional/resample.ts';

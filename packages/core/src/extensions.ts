@@ -6,7 +6,6 @@ export { addBias } from './functional/channels.ts';
 export { convAffine, convBias, type ConvAffineOptions } from './functional/conv-affine.ts';
 export { convTransposeBias } from './functional/linear.ts';
 export { standardize } from './functional/norm.ts';
-export { cubicWeights, resampleAxis, type Taps } from './functional/resize.ts';
 export { fusedComposites } from './fused-composites.ts';
 export type { FusedComposite } from './op.ts';
 export { layers, type LayerClass } from './nn/layers-by-name.ts';

@@ -19,6 +19,7 @@ export * from './functional/grid-sample.ts';
 export * from './functional/indexing.ts';
 export * from './functional/padding.ts';
 export * from './functional/pool.ts';
+export * from './functional/resize.ts';
 export * from './functional/scan.ts';
 export * from './functional/trigonometry.ts';
 export * from './metrics.ts';

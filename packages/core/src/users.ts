@@ -33,7 +33,6 @@ export {
   type AffineOptions,
   type ChannelNormOptions,
 } from './functional/norm.ts';
-export { resize, type ResizeOptions } from './functional/resize.ts';
 export { logSoftmax, softmax } from './functional/softmax.ts';
 export type { MemoryCount } from './ledger.ts';
 export { freeLost } from './lost.ts';

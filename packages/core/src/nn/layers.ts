@@ -1,11 +1,11 @@
 import { dropout } from '../functional/dropout.ts';
 import { linear } from '../functional/linear.ts';
-import { resize, scalesOf } from '../functional/resize.ts';
+import { resize } from '../functional/resize.ts';
 import { GraftError } from '../errors.ts';
 import { composite, freeEarly } from '../op.ts';
 import { add, flatten, globalAvgPool, mul } from '../ops/index.ts';
 import { wantOneOf } from '../ops/check.ts';
-import { spatialOf, type PerAxis } from '../ops/spatial.ts';
+import { scalesOf, spatialOf, type PerAxis } from '../ops/spatial.ts';
 import { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
 import { ReLU, Sigmoid } from './activation.ts';

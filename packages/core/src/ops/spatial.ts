@@ -46,6 +46,16 @@ export function perAxis(op: string, what: string, value: PerAxis, rank: number, 
   return list;
 }
 
+/** Factors on spatial extents, one each. */
+export function scalesOf(op: string, scale: PerAxis, rank: number): number[] {
+  const list = typeof scale === 'number' ? new Array<number>(rank).fill(scale) : [...scale];
+  if (list.length !== rank)
+    fail(op, `scale [${list.join(', ')}] has ${list.length} entries for ${rank} spatial axes`);
+  for (const s of list)
+    if (!(s > 0 && Number.isFinite(s))) fail(op, `scale ${s} must be a number greater than 0`);
+  return list;
+}
+
 /** Does the padding follow from the extents? */
 export const isSame = (padding: Padding | undefined): padding is 'same' | 'same-lower' =>
   padding === 'same' || padding === 'same-lower';
