@@ -74,4 +74,10 @@ export const FIRST: Readonly<Record<string, string>> = {
 };
 
 /** By door and name: the reason. */
-export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
+export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '.': {
+    pixelShuffle: 'sub-pixel upsampling: PyTorch has it as pixel_shuffle, TensorFlow as depth_to_space',
+    pixelUnshuffle: 'its inverse, pixel_unshuffle and space_to_depth',
+    PixelShuffleOptions: 'the options of both',
+  },
+};

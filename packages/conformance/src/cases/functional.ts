@@ -15,6 +15,8 @@ import {
   gridSample,
   localResponseNorm,
   lpPool,
+  pixelShuffle,
+  pixelUnshuffle,
   prod,
   putAlongAxis,
   remainder,
@@ -231,6 +233,25 @@ const images: Case[] = [
   ),
   composite('localResponseNorm', 'two of four channels', [f32([2, 4, 3])], (x) =>
     localResponseNorm(x, 2, { beta: 1 }),
+  ),
+  ...(['channels-first', 'channels-last'] as const).flatMap((layout) =>
+    (['CRD', 'DCR'] as const).flatMap((order) => {
+      const inLayout = (c: number, h: number, w: number): InputSpec =>
+        f32(layout === 'channels-first' ? [2, c, h, w] : [2, h, w, c]);
+      const more = { ...exact, rank: 2, layout } as const;
+      const [what, options] = [`by 2, ${order}, ${layout}`, { layout, order }];
+      return [
+        composite('pixelShuffle', what, [inLayout(12, 3, 2)], (x) => pixelShuffle(x, 2, options), more),
+        composite('pixelUnshuffle', what, [inLayout(3, 4, 6)], (x) => pixelUnshuffle(x, 2, options), more),
+      ];
+    }),
+  ),
+  composite(
+    'pixelShuffle',
+    'of int32, by 3',
+    [i32([1, 9, 1, 2], values(...Array.from({ length: 18 }, (_, i) => i)))],
+    (x) => pixelShuffle(x, 3),
+    exact,
   ),
   composite('resampleAxis', 'three elements each', [f32([2, 4, 2])], (x) =>
     resampleAxis(x, 1, 3, (i) => [

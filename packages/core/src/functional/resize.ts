@@ -1,6 +1,15 @@
 import { composite } from '../op.ts';
-import { fail, wantListed, wantOneOf } from '../ops/check.ts';
-import { perAxis, scalesOf, spatialAxes, type PerAxis } from '../ops/spatial.ts';
+import { reshape, transpose } from '../ops/index.ts';
+import { fail, wantListed, wantOneOf, wantWhole } from '../ops/check.ts';
+import {
+  activationShape,
+  channelAxis,
+  perAxis,
+  scalesOf,
+  spatialAxes,
+  spatialOf,
+  type PerAxis,
+} from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape, type Layout } from '../types.ts';
 import { cubicWeights, resampleAxis, type Taps } from './resample.ts';
@@ -107,3 +116,80 @@ const tapsOf: Readonly<Record<'nearest' | 'linear' | 'cubic', TapsOfAxis>> = {
     };
   },
 };
+
+export interface PixelShuffleOptions {
+  /** Default channels-first. */
+  readonly layout?: Layout;
+  /**
+   * Where the channels have row i and column j of the blocks of channel k, of c: `'CRD'`, PyTorch's (the default), at
+   * (k · factor + i) · factor + j, `'DCR'`, TensorFlow's, at (i · factor + j) · c + k. The names are ONNX's.
+   */
+  readonly order?: 'CRD' | 'DCR';
+}
+
+/**
+ * Channels become positions: each pixel a block of factor × factor pixels. PyTorch's `pixel_shuffle`, TensorFlow's
+ * `depth_to_space` with the order `'DCR'`. (Shi et al., 2016, arXiv:1609.05158)
+ * @param x `[n, c · factor², h, w]` (or channels-last), any dtype.
+ * @returns `[n, c, h · factor, w · factor]`.
+ * @throws ShapeError where x has not 4 axes, its channels do not divide into blocks, or an argument is none.
+ * @example
+ * pixelShuffle(tensor([1, 2, 3, 4], [1, 4, 1, 1]), 2); // → [[[[1, 2], [3, 4]]]]
+ * pixelShuffle(zeros([1, 27, 8, 8]), 3).shape; // → [1, 3, 24, 24]
+ */
+export function pixelShuffle(x: Tensor, factor: number, options: PixelShuffleOptions = {}): Tensor {
+  return shuffled('pixelShuffle', x, factor, options);
+}
+
+/**
+ * The inverse of `pixelShuffle`: blocks of factor × factor pixels become channels. PyTorch's `pixel_unshuffle`, TensorFlow's
+ * `space_to_depth` with the order `'DCR'`.
+ * @param x `[n, c, h · factor, w · factor]` (or channels-last), any dtype.
+ * @returns `[n, c · factor², h, w]`.
+ * @throws ShapeError where x has not 4 axes, its extents do not divide into blocks, or an argument is none.
+ * @example
+ * pixelUnshuffle(tensor([[[[1, 2], [3, 4]]]]), 2); // → [[[[1]], [[2]], [[3]], [[4]]]]
+ */
+export function pixelUnshuffle(x: Tensor, factor: number, options: PixelShuffleOptions = {}): Tensor {
+  return shuffled('pixelUnshuffle', x, factor, options);
+}
+
+function shuffled(
+  op: 'pixelShuffle' | 'pixelUnshuffle',
+  x: Tensor,
+  factor: number,
+  { layout = 'channels-first', order = 'CRD' }: PixelShuffleOptions,
+): Tensor {
+  wantWhole(op, 'factor', factor, 1);
+  wantOneOf(op, 'order', order, ['CRD', 'DCR']);
+  if (x.rank !== 4) fail(op, `input has shape ${showShape(x.shape)}, it must have 4 axes`);
+  const widens = op === 'pixelShuffle';
+  const [channels, area] = [x.shape[channelAxis(layout, 4)]!, factor * factor];
+  const extents = spatialOf(layout, x.shape);
+  if (widens && channels % area !== 0)
+    fail(op, `${channels} channels do not divide into blocks of ${factor} × ${factor}`);
+  if (!widens && extents.some((d) => d % factor !== 0))
+    fail(op, `spatial extents ${showShape(extents)} do not divide into blocks of ${factor} × ${factor}`);
+  const c = widens ? channels / area : channels;
+  const [h, w] = widens ? (extents as [number, number]) : [extents[0]! / factor, extents[1]! / factor];
+  // The six axes before and after, a letter each; row i and column j are those inside a block.
+  const block = order === 'CRD' ? 'cij' : 'ijc';
+  const ends = layout === 'channels-first' ? [`n${block}hw`, 'nchiwj'] : [`nhw${block}`, 'nhiwjc'];
+  const [from, to] = (widens ? ends : ends.toReversed()) as [string, string];
+  const size: Readonly<Record<string, number>> = { n: x.shape[0]!, c, h, w, i: factor, j: factor };
+  const spatial = widens ? [h * factor, w * factor] : [h, w];
+  const shape = activationShape(layout, x.shape[0]!, widens ? c : c * area, spatial);
+  return composite(() => {
+    const parted = reshape(
+      x,
+      Array.from(from, (axis) => size[axis]!),
+    );
+    return reshape(
+      transpose(
+        parted,
+        Array.from(to, (axis) => from.indexOf(axis)),
+      ),
+      shape,
+    );
+  });
+}
