@@ -5,9 +5,11 @@ import { FormatError, GraphModule } from '@graftjs/formats';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hashedPicture } from '../test/hashed.ts';
-import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
+import { ConvNormActivation } from './blocks.ts';
 import { buildModel } from './build-model.ts';
 import { describeModel, layers, type ModelDescription } from './describe.ts';
+import { BasicBlock, InvertedResidual } from './networks/index.ts';
+import { blocks } from './networks/network.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 
@@ -166,7 +168,9 @@ describe('a description', () => {
     // Activation holds any function at all.
     const missing = all.filter(([n, v]) => layers[n] !== v && n !== 'Activation').map(([n]) => n);
     expect(missing).toEqual([]);
-    const untested = Object.keys(layers).filter((k) => !examples.some(([name]) => name === k));
+    const untested = [...Object.keys(layers), ...blocks.keys()].filter(
+      (k) => !examples.some(([name]) => name === k),
+    );
     expect(untested).toEqual([]);
   });
 

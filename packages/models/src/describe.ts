@@ -9,8 +9,8 @@ import {
 } from '@graftjs/core';
 import { layers as coreLayers, unknownName, type LayerClass } from '@graftjs/core/extend';
 import { FormatError, GraphModule, type Json } from '@graftjs/formats';
-import { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
-import type { Network } from './networks/network.ts';
+import { ConvNormActivation } from './blocks.ts';
+import { blocks, type Network } from './networks/network.ts';
 
 /** A module in words: its class, and the configuration from which it is built. Plain JSON, nested like the model. */
 export interface ModelDescription {
@@ -18,13 +18,11 @@ export interface ModelDescription {
   readonly options: Readonly<Record<string, Json>>;
 }
 
-/** Every class that a model file can name: core's layers, imported graphs, the blocks of this package. */
+/** Every class that a model file can name, but for `blocks` of networks: core's layers, imported graphs, what networks share. */
 export const layers: Readonly<Record<string, LayerClass>> = {
   ...coreLayers,
   GraphModule,
   ConvNormActivation,
-  InvertedResidual,
-  BasicBlock,
 };
 const nameOf = new Map<unknown, string>(Object.entries(layers).map(([name, type]) => [type, name]));
 
@@ -34,7 +32,8 @@ const nameOf = new Map<unknown, string>(Object.entries(layers).map(([name, type]
  * @throws UnsupportedError that names the path of a module of any other class.
  */
 export function describeModel(model: Module, path = ''): ModelDescription {
-  const kind = nameOf.get(model.constructor);
+  const isIts = ([, type]: [string, unknown]): boolean => type === model.constructor;
+  const kind = nameOf.get(model.constructor) ?? [...blocks].find(isIts)?.[0];
   if (kind === undefined) {
     throw new UnsupportedError(
       `${path ? `'${path}' is` : 'this is'} a ${model.constructor.name}, which this file cannot describe: save its weights with saveWeights() or saveWeightsFile(), or build it from core's layers`,
@@ -90,15 +89,20 @@ export function buildDescribed(
       throw new FormatError('a module has no kind or no options');
     const network = networks.get(kind)?.build;
     if (network) return network(o as never, made);
-    if (!Object.hasOwn(layers, kind))
-      throw unknownName('kind of module', kind, [...Object.keys(layers), ...networks.keys()]);
+    const type = Object.hasOwn(layers, kind) ? layers[kind] : blocks.get(kind);
+    if (!type)
+      throw unknownName('kind of module', kind, [
+        ...Object.keys(layers),
+        ...blocks.keys(),
+        ...networks.keys(),
+      ]);
     const config = Object.entries(o).map(([key, value]) => {
       const counts = typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= left;
       if (COUNTS.test(key) && !counts)
         throw new FormatError(`${JSON.stringify(value)} is not a number of channels that this file can hold`);
       return [key, built(value)];
     });
-    return layers[kind]!.from(Object.fromEntries(config) as never, made);
+    return type.from(Object.fromEntries(config) as never, made);
   }
   try {
     return build(description);

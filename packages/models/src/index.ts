@@ -1,5 +1,5 @@
 export { baseOf, loadBaseFrom, type BaseNotes } from './base.ts';
-export { BasicBlock, ConvNormActivation, InvertedResidual } from './blocks.ts';
+export { ConvNormActivation } from './blocks.ts';
 export { buildModel } from './build-model.ts';
 export { describeModel, type BuildOptions, type ModelDescription } from './describe.ts';
 export type { SaveOnnxOptions } from './imported-model.ts';

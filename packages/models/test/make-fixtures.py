@@ -38,13 +38,16 @@ def fill(model):
 
 
 out = {"torchvision": torchvision.__version__, "models": {}}
-for key, build, size in [
-    ("mobilenet_v2", lambda: torchvision.models.mobilenet_v2(num_classes=10), 48),
-    ("mobilenet_v2 width 0.35", lambda: torchvision.models.mobilenet_v2(num_classes=10, width_mult=0.35), 48),
-    ("resnet18", lambda: torchvision.models.resnet18(num_classes=10), 24),
-    ("resnet34", lambda: torchvision.models.resnet34(num_classes=10), 24),
-]:
-    model = build().eval()
+# Name, options, side of the picture.
+NETWORKS = [
+    ("mobilenet_v2", {}, 48),
+    ("mobilenet_v2", {"width_mult": 0.35}, 48),
+    ("resnet18", {}, 24),
+    ("resnet34", {}, 24),
+]
+for name, options, size in NETWORKS:
+    model = torchvision.models.get_model(name, num_classes=10, **options).eval()
+    key = " ".join([name, *(f"width {v}" for v in options.values())])
     with torch.no_grad():
         fill(model)
         x = torch.from_numpy(hashed(1000, 3 * size * size).reshape(1, 3, size, size))
@@ -55,9 +58,7 @@ for key, build, size in [
         "output": [float(v) for v in y[0]],
     }
 out["addresses"] = {
-    "mobilenet_v2": torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1.url,
-    "resnet18": torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url,
-    "resnet34": torchvision.models.ResNet34_Weights.IMAGENET1K_V1.url,
+    name: torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].url for name, _, _ in NETWORKS
 }
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "torchvision.json")
 with open(path, "w") as f:

@@ -1,21 +1,86 @@
 import {
+  add,
+  BatchNorm2d,
+  Conv2d,
   Dropout,
   GlobalAvgPool2d,
   imageNetPreprocess,
+  kaimingNormal,
   Linear,
+  Module,
   normalInit,
   Sequential,
   zerosInit,
   type Layout,
   type LayerOptions,
+  type Tensor,
 } from '@graftjs/core';
-import { ConvNormActivation, InvertedResidual } from '../blocks.ts';
+import { composite } from '@graftjs/core/extend';
+import { ConvNormActivation } from '../blocks.ts';
 import { Network } from './network.ts';
 
 /**
  * MobileNetV2. Sandler, Howard, Zhu, Zhmoginov, Chen: "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
  * CVPR 2018, arXiv:1801.04381. Parameters are named as in torchvision, whose weights load as they are.
  */
+
+export interface InvertedResidualConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly stride: number;
+  /** Hidden channels are `inChannels · expand`. */
+  readonly expand: number;
+  readonly layout?: Layout;
+}
+
+/**
+ * Expand by a 1×1 convolution, filter each channel by a depthwise 3×3, project by a linear 1×1; the input is added
+ * where the shape allows. (Sandler et al., 2018, arXiv:1801.04381)
+ * `[n, inChannels, h, w]` → `[n, outChannels, ⌈h / stride⌉, ⌈w / stride⌉]` (or channels-last).
+ * @example
+ * const block = new InvertedResidual({ inChannels: 16, outChannels: 24, stride: 2, expand: 6 });
+ * block.forward(zeros([2, 16, 32, 32])).shape; // → [2, 24, 16, 16]
+ */
+export class InvertedResidual extends Module {
+  readonly conv: Sequential;
+  readonly #config: InvertedResidualConfig;
+  constructor(config: InvertedResidualConfig, options: LayerOptions = {}) {
+    super();
+    this.#config = config;
+    const { inChannels, outChannels, stride, expand, layout = 'channels-first' } = config;
+    const hidden = Math.round(inChannels * expand);
+    const common = { activation: 'relu6', layout } as const;
+    this.conv = new Sequential([
+      ...(expand === 1
+        ? []
+        : [new ConvNormActivation({ inChannels, outChannels: hidden, kernel: 1, ...common }, options)]),
+      new ConvNormActivation(
+        { inChannels: hidden, outChannels: hidden, stride, groups: hidden, ...common },
+        options,
+      ),
+      new Conv2d(hidden, outChannels, 1, {
+        init: kaimingNormal({ mode: 'fanOut' }),
+        ...options,
+        bias: false,
+        layout,
+      }),
+      new BatchNorm2d(outChannels, { ...options, layout }),
+    ]);
+  }
+  override get config(): InvertedResidualConfig {
+    return this.#config;
+  }
+  static from(config: InvertedResidualConfig, options: LayerOptions = {}): InvertedResidual {
+    return new InvertedResidual(config, options);
+  }
+  forward(x: Tensor): Tensor {
+    const { inChannels, outChannels, stride } = this.config;
+    return composite(() => {
+      const y = this.conv.forward(x);
+      return stride === 1 && inChannels === outChannels ? add(x, y) : y;
+    });
+  }
+}
 
 export interface MobileNetV2Config {
   /** Number of outputs. Default 1000. */
@@ -84,6 +149,7 @@ export function mobilenetV2(config: MobileNetV2Config = {}, options: LayerOption
 export const MOBILENET_V2: Network<MobileNetV2Config> = new Network({
   name: 'mobilenet_v2',
   build: mobilenetV2,
+  blocks: { InvertedResidual },
   preprocess: imageNetPreprocess(), // any size from 32 pixels on works
   defaultCut: 'features.18',
   firstConv: 'features.0.0',

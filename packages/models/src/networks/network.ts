@@ -1,4 +1,5 @@
-import type { Preprocess, Sequential, LayerOptions } from '@graftjs/core';
+import type { LayerOptions, Preprocess, Sequential } from '@graftjs/core';
+import type { LayerClass } from '@graftjs/core/extend';
 
 /** Weights that somebody has trained and gives away. */
 export interface PublishedWeights {
@@ -20,6 +21,8 @@ export interface NetworkRecord<Config = never> {
   readonly name: string;
   /** A new one. Without: the file of its weights holds the network, too. */
   readonly build?: (config: Config, options?: LayerOptions) => Sequential;
+  /** Layers of its own, by the names that model files have for them. */
+  readonly blocks?: Readonly<Record<string, LayerClass>>;
   /** How its weights want their pictures, at the size that they were trained with; other sizes work, too. */
   readonly preprocess: Preprocess;
   /** The stage whose output makes the best features for other tasks: `transfer` cuts after it. */
@@ -29,6 +32,12 @@ export interface NetworkRecord<Config = never> {
   readonly classifier?: string;
   readonly weights?: PublishedWeights;
 }
+
+/**
+ * The blocks of networks, by their names in model files. A network's are here from when its file is loaded: whoever holds such
+ * a block has loaded it, and `loadModel` loads all networks when it meets a name that it does not know.
+ */
+export const blocks: Map<string, LayerClass> = new Map();
 
 /** The record of a network, which stands in the file that builds it. */
 export class Network<Config = never> {
@@ -47,6 +56,7 @@ export class Network<Config = never> {
     this.firstConv = record.firstConv;
     this.classifier = record.classifier;
     this.weights = record.weights;
+    for (const [kind, type] of Object.entries(record.blocks ?? {})) blocks.set(kind, type);
   }
 
   /** The part of it that a file with other classes has not, or has in another form: 'classifier' of 'classifier.1'. */

@@ -1,4 +1,5 @@
 import {
+  add,
   BatchNorm2d,
   Conv2d,
   GlobalAvgPool2d,
@@ -6,19 +7,75 @@ import {
   kaimingNormal,
   Linear,
   MaxPool2d,
+  Module,
+  relu,
   ReLU,
   Sequential,
-  type Layout,
-  type Module,
   type LayerOptions,
+  type Layout,
+  type Tensor,
 } from '@graftjs/core';
-import { BasicBlock } from '../blocks.ts';
+import { composite, runChain } from '@graftjs/core/extend';
 import { Network } from './network.ts';
 
 /**
  * ResNet. He, Zhang, Ren, Sun: "Deep Residual Learning for Image Recognition", CVPR 2016, arXiv:1512.03385. Parameters are
  * named as in torchvision, whose weights load as they are.
  */
+
+export interface BasicBlockConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly stride: number;
+  readonly layout?: Layout;
+}
+
+/**
+ * Two 3×3 convolutions and the input added to them, through a 1×1 convolution ('downsample') where the shape changes.
+ * (He et al., 2015, arXiv:1512.03385)
+ * `[n, inChannels, h, w]` → `[n, outChannels, ⌈h / stride⌉, ⌈w / stride⌉]` (or channels-last).
+ * @example
+ * const block = new BasicBlock({ inChannels: 64, outChannels: 128, stride: 2 });
+ * block.forward(zeros([2, 64, 8, 8])).shape; // → [2, 128, 4, 4]
+ */
+export class BasicBlock extends Module {
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly conv2: Conv2d;
+  readonly bn2: BatchNorm2d;
+  readonly downsample: Sequential | null;
+  readonly #activation: Module = new ReLU();
+  readonly #config: BasicBlockConfig;
+  constructor(config: BasicBlockConfig, options: LayerOptions = {}) {
+    super();
+    this.#config = config;
+    const { inChannels, outChannels, stride, layout = 'channels-first' } = config;
+    const common = { init: kaimingNormal({ mode: 'fanOut' }), ...options, bias: false, layout };
+    this.conv1 = new Conv2d(inChannels, outChannels, 3, { ...common, stride, padding: 1 });
+    this.bn1 = new BatchNorm2d(outChannels, common);
+    this.conv2 = new Conv2d(outChannels, outChannels, 3, { ...common, padding: 1 });
+    this.bn2 = new BatchNorm2d(outChannels, common);
+    this.downsample =
+      stride === 1 && inChannels === outChannels
+        ? null
+        : new Sequential([
+            new Conv2d(inChannels, outChannels, 1, { ...common, stride }),
+            new BatchNorm2d(outChannels, common),
+          ]);
+  }
+  override get config(): BasicBlockConfig {
+    return this.#config;
+  }
+  static from(config: BasicBlockConfig, options: LayerOptions = {}): BasicBlock {
+    return new BasicBlock(config, options);
+  }
+  forward(x: Tensor): Tensor {
+    return composite(() => {
+      const z = runChain([this.conv1, this.bn1, this.#activation, this.conv2, this.bn2], x);
+      return relu(add(z, this.downsample ? this.downsample.forward(x) : x));
+    });
+  }
+}
 
 export interface ResNetConfig {
   /** Number of outputs. Default 1000. */
@@ -73,6 +130,7 @@ export function resnet34(config: ResNetConfig = {}, options: LayerOptions = {}):
 }
 
 const common = {
+  blocks: { BasicBlock },
   preprocess: imageNetPreprocess(),
   defaultCut: 'layer4',
   firstConv: 'conv1',
