@@ -48,6 +48,8 @@ const examples: [string, () => Module, number[]][] = [
   ['Flatten', () => new core.Flatten(2), [2, 3, 4]],
   ['Identity', () => new core.Identity(), [2, 3]],
   ['Upsample', () => new core.Upsample({ scale: [2, 3], mode: 'linear', layout }), [1, 3, 3, 2]],
+  ['PixelShuffle', () => new core.PixelShuffle(2, { layout }), [1, 3, 2, 8]],
+  ['PixelUnshuffle', () => new core.PixelUnshuffle(2, { order: 'DCR' }), [1, 3, 4, 6]],
   ['MaxPool1d', () => new core.MaxPool1d(2), [1, 2, 6]],
   [
     'MaxPool2d',

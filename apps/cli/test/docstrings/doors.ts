@@ -79,5 +79,7 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     pixelShuffle: 'sub-pixel upsampling: PyTorch has it as pixel_shuffle, TensorFlow as depth_to_space',
     pixelUnshuffle: 'its inverse, pixel_unshuffle and space_to_depth',
     PixelShuffleOptions: 'the options of both',
+    PixelShuffle: 'the layer; torch.nn.PixelShuffle',
+    PixelUnshuffle: 'the layer; torch.nn.PixelUnshuffle',
   },
 };

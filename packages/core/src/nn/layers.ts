@@ -1,10 +1,10 @@
 import { dropout } from '../functional/dropout.ts';
 import { linear } from '../functional/linear.ts';
-import { resize } from '../functional/resize.ts';
+import { pixelShuffle, pixelUnshuffle, resize, type PixelShuffleOptions } from '../functional/resize.ts';
 import { GraftError } from '../errors.ts';
 import { composite, freeEarly } from '../op.ts';
 import { add, flatten, globalAvgPool, mul } from '../ops/index.ts';
-import { wantOneOf } from '../ops/check.ts';
+import { wantOneOf, wantWhole } from '../ops/check.ts';
 import { scalesOf, spatialOf, type PerAxis } from '../ops/spatial.ts';
 import { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
@@ -176,6 +176,56 @@ export class Upsample extends Module {
     const scales = scalesOf('Upsample', scale!, x.rank - 2);
     const target = spatialOf(layout, x.shape).map((d, i) => Math.floor(d * scales[i]!));
     return resize(x, target, { mode, alignCorners, layout, scale: scales });
+  }
+}
+
+abstract class Shuffle extends Module {
+  readonly layout: Layout;
+  readonly order: 'CRD' | 'DCR';
+  constructor(
+    readonly factor: number,
+    options: PixelShuffleOptions = {},
+  ) {
+    super();
+    wantWhole('PixelShuffle', 'factor', factor, 1);
+    this.layout = options.layout ?? 'channels-first';
+    this.order = options.order ?? 'CRD';
+    wantOneOf('PixelShuffle', 'order', this.order, ['CRD', 'DCR']);
+  }
+  override get config(): ConfigOf<{ factor: number }, PixelShuffleOptions> {
+    const { factor, order } = this;
+    return { factor, ...(order !== 'CRD' && { order }), ...layoutConfig(this) };
+  }
+  static from<T extends Shuffle>(
+    this: new (factor: number, options: PixelShuffleOptions) => T,
+    { factor, ...rest }: Shuffle['config'],
+  ): T {
+    return new this(factor, rest);
+  }
+}
+
+/**
+ * Channels become blocks of pixels: `[n, c · factor², h, w]` → `[n, c, h · factor, w · factor]`; see `pixelShuffle`.
+ * (Shi et al., 2016, arXiv:1609.05158)
+ * @throws ShapeError where the factor is not a whole number of 1 or more, or the order is not known.
+ * @example
+ * new PixelShuffle(2).forward(zeros([1, 12, 8, 8])).shape; // → [1, 3, 16, 16]
+ */
+export class PixelShuffle extends Shuffle {
+  forward(x: Tensor): Tensor {
+    return pixelShuffle(x, this.factor, this);
+  }
+}
+
+/**
+ * Blocks of pixels become channels: `[n, c, h · factor, w · factor]` → `[n, c · factor², h, w]`; see `pixelUnshuffle`.
+ * @throws ShapeError where the factor is not a whole number of 1 or more, or the order is not known.
+ * @example
+ * new PixelUnshuffle(2).forward(zeros([1, 3, 16, 16])).shape; // → [1, 12, 8, 8]
+ */
+export class PixelUnshuffle extends Shuffle {
+  forward(x: Tensor): Tensor {
+    return pixelUnshuffle(x, this.factor, this);
   }
 }
 
