@@ -179,17 +179,12 @@ function shuffled(
   const size: Readonly<Record<string, number>> = { n: x.shape[0]!, c, h, w, i: factor, j: factor };
   const spatial = widens ? [h * factor, w * factor] : [h, w];
   const shape = activationShape(layout, x.shape[0]!, widens ? c : c * area, spatial);
-  return composite(() => {
-    const parted = reshape(
-      x,
-      Array.from(from, (axis) => size[axis]!),
-    );
-    return reshape(
-      transpose(
-        parted,
-        Array.from(to, (axis) => from.indexOf(axis)),
-      ),
-      shape,
-    );
-  });
+  const perm = [...to].map((axis) => from.indexOf(axis));
+  // Blocks of one channel are in both orders.
+  const attrs = { factor, layout, order: c === 1 ? 'DCR' : order };
+  const run = (): Tensor => {
+    const parted = [...from].map((axis) => size[axis]!);
+    return reshape(transpose(reshape(x, parted), perm), shape);
+  };
+  return composite(run, { name: op, inputs: [x], attrs });
 }

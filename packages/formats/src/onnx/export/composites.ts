@@ -4,6 +4,7 @@ import type { GraphBuilder, Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
 import {
   channelsFirst,
+  firstShape,
   float,
   like,
   primitive,
@@ -163,6 +164,30 @@ const globalPool = (op: string): Emitter =>
     return layout === 'channels-first' ? b.add('Flatten', [pooled], { shape }) : reshaped(b, pooled, shape);
   });
 
+interface Shuffle {
+  readonly factor: number;
+  readonly layout: Layout;
+  readonly order: 'CRD' | 'DCR';
+}
+function pixelShuffle({ b, inputs, outputs }: Emit, { factor, layout, order }: Shuffle): Value {
+  const shape = firstShape(outputs[0]!.shape, layout);
+  return channelsFirst(b, inputs[0]!, layout, (x) =>
+    b.add('DepthToSpace', [x], { shape }, { blocksize: factor, mode: order }),
+  );
+}
+/** SpaceToDepth has one order; what it gives is put into the other where that is wanted. */
+function pixelUnshuffle({ b, inputs, outputs }: Emit, { factor, layout, order }: Shuffle): Value {
+  const shape = firstShape(outputs[0]!.shape, layout);
+  const [n, channels, ...spatial] = shape as [number, number, ...number[]];
+  const area = factor * factor;
+  return channelsFirst(b, inputs[0]!, layout, (x) => {
+    const y = b.add('SpaceToDepth', [x], { shape }, { blocksize: factor });
+    if (order === 'DCR') return y;
+    const blocks = reshaped(b, y, [n, area, channels / area, ...spatial]);
+    return reshaped(b, transposed(b, blocks, [0, 2, 1, 3, 4]), shape);
+  });
+}
+
 /** x · Φ(x). */
 function gelu(b: GraphBuilder, x: Value): Value {
   const erf = like(b, 'Erf', [with_(b, 'Mul', x, Math.SQRT1_2)]);
@@ -189,6 +214,8 @@ export const composites: Readonly<Record<string, Emitter>> = {
   ),
   globalAvgPool: globalPool('GlobalAveragePool'),
   globalMaxPool: globalPool('GlobalMaxPool'),
+  pixelShuffle: emitter(pixelShuffle),
+  pixelUnshuffle: emitter(pixelUnshuffle),
   clip: emitter<{ low: number; high: number }>(({ b, inputs }, { low, high }) =>
     clip(b, inputs[0]!, low, high),
   ),
