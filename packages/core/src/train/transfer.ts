@@ -1,5 +1,6 @@
 import { GraftError } from '../errors.ts';
-import { Softmax } from '../nn/activation.ts';
+import { ReLU, Softmax } from '../nn/activation.ts';
+import { Conv2d } from '../nn/conv.ts';
 import { zerosInit } from '../nn/init.ts';
 import { Dropout, Flatten, Linear } from '../nn/layers.ts';
 import { evaluating, stageRange, stagesOf, type Module, type Stage } from '../nn/module.ts';
@@ -126,13 +127,24 @@ export function transfer(base: BaseModel | Module, options: TransferOptions): Se
   return model;
 }
 
-const ENDINGS = [Linear, Dropout, Flatten, GlobalAvgPool2d, AdaptiveAvgPool2d, Softmax];
+const POOLINGS = [GlobalAvgPool2d, AdaptiveAvgPool2d];
+const ENDINGS = [...POOLINGS, Linear, Dropout, Flatten, Softmax];
 
-/** The stages of a chain, less the pooling, dropout, flattening and linear layers at its end, less what says that it is a head, and less an earlier one. */
+/**
+ * The stages of a chain, less the pooling, dropout, flattening and linear layers at its end, less what says that it is a head, and
+ * less an earlier one. Where no layer with weights is among these, the classifier is a convolution with a kernel of one element
+ * before the pooling, as SqueezeNet's.
+ */
 function withoutClassifier(stages: readonly Stage[]): Stage[] {
   let end = stages.length;
   const isHead = ({ name, module }: Stage): boolean =>
     module.isHead || /^head(\.|$)/.test(name) || ENDINGS.some((type) => module instanceof type);
   while (end > 1 && isHead(stages[end - 1]!)) end--;
-  return stages.slice(0, end);
+  const off = stages.slice(end);
+  const isPooled = off.some((s) => POOLINGS.some((type) => s.module instanceof type));
+  if (!isPooled || off.some((s) => s.module.parameters().length > 0)) return stages.slice(0, end);
+  const at = stages[end - 1]!.module instanceof ReLU ? end - 2 : end - 1;
+  const last = stages[at]?.module;
+  const isClassifier = at > 0 && last instanceof Conv2d && last.kernel.every((k) => k === 1);
+  return isClassifier ? withoutClassifier(stages.slice(0, at)) : stages.slice(0, end);
 }

@@ -3,6 +3,7 @@ import {
   setDefaultBackend,
   stagesOf,
   sum,
+  transfer,
   transpose,
   valueAndGrad,
   zerosInit,
@@ -14,6 +15,8 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fillHashed, hashedPicture } from '../../test/hashed.ts';
 import { buildModel } from '../build-model.ts';
+import { loadModel, saveOnnx } from '../load.ts';
+import { saveModel } from '../model-file.ts';
 import { networks } from '../networks.ts';
 import { loadBase } from '../node/index.ts';
 import { mobilenetV2 } from './mobilenet-v2.ts';
@@ -66,6 +69,41 @@ describe.each(Object.entries(fixtures.models))('%s, beside torchvision', (key, {
         expect(Math.abs(y[i]! - v) / scale, `${layout}, output ${i}`).toBeLessThan(1e-5),
       );
     }
+  });
+});
+
+/** Small ones: with zeros for weights there is nothing to be seen in a large one that is not in these. */
+const small = Object.entries(fixtures.models).filter(([key]) => !key.startsWith('resnet'));
+
+describe.each(small)('%s', (key, { size }) => {
+  const [name = '', width] = key.split(' width ');
+  const { defaultCut, preprocess: usual } = networks.get(name)!;
+  const preprocess = { ...usual, size };
+  const build = (): Module => {
+    const options = { classes: 3, ...(width !== undefined && { width: Number(width) }) };
+    const model = buildModel({ kind: name, options }).eval();
+    fillHashed(model, [...model.stateDict().keys()]);
+    return model;
+  };
+
+  it('goes through a model file and through ONNX', async () => {
+    const model = build();
+    const x = hashedPicture(1000, [1, 3, size, size]);
+    const want = model.forward(x).dataSync();
+    const own = await loadModel(await saveModel(model));
+    expect(own.model.forward(x).dataSync()).toEqual(want);
+    const onnx = await loadModel(await saveOnnx(model, { preprocess }));
+    expect(onnx.model.forward(x).dataSync()).toEqual(want);
+  });
+  it('is cut before its classifier, with and without its record', () => {
+    const model = build();
+    const withRecord = transfer({ name, model, preprocess, defaultCut: defaultCut! }, { classes: 2 });
+    const kept = stageRange(model, { to: defaultCut! }).map((s) => s.name);
+    const ofHead = (names: readonly string[]): string[] => names.filter((n) => !n.startsWith('head.'));
+    expect(ofHead(stagesOf(withRecord).map((s) => s.name))).toEqual(kept);
+    const bare = transfer(model, { classes: 2, sampleShape: [3, size, size] });
+    expect(ofHead(stagesOf(bare).map((s) => s.name))).toEqual(kept);
+    expect(bare.eval().forward(hashedPicture(1, [2, 3, size, size])).shape).toEqual([2, 2]);
   });
 });
 
