@@ -8,7 +8,7 @@ import { hashedPicture } from '../test/hashed.ts';
 import { ConvNormActivation } from './blocks.ts';
 import { buildModel } from './build-model.ts';
 import { describeModel, layers, type ModelDescription } from './describe.ts';
-import { BasicBlock, InvertedResidual } from './networks/index.ts';
+import { BasicBlock, Fire, InvertedResidual } from './networks/index.ts';
 import { blocks } from './networks/network.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
@@ -135,6 +135,7 @@ const examples: [string, () => Module, number[]][] = [
     () => new InvertedResidual({ inChannels: 4, outChannels: 4, stride: 1, expand: 3 }),
     [1, 4, 5, 5],
   ],
+  ['Fire', () => new Fire({ inChannels: 4, squeezeChannels: 2, expandChannels: 3, layout }), [1, 3, 3, 4]],
   ['BasicBlock', () => new BasicBlock({ inChannels: 4, outChannels: 6, stride: 2, layout }), [1, 5, 5, 4]],
 ];
 

@@ -44,6 +44,7 @@ NETWORKS = [
     ("mobilenet_v2", {"width_mult": 0.35}, 48),
     ("resnet18", {}, 24),
     ("resnet34", {}, 24),
+    ("squeezenet1_1", {}, 33),
 ]
 for name, options, size in NETWORKS:
     model = torchvision.models.get_model(name, num_classes=10, **options).eval()

@@ -3,3 +3,4 @@ export * from './coco-mobilenet-v3.ts';
 export * from './mobilenet-v2.ts';
 export * from './resnet.ts';
 export * from './small-cnn.ts';
+export * from './squeezenet.ts';
