@@ -1,5 +1,6 @@
 export * from './errors.ts';
 export * from './graph/graph.ts';
+export * from './graph/json.ts';
 export * from './graph/module.ts';
 export { graphOps, type GraphOp } from './graph/operations.ts';
 export { parseStrictJson, type StrictJson } from './json.ts';

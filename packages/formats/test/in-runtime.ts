@@ -3,7 +3,7 @@ import { decodeModel, type OnnxNode, type OnnxTensor } from '@graftjs/onnx-graph
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { GraphModule } from '../src/graph/module.ts';
-import { graphFromJSON, graphToJSON } from '../src/graph/graph.ts';
+import { graphFromJSON, graphToJSON } from '../src/graph/json.ts';
 import { graphOfModel } from '../src/onnx/read.ts';
 import { file, input } from './onnx-model.ts';
 

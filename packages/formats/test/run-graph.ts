@@ -1,7 +1,7 @@
 import { tensor, type Tensor } from '@graftjs/core';
 import { expect } from 'vitest';
 import { GraphModule } from '../src/graph/module.ts';
-import { graphFromJSON, graphToJSON } from '../src/graph/graph.ts';
+import { graphFromJSON, graphToJSON } from '../src/graph/json.ts';
 import { readTfjsGraphModel } from '../src/tfjs/read.ts';
 import type { TfGraph, Values } from './tf-graph.ts';
 

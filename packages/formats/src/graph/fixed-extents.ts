@@ -1,6 +1,7 @@
 import { isTensor, sizeOf, type Shape, type Tensor, type TensorSpec } from '@graftjs/core';
 import { trace } from '@graftjs/core/extend';
 import { evaluate } from './module.ts';
+import { opOf } from './operations.ts';
 import type { GraphConstant, GraphDef, GraphInput, GraphNode } from './graph.ts';
 import { hostArray, isHostArray, type GraphValue, type HostArray } from './host-array.ts';
 import { articulationPoints } from './segments.ts';
@@ -40,7 +41,7 @@ export function fixExtents(graph: GraphDef, specs: ReadonlyMap<string, TensorSpe
     return prune({ ...graph, nodes });
   };
   const plain = rewritten((node, view) => [typeof node.inputs[1] === 'string' ? node : reshaped(node, view)]);
-  const computes = graph.nodes.some((n) => n.op === 'shape');
+  const computes = graph.nodes.some((n) => opOf(n).toHost);
   const fixed = computes ? rewritten(fixedNode) : plain;
   if (cuts(fixed) <= cuts(plain)) return plain;
   const [sample] = given;
@@ -122,7 +123,7 @@ function valuesFor(
         );
         if (inputs.includes(undefined)) continue;
         try {
-          note(node.name, evaluate(node, inputs as GraphValue[]));
+          note(node.name, evaluate(opOf(node), inputs as GraphValue[], node.attrs));
         } catch (error) {
           if (!(error instanceof Error)) throw error;
         }

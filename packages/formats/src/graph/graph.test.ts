@@ -16,14 +16,8 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
 import { GraphModule } from './module.ts';
-import {
-  graphFromJSON,
-  graphToJSON,
-  renameNodes,
-  type GraphDef,
-  type GraphValues,
-  type GraphWithWeights,
-} from './graph.ts';
+import { renameNodes, type GraphDef, type GraphValues, type GraphWithWeights } from './graph.ts';
+import { graphFromJSON, graphToJSON } from './json.ts';
 import { articulationPoints, cutGraph, graphSegments } from './segments.ts';
 import { simplifyActivations } from './simplify.ts';
 

@@ -1,16 +1,9 @@
-import type { GraphInput, GraphNode, GraphWithWeights } from './graph.ts';
+import { readersOf, type GraphInput, type GraphNode, type GraphWithWeights } from './graph.ts';
+import { opOf } from './operations.ts';
+import type { Affine } from './operations/operation.ts';
 
 /** The numbers that a network takes a picture's bytes as: 0 to 255 as they are, or divided by 255. */
 export type InputRange = 'bytes' | 'unit';
-
-/** Nodes that change no value. */
-const PASSING = new Set(['identity', 'cast', 'transpose', 'squeeze', 'unsqueeze', 'expandDims', 'reshape']);
-
-/** Of one channel: value · scale + shift. */
-interface Affine {
-  readonly scale: number;
-  readonly shift: number;
-}
 
 /**
  * What the first nodes of a network say of its input: where they divide by 255, subtract a mean and divide by a deviation, or
@@ -18,9 +11,7 @@ interface Affine {
  * nothing clear: a network that was trained on normalised pictures begins with its first layer.
  */
 export function inputRange({ graph, weights }: GraphWithWeights): InputRange | null {
-  const readers = new Map<GraphInput, GraphNode[]>();
-  for (const node of graph.nodes)
-    for (const input of new Set(node.inputs)) readers.set(input, [...(readers.get(input) ?? []), node]);
+  const readers = readersOf(graph);
   const valuesOf = (input: GraphInput | undefined): readonly number[] | null => {
     if (typeof input === 'number') return [input];
     const data = typeof input === 'string' ? weights.get(input)?.data : input?.values;
@@ -32,7 +23,9 @@ export function inputRange({ graph, weights }: GraphWithWeights): InputRange | n
   let isScaled = false;
   // The way from the input, as long as it is one; a look at a shape leads nowhere.
   for (;;) {
-    const [node, ...others]: GraphNode[] = (readers.get(at) ?? []).filter((n) => n.op !== 'shape');
+    const [node, ...others]: (GraphNode | null)[] = [...new Set(readers.get(at))].filter(
+      (n) => n && !opOf(n).toHost,
+    );
     if (!node || others.length) break;
     if (node.op === 'batchNorm' && node.inputs[0] === at) {
       const [mean, variance] = [valuesOf(node.inputs[3]), valuesOf(node.inputs[4])];
@@ -45,7 +38,7 @@ export function inputRange({ graph, weights }: GraphWithWeights): InputRange | n
         ofStatistics,
       );
     }
-    if (!PASSING.has(node.op)) {
+    if (!opOf(node).keepsValues) {
       const next = affine(node, at, valuesOf);
       if (!next) break;
       channels = then(channels, next);
@@ -63,25 +56,16 @@ export function inputRange({ graph, weights }: GraphWithWeights): InputRange | n
 
 /** What a node does to the value at its input, with a constant beside it: of all channels, or of each of three. */
 function affine(
-  { op, inputs }: GraphNode,
+  node: GraphNode,
   at: GraphInput,
   valuesOf: (input: GraphInput | undefined) => readonly number[] | null,
 ): Affine[] | null {
+  const { inputs } = node;
   const isFirst = inputs[0] === at;
   const constants = valuesOf(inputs[isFirst ? 1 : 0]);
   if (inputs.length !== 2 || !constants) return null;
-  switch (op) {
-    case 'add':
-      return constants.map((shift) => ({ scale: 1, shift }));
-    case 'sub':
-      return isFirst ? constants.map((v) => ({ scale: 1, shift: -v })) : null;
-    case 'mul':
-      return constants.map((scale) => ({ scale, shift: 0 }));
-    case 'div':
-      return isFirst ? constants.map((v) => ({ scale: 1 / v, shift: 0 })) : null;
-    default:
-      return null;
-  }
+  const each = constants.map((v) => opOf(node).affine?.(v, isFirst) ?? null);
+  return each.includes(null) ? null : (each as Affine[]);
 }
 
 function then(a: readonly Affine[], b: readonly Affine[]): Affine[] {

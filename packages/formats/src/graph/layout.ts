@@ -1,19 +1,6 @@
 import type { Layout } from '@graftjs/core';
 import type { GraphDef, GraphNode } from './graph.ts';
-
-/** Operations behind which channels are anywhere. */
-const REARRANGE = new Set([
-  'reshape',
-  'flatten',
-  'squeeze',
-  'unsqueeze',
-  'gather',
-  'linear',
-  'matmul',
-  'mean',
-  'sum',
-  'max',
-]);
+import { opOf } from './operations.ts';
 
 /**
  * Where the channels of a graph's first output are, from the last convolution, pool or norm before it and the transposes
@@ -26,7 +13,7 @@ export function outputLayout({ nodes, outputs }: GraphDef): Layout | null {
   while (at) {
     const { layout } = at.attrs;
     if (layout === 'channels-first' || layout === 'channels-last') return moved(layout, moves);
-    if (REARRANGE.has(at.op)) return null;
+    if (opOf(at).movesChannels) return null;
     if (at.op === 'transpose') moves.unshift(at);
     at = at.inputs.flatMap((i) => (typeof i === 'string' ? (byName.get(i) ?? []) : []))[0];
   }

@@ -25,11 +25,18 @@ import {
   type MovingStatistics,
 } from '@graftjs/core/extend';
 import { FormatError } from '../errors.ts';
-import { graphOps } from './operations.ts';
-import { layoutOf } from './operations/arguments.ts';
-import { graphFromJSON, type GraphDef, type GraphInput, type GraphNode, type GraphValues } from './graph.ts';
+import { opOf } from './operations.ts';
+import { layoutOf, type GraphOp, type Inputs } from './operations/operation.ts';
+import {
+  readersOf,
+  type Attrs,
+  type GraphDef,
+  type GraphInput,
+  type GraphNode,
+  type GraphValues,
+} from './graph.ts';
 import { hostArray, isHostArray, toTensor, type GraphValue, type HostArray } from './host-array.ts';
-import { hostOps } from './operations/host.ts';
+import { graphFromJSON } from './json.ts';
 import { outputLayout } from './layout.ts';
 
 export type GraphModuleOptions = BackendOption;
@@ -48,8 +55,10 @@ export class GraphModule extends Module {
   /** What batch norm uses in training: the batch's statistics, or the stored ones as in evaluation. */
   override statistics: 'batch' | 'stored' = 'batch';
   readonly #slots = new Map<string, Parameter | StateBuffer>();
+  /** What the nodes mean. */
+  readonly #ops: ReadonlyMap<GraphNode, GraphOp>;
   /** The one node that reads another: see `onlyReaders`. */
-  readonly #reader: ReadonlyMap<string, GraphNode>;
+  readonly #reader: ReadonlyMap<GraphInput, GraphNode>;
   readonly #norms: readonly GraphNode[];
   /** For the graph's own outputs. */
   readonly #lastUses: LastUses;
@@ -61,6 +70,7 @@ export class GraphModule extends Module {
   constructor(graph: GraphDef, weights?: ReadonlyMap<string, GraphValues>, options: GraphModuleOptions = {}) {
     super();
     this.graph = graph;
+    this.#ops = new Map(graph.nodes.map((n) => [n, opOf(n)]));
     this.#reader = onlyReaders(graph);
     this.#lastUses = lastUsesOf(graph, graph.outputs);
     const backend = options.backend ?? getDefaultBackend();
@@ -137,7 +147,8 @@ export class GraphModule extends Module {
       for (const node of this.graph.nodes) {
         if (done.has(node)) continue;
         const joined = this.#joined(node, wanted, valueOf);
-        const value = this.#execute(joined.node, [...node.inputs.map(valueOf), ...joined.more]);
+        const inputs = [...node.inputs.map(valueOf), ...joined.more];
+        const value = this.#execute(node, inputs, joined.attrs);
         values.set(joined.name, value);
         for (const n of joined.taken) done.add(n);
         for (const n of [node, ...joined.taken]) for (const name of lastUses.get(n) ?? []) values.drop(name);
@@ -170,11 +181,11 @@ export class GraphModule extends Module {
     node: GraphNode,
     wanted: readonly string[],
     valueOf: (input: GraphInput) => GraphValue,
-  ): { node: GraphNode; name: string; more: readonly GraphValue[]; taken: readonly GraphNode[] } {
+  ): { attrs: Attrs; name: string; more: readonly GraphValue[]; taken: readonly GraphNode[] } {
     const taken: GraphNode[] = [];
     const more: GraphValue[] = [];
-    let name = node.name;
-    if (node.op !== 'conv') return { node, name, more, taken };
+    let { name, attrs } = node;
+    if (node.op !== 'conv') return { attrs, name, more, taken };
     const after = (): GraphNode | undefined => (wanted.includes(name) ? undefined : this.#reader.get(name));
     const take = (n: GraphNode): void => {
       taken.push(n);
@@ -192,17 +203,19 @@ export class GraphModule extends Module {
         take(norm);
       }
     }
-    const activation = after();
-    if (activation?.op !== 'relu' && activation?.op !== 'relu6') return { node, name, more, taken };
-    take(activation);
-    const attrs = { ...node.attrs, activation: activation.op };
-    return { node: { ...node, attrs }, name, more, taken };
+    const next = after();
+    const activation = next && this.#ops.get(next)!.activation;
+    if (activation) {
+      attrs = { ...attrs, activation };
+      take(next);
+    }
+    return { attrs, name, more, taken };
   }
 
-  #execute(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
+  #execute(node: GraphNode, inputs: Inputs, attrs: Attrs): GraphValue {
     try {
       if (this.#usesBatch(node)) return this.#batchNorm(node, inputs);
-      return composite(() => evaluate(node, inputs));
+      return composite(() => evaluate(this.#ops.get(node)!, inputs, attrs));
     } catch (cause) {
       const where = `node '${node.name}' (${node.op})`;
       if (cause instanceof GraftError) throw prefixMessage(cause, where);
@@ -239,7 +252,7 @@ export class GraphModule extends Module {
     }
   }
   /** By the batch's statistics, and moves the stored ones. */
-  #batchNorm(node: GraphNode, inputs: readonly GraphValue[]): Tensor {
+  #batchNorm(node: GraphNode, inputs: Inputs): Tensor {
     const running = this.#running(node)!;
     const observer = batchObserver(running.mean);
     const [x, weight, bias] = inputs as Tensor[];
@@ -317,30 +330,25 @@ function onHost(v: HostArray | number, others: readonly HostArray[]): HostArray 
  * One node's value from those of its inputs, of any shape. Values that are all on the host stay there, if the operation can.
  * @throws GraftError where the operation takes only what is known before anything is computed, ShapeError on its inputs.
  */
-export function evaluate(node: GraphNode, inputs: readonly GraphValue[]): GraphValue {
-  const hostOp = inputs.some(isTensor) ? undefined : hostOps[node.op];
-  if (!hostOp) {
-    const op = graphOps[node.op];
-    if (!op) throw new GraftError('this operation takes only what is known before anything is computed');
-    return op(inputs, node.attrs);
+export function evaluate({ run, host }: GraphOp, inputs: Inputs, attrs: Attrs): GraphValue {
+  if (!host || inputs.some(isTensor)) {
+    if (!run) throw new GraftError('this operation takes only what is known before anything is computed');
+    return run(inputs, attrs);
   }
   const arrays = inputs.filter(isHostArray);
   // Numbers alone are the floats of a file whose importer folds nothing: whole ones, too, are divided as floats.
   const alone = arrays.length ? arrays : [hostArray('float32', [], [0])];
-  return hostOp(
+  return host(
     inputs.map((v) => onHost(v as HostArray | number, alone)),
-    node.attrs,
+    attrs,
   );
 }
 
 /** For each node, the one that reads it, where there is exactly one and it reads it once. */
-function onlyReaders({ nodes, outputs }: GraphDef): Map<string, GraphNode> {
-  const readers = new Map<string, GraphNode | null>();
-  for (const name of outputs) readers.set(name, null);
-  for (const node of nodes) {
-    for (const input of node.inputs) {
-      if (typeof input === 'string') readers.set(input, readers.has(input) ? null : node);
-    }
-  }
-  return new Map([...readers].flatMap(([name, node]) => (node ? [[name, node] as const] : [])));
+function onlyReaders(graph: GraphDef): Map<GraphInput, GraphNode> {
+  return new Map(
+    [...readersOf(graph)].flatMap(([name, [only, ...others]]) =>
+      only && !others.length ? [[name, only] as const] : [],
+    ),
+  );
 }

@@ -3,10 +3,10 @@ import { setDefaultBackend, stagesOf, tensor, transfer, type Module, type Tensor
 import type { OnnxNode, OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { file, floats, input, ints, n } from '../../test/onnx-model.ts';
-import { graphFromJSON, graphToJSON } from './graph.ts';
+import { graphFromJSON, graphToJSON } from './json.ts';
 import { GraphModule } from './module.ts';
 import { hostArray } from './host-array.ts';
-import { hostOps } from './operations/host.ts';
+import { graphOps } from './operations.ts';
 import { importOnnx } from '../onnx/import.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
@@ -162,7 +162,7 @@ describe('whole numbers on the host', () => {
   const int = (...values: number[]): ReturnType<typeof hostArray> =>
     hostArray('int32', [values.length], values);
   const run = (op: string, attrs: object, ...inputs: ReturnType<typeof hostArray>[]): number[] =>
-    Array.from(hostOps[op]!(inputs, attrs as never).values);
+    Array.from(graphOps[op]!.host!(inputs, attrs as never).values);
   const a = int(7, -7, 7, -7, 6, -6);
   const b = int(3, 3, -3, -3, 3, 3);
 

@@ -5,7 +5,7 @@ import type { GraphDef, GraphWithWeights } from './graph.ts';
 import { inputRange, type InputRange } from './input-range.ts';
 import { articulationPoints, cutGraph } from './segments.ts';
 import { prune } from './simplify.ts';
-import { layersOf, planStages, POOLING } from './stages.ts';
+import { isPooling, layersOf, planStages } from './stages.ts';
 
 /** An input of a network from a file, under its name in the graph. */
 export interface NetworkInput {
@@ -118,7 +118,7 @@ function trunkOf(graph: GraphDef): string | null {
   const layers = new Set(layersOf(graph));
   const first = graph.nodes.findIndex((n) => layers.has(n));
   const points = articulationPoints(graph).filter((end) => first >= 0 && end >= first);
-  const end = points.findLast((i) => !POOLING.has(graph.nodes[i]!.op)) ?? points.at(-1);
+  const end = points.findLast((i) => !isPooling(graph.nodes[i]!)) ?? points.at(-1);
   return end === undefined ? null : graph.nodes[end]!.name;
 }
 

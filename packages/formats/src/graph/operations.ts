@@ -1,11 +1,12 @@
-import type { GraphOp } from './operations/arguments.ts';
+import { blocks } from './operations/blocks.ts';
 import { elementwise } from './operations/elementwise.ts';
 import { indexing } from './operations/indexing.ts';
 import { layers } from './operations/layers.ts';
-import { lossOps } from './operations/loss.ts';
+import { losses } from './operations/loss.ts';
 import { math } from './operations/math.ts';
 import { movement } from './operations/movement.ts';
 import { norms } from './operations/norm.ts';
+import type { GraphOp } from './operations/operation.ts';
 import { quantization } from './operations/quantize.ts';
 import { reductions } from './operations/reduce.ts';
 import { resampling } from './operations/resample.ts';
@@ -13,10 +14,7 @@ import { windows } from './operations/windows.ts';
 
 export type { GraphOp };
 
-/**
- * What a graph's operations mean: each in core's public ops, so each is differentiable on every backend. Where all inputs
- * are on the host, `hostOps` take precedence.
- */
+/** The operations of a graph by name: what they mean, and all that anybody must know of them. A family in each file. */
 export const graphOps: Readonly<Record<string, GraphOp>> = {
   ...layers,
   ...elementwise,
@@ -27,6 +25,11 @@ export const graphOps: Readonly<Record<string, GraphOp>> = {
   ...reductions,
   ...resampling,
   ...windows,
-  ...lossOps,
+  ...blocks,
+  ...losses,
   ...quantization,
 };
+
+/** What is known of a node's operation. */
+export const opOf = ({ op }: { readonly op: string }): GraphOp =>
+  Object.hasOwn(graphOps, op) ? graphOps[op]! : {};

@@ -1,4 +1,5 @@
-import type { GraphDef, GraphInput, GraphNode } from './graph.ts';
+import { sameShape } from '@graftjs/core';
+import { readersOf, type GraphDef, type GraphInput, type GraphNode, type GraphWithWeights } from './graph.ts';
 
 /** Exporters and float16 storage blur constants: 1/6 arrives as 0.16666667 or 0.16662598. */
 const isAbout = (value: GraphInput | undefined, target: number): boolean =>
@@ -11,13 +12,10 @@ const isAbout = (value: GraphInput | undefined, target: number): boolean =>
  */
 export function simplifyActivations(graph: GraphDef): GraphDef {
   const byName = new Map(graph.nodes.map((n) => [n.name, n]));
-  const users = new Map<string, number>();
-  for (const name of [...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs]) {
-    if (typeof name === 'string') users.set(name, (users.get(name) ?? 0) + 1);
-  }
+  const readers = readersOf(graph);
   const only = (input: GraphInput | undefined, op: string): GraphNode | undefined => {
     const node = typeof input === 'string' ? byName.get(input) : undefined;
-    return node?.op === op && users.get(node.name) === 1 ? node : undefined;
+    return node?.op === op && readers.get(node.name)?.length === 1 ? node : undefined;
   };
   /** x of relu6(x + 3), with the nodes in between used by nobody else. */
   const shifted = (input: GraphInput | undefined): string | undefined => {
@@ -67,4 +65,42 @@ export function prune(graph: GraphDef): GraphDef {
   }
   const tensors = Object.fromEntries(Object.entries(graph.tensors).filter(([name]) => used.has(name)));
   return { ...graph, nodes: nodes.reverse(), tensors };
+}
+
+/** The same, with the weights that are left. */
+export function pruned({ graph, weights }: GraphWithWeights): GraphWithWeights {
+  const needed = prune(graph);
+  return {
+    graph: needed,
+    weights: new Map([...weights].filter(([name]) => Object.hasOwn(needed.tensors, name))),
+  };
+}
+
+/** A linear layer without bias, and behind it the sum with a stored `[out]` that only it feeds: one layer with bias. */
+export function joinBiases(graph: GraphDef): GraphDef {
+  const readers = readersOf(graph);
+  const byName = new Map(graph.nodes.map((n) => [n.name, n]));
+  const shapeOf = (input: GraphInput | undefined): readonly number[] | undefined =>
+    typeof input === 'string' && Object.hasOwn(graph.tensors, input)
+      ? graph.tensors[input]!.shape
+      : undefined;
+  const joined = (sum: GraphNode): GraphNode => {
+    if (sum.op !== 'add' || sum.inputs.length !== 2) return sum;
+    for (const [a, bias] of [sum.inputs, [...sum.inputs].reverse()]) {
+      const layer = typeof a === 'string' ? byName.get(a) : undefined;
+      const shape = shapeOf(bias);
+      const out = shapeOf(layer?.inputs[1])?.[0];
+      if (
+        !layer ||
+        layer.op !== 'linear' ||
+        layer.inputs.length !== 2 ||
+        readers.get(layer.name)?.length !== 1
+      )
+        continue;
+      if (!shape || out === undefined || !sameShape(shape, [out])) continue;
+      return { ...layer, name: sum.name, inputs: [...layer.inputs, bias!] };
+    }
+    return sum;
+  };
+  return prune({ ...graph, nodes: graph.nodes.map(joined) });
 }

@@ -1,4 +1,5 @@
 import type { GraphDef, GraphNode, GraphWithWeights } from './graph.ts';
+import { opOf } from './operations.ts';
 import { articulationPoints } from './segments.ts';
 
 /** Nodes `from` to `end` (included) of a graph that become one stage. */
@@ -19,24 +20,8 @@ export interface StagePlan {
   readonly head: string | null;
 }
 
-/** What may stand between the features and a classifier, or behind it. */
-export const POOLING: ReadonlySet<string> = new Set([
-  'globalAvgPool',
-  'globalMaxPool',
-  'avgPool',
-  'mean',
-  'reshape',
-  'flatten',
-  'squeeze',
-  'identity',
-  'transpose',
-  'shape',
-  'gather',
-  'unsqueeze',
-  'concat',
-  'slice',
-]);
-const ENDING = new Set([...POOLING, 'softmax', 'logSoftmax', 'sigmoid', 'relu']);
+/** May it stand between the features and a classifier, or behind it? */
+export const isPooling = (node: GraphNode): boolean => opOf(node).nearClassifier === 'around';
 
 /**
  * Stages for `cutGraph` by the names of layers: up to the number of a block ('layer1.0', 'features.14') where there is
@@ -165,12 +150,11 @@ function joinShared(
  * reshaping and an activation behind it. The head begins at the pooling and flattening right before it.
  */
 function headOf(graph: GraphDef, parts: readonly Part[]): { first: number; classifier: number } | null {
-  const classifier = graph.nodes.findLastIndex((n) => !ENDING.has(n.op));
+  const classifier = graph.nodes.findLastIndex((n) => !opOf(n).nearClassifier);
   const node = graph.nodes[classifier];
   if (!node || !(node.op === 'linear' || isPointwise(node, graph))) return null;
   let first = parts.findIndex((p) => p.end >= classifier);
-  const only = (from: number, end: number): boolean =>
-    graph.nodes.slice(from, end).every((n) => POOLING.has(n.op));
+  const only = (from: number, end: number): boolean => graph.nodes.slice(from, end).every(isPooling);
   if (first < 0 || !only(parts[first]!.from, classifier)) return null;
   while (first > 0 && only(parts[first - 1]!.from, parts[first - 1]!.end + 1)) first--;
   return first > 0 ? { first, classifier } : null;

@@ -1,6 +1,13 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { GraphDef, GraphInput, GraphNode, GraphValues, GraphWithWeights } from '../graph/graph.ts';
-import { prune } from '../graph/simplify.ts';
+import {
+  readersOf,
+  type GraphDef,
+  type GraphInput,
+  type GraphNode,
+  type GraphValues,
+  type GraphWithWeights,
+} from '../graph/graph.ts';
+import { pruned } from '../graph/simplify.ts';
 
 /** Operations on bytes that multiply, and the inputs: two operands and the zero points of both. */
 const PRODUCTS: Readonly<Record<string, readonly [number, number, number, number]>> = {
@@ -52,17 +59,15 @@ export function leftOut(order: readonly OnnxNode[], outputs: readonly string[]):
 export function joinScales(source: GraphWithWeights, steps: ReadonlySet<string>): GraphWithWeights {
   if (!steps.size) return source;
   const { graph } = source;
-  const users = new Map<GraphInput, GraphNode[]>();
-  for (const node of graph.nodes)
-    for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node]);
+  const readers = readersOf(graph);
   const weights = new Map(source.weights);
   const renamed = new Map<string, string>();
   for (const layer of graph.nodes) {
     const name = layer.inputs[1];
     if (typeof name !== 'string' || !steps.has(name) || layer.inputs.length !== 2) continue;
-    const [scale, ...others] = users.get(layer.name) ?? [];
-    if (scale?.op !== 'mul' || others.length || graph.outputs.includes(layer.name)) continue;
-    if (users.get(name)!.length !== 1) continue;
+    const [scale, ...others] = readers.get(layer.name) ?? [];
+    if (scale?.op !== 'mul' || others.length) continue;
+    if (readers.get(name)!.length !== 1) continue;
     const values = weights.get(name)!;
     const factors = factorsOf(scale.inputs[scale.inputs[0] === layer.name ? 1 : 0]!, layer, graph, weights);
     if (!factors) continue;
@@ -74,11 +79,8 @@ export function joinScales(source: GraphWithWeights, steps: ReadonlySet<string>)
   const nodes = graph.nodes
     .filter((n) => !renamed.has(n.name))
     .map((n) => ({ ...n, inputs: n.inputs.map(to) }));
-  const joined = prune({ ...graph, nodes, outputs: graph.outputs.map((o) => renamed.get(o) ?? o) });
-  return {
-    graph: joined,
-    weights: new Map([...weights].filter(([name]) => Object.hasOwn(joined.tensors, name))),
-  };
+  const outputs = graph.outputs.map((o) => renamed.get(o) ?? o);
+  return pruned({ graph: { ...graph, nodes, outputs }, weights });
 }
 
 /** A scale as one number or one for each output channel of a layer; null for any other. */

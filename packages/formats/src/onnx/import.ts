@@ -1,5 +1,5 @@
 import { networkOf, type Network, type NetworkInput, type NetworkOptions } from '../graph/network.ts';
-import { dtypeOf } from './node.ts';
+import { dtypeOf, type ElementType } from '../graph/element.ts';
 import { readOnnx, type OnnxImport, type OnnxInput, type OnnxReadOptions } from './read.ts';
 
 /** A network from a file, and how to feed it. */
@@ -29,7 +29,7 @@ export async function importOnnx(bytes: Uint8Array, options: OnnxImportOptions =
     name,
     shape,
     element,
-    dtype: dtypeOf(element!)!,
+    dtype: dtypeOf(element as ElementType),
     isByte: element === 'uint8',
   }));
   return { ...networkOf({ ...source, inputs: typed }, options), inputs: typed, outputs, metadata };

@@ -1,4 +1,5 @@
-import { type Translation, type Value, type OnnxLowering } from './lower.ts';
+import { type Value } from '../graph/lowering.ts';
+import { type Translation, type OnnxLowering } from './lower.ts';
 import { attrFloat, attrInt, attrString, wantFloat } from './node.ts';
 
 /** Along one axis since version 13, over it and all after it before. */

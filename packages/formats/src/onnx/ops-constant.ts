@@ -1,5 +1,8 @@
-import { constantOf, type Translation } from './lower.ts';
-import { attrFloats, attrInts, attrTensor, dtypeOf, Unsupported } from './node.ts';
+import { constantOf } from '../graph/lowering.ts';
+import { type Translation } from './lower.ts';
+import { dtypeOf, isElement } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrFloats, attrInts, attrTensor } from './node.ts';
 import { valuesOf } from '@graftjs/onnx-graph';
 
 const constant: Translation = (node, to) => {
@@ -17,9 +20,9 @@ const constant: Translation = (node, to) => {
 
 const constantOfShape: Translation = (node, to) => {
   const value = attrTensor(node, 'value');
-  const dtype = value ? dtypeOf(value.element) : 'float32';
-  if (!dtype) throw new Unsupported(`values of ${value!.element}`);
-  to.give('fill', [to.extents(0)], { dtype, value: value ? (valuesOf(value)[0] ?? 0) : 0 });
+  const element = value?.element ?? 'float32';
+  if (!isElement(element)) throw new Unsupported(`values of ${element}`);
+  to.give('fill', [to.extents(0)], { dtype: dtypeOf(element), value: value ? (valuesOf(value)[0] ?? 0) : 0 });
 };
 
 const range: Translation = (_, to) => to.give('range', [to.extents(0), to.extents(1), to.extents(2)]);

@@ -1,8 +1,10 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
-import { hostOps } from '../graph/operations/host.ts';
+import type { HostArray } from '../graph/host-array.ts';
+import { permuted } from '../graph/operations/movement.ts';
 import { type OnnxLowering, type Translation } from './lower.ts';
-import { attrFloat, attrInt, attrInts, attrString, Unsupported, wantFloat } from './node.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrFloat, attrInt, attrInts, attrString, wantFloat } from './node.ts';
 
 /** Extents and steps of a window; a file may claim anything. */
 const MAX_EXTENT = 2 ** 16;
@@ -68,8 +70,7 @@ const convTranspose: Translation = (node, to) => {
   to.give('convTranspose', [to.input(0), weight, to.optional(2) && to.weight(2, 'bias')], attrs);
 };
 
-const transposed = (a: Parameters<NonNullable<(typeof hostOps)['transpose']>>[0][0]): typeof a =>
-  hostOps['transpose']!([a], { perm: [1, 0] });
+const transposed = (a: HostArray): HostArray => permuted(a, [1, 0]);
 
 /** alpha · A' · B' + beta · C, the first version of which broadcast C only if told to. */
 const gemm: Translation = (node, to) => {

@@ -1,8 +1,12 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import { elementTypes, type OnnxElement } from '@graftjs/onnx-graph';
+import { elementTypes } from '@graftjs/onnx-graph';
+import type { ElementType } from '../graph/element.ts';
 import type { Json } from '../graph/graph.ts';
-import { type OnnxLowering, type Value, type Translation } from './lower.ts';
-import { attrFloat, attrInt, dtypeOf, integerType, Unsupported } from './node.ts';
+import { type Value } from '../graph/lowering.ts';
+import { type OnnxLowering, type Translation } from './lower.ts';
+import { dtypeOf, integerType } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrFloat, attrInt } from './node.ts';
 import { wrapped } from './ops-math.ts';
 
 const unary =
@@ -62,9 +66,9 @@ const mean: Translation = (node, to) => {
   to.output(inputs.length > 1 ? to.add('div', [sum, to.number(inputs.length)]) : sum);
 };
 
-const ELEMENTS = Object.keys(elementTypes) as OnnxElement[];
+const ELEMENTS = Object.keys(elementTypes) as ElementType[];
 /** float16 rounds, small integer types wrap. */
-function castTo(to: OnnxLowering, element: OnnxElement | undefined): void {
+function castTo(to: OnnxLowering, element: ElementType | undefined): void {
   const dtype = element && dtypeOf(element);
   if (!dtype) throw new Unsupported(`to ${element ?? 'an unknown type'}`);
   // ONNX 1.12 cuts off the lower bits, later versions round.

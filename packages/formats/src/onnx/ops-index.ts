@@ -1,7 +1,11 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { OnnxLowering, Translation, Value } from './lower.ts';
-import { elementTypes, type OnnxElement } from '@graftjs/onnx-graph';
-import { attrInt, attrString, dtypeOf, Unsupported } from './node.ts';
+import type { Value } from '../graph/lowering.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
+import { elementTypes } from '@graftjs/onnx-graph';
+import type { ElementType } from '../graph/element.ts';
+import { dtypeOf } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrInt, attrString } from './node.ts';
 
 /** Indices must be known, or follow from shapes: what is written twice must be found before anything runs. */
 const knownIndices = (to: OnnxLowering): Value => to.extents(1);
@@ -57,7 +61,7 @@ const eyeLike: Translation = (node, to) => {
   const element =
     code === undefined
       ? to.elementOf(0)
-      : (Object.keys(elementTypes) as OnnxElement[]).find((e) => elementTypes[e].code === code);
+      : (Object.keys(elementTypes) as ElementType[]).find((e) => elementTypes[e].code === code);
   const dtype = element && dtypeOf(element);
   if (!dtype) throw new Unsupported(`of ${element ?? 'an unknown type'}`);
   to.give('eye', [to.input(0)], { k: attrInt(node, 'k', 0), dtype }, element);

@@ -1,9 +1,12 @@
-import type { OnnxElement } from '@graftjs/onnx-graph';
-import { type OnnxLowering, type Translation, type Value } from './lower.ts';
-import { attrInt, attrString, integerType, Unsupported, wantFloat } from './node.ts';
+import type { ElementType } from '../graph/element.ts';
+import { type Value } from '../graph/lowering.ts';
+import { type OnnxLowering, type Translation } from './lower.ts';
+import { integerType } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrInt, attrString, wantFloat } from './node.ts';
 
 /** What an integer type of 8 or 16 bits makes of a result that is computed in 32. */
-export function wrapped(to: OnnxLowering, v: Value, element: OnnxElement | undefined): Value {
+export function wrapped(to: OnnxLowering, v: Value, element: ElementType | undefined): Value {
   const type = integerType(element);
   return type && type.bits < 32 ? to.add('wrap', [v], { ...type }, element) : v;
 }

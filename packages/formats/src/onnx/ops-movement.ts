@@ -1,7 +1,9 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
-import { type OnnxLowering, type Value, type Translation } from './lower.ts';
-import { attrInt, attrInts, attrFloat, attrString, Unsupported } from './node.ts';
+import { type Value } from '../graph/lowering.ts';
+import { type OnnxLowering, type Translation } from './lower.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrInt, attrInts, attrFloat, attrString } from './node.ts';
 
 /** Axes: an attribute in older versions, input `i` in newer ones. */
 export function axesOf(node: OnnxNode, to: OnnxLowering, i = 1): number[] | undefined {

@@ -1,5 +1,6 @@
 import type { Translation } from './lower.ts';
-import { attrFloat, attrInt, attrInts, Unsupported } from './node.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrFloat, attrInt, attrInts } from './node.ts';
 
 /**
  * A batch norm whose statistics are stored is one that trains: ONNX's momentum is the share of the old statistics,

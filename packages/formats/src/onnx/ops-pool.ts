@@ -1,7 +1,10 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
-import type { OnnxLowering, Translation, Value } from './lower.ts';
-import { attrFloat, attrInt, attrInts, integerType, Unsupported } from './node.ts';
+import type { Value } from '../graph/lowering.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
+import { integerType } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrFloat, attrInt, attrInts } from './node.ts';
 import { windowAttrs } from './ops-conv.ts';
 
 /** Kernel, stride, dilation and padding of a pool. */

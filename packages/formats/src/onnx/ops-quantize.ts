@@ -1,12 +1,16 @@
-import type { OnnxElement, OnnxNode } from '@graftjs/onnx-graph';
+import type { OnnxNode } from '@graftjs/onnx-graph';
+import type { ElementType } from '../graph/element.ts';
 import type { Json } from '../graph/graph.ts';
-import { constantOf, type OnnxLowering, type Translation, type Value } from './lower.ts';
-import { attrFloat, attrInt, integerType, Unsupported } from './node.ts';
+import { constantOf, type Value } from '../graph/lowering.ts';
+import { type OnnxLowering, type Translation } from './lower.ts';
+import { integerType } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrFloat, attrInt } from './node.ts';
 import { spatialRank, windowAttrs } from './ops-conv.ts';
 import { averageAttrs } from './ops-pool.ts';
 
 /** The range of the integers that a zero point is of. */
-function rangeOf(element: OnnxElement | undefined): { low: number; high: number } {
+function rangeOf(element: ElementType | undefined): { low: number; high: number } {
   const type = integerType(element);
   if (!type || type.bits > 16) throw new Unsupported(`to ${element ?? 'an unknown type'}`);
   const size = 2 ** type.bits;

@@ -1,6 +1,8 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { OnnxLowering, Translation, Value } from './lower.ts';
-import { attrInt, attrString, Unsupported, wantFloat } from './node.ts';
+import type { Value } from '../graph/lowering.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrInt, attrString, wantFloat } from './node.ts';
 import { axesOf } from './ops-movement.ts';
 
 /** A reduction's axes and what becomes of them. */

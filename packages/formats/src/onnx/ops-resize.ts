@@ -1,7 +1,8 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
 import type { OnnxLowering, Translation } from './lower.ts';
-import { attrFloat, attrFloats, attrInt, attrInts, attrString, Unsupported, wantFloat } from './node.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { attrFloat, attrFloats, attrInt, attrInts, attrString, wantFloat } from './node.ts';
 
 const MODES: Readonly<Record<string, string>> = {
   nearest: 'nearest',

@@ -1,6 +1,7 @@
 import { unknownName } from '@graftjs/core/extend';
 import type { OnnxGraph, OnnxNode } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
+import { inOrder } from '../graph/order.ts';
 
 /**
  * The nodes that `outputs` need, inputs before users; files need not list them so.
@@ -23,28 +24,15 @@ export function neededNodes(graph: OnnxGraph, outputs: readonly string[]): OnnxN
     throw unknownName('value', name.slice(0, 100), near);
   }
 
-  const order: OnnxNode[] = [];
-  const state = new Map<OnnxNode, 'open' | 'done'>();
-  // With an explicit stack: a hostile graph may be deeper than the call stack.
-  const stack = outputs.flatMap((o) => makers.get(o) ?? []).reverse();
-  while (stack.length) {
-    const node = stack.at(-1)!;
-    if (state.get(node) === 'done') stack.pop();
-    else if (state.get(node) === 'open') {
-      state.set(node, 'done');
-      order.push(node);
-      stack.pop();
-    } else {
-      state.set(node, 'open');
-      for (const input of [...node.inputs].reverse()) {
-        if (!input || given.has(input)) continue;
+  return inOrder(
+    outputs.flatMap((o) => makers.get(o) ?? []),
+    (node) =>
+      node.inputs.flatMap((input): [OnnxNode, string][] => {
+        if (!input || given.has(input)) return [];
         const maker = makers.get(input);
         const where = `node '${node.name || node.outputs[0]}' (${node.opType})`;
         if (!maker) throw new FormatError(`${where} takes '${input}', which nothing gives`);
-        if (state.get(maker) === 'open') throw new FormatError(`the graph has a cycle through '${input}'`);
-        if (!state.has(maker)) stack.push(maker);
-      }
-    }
-  }
-  return order;
+        return [[maker, input]];
+      }),
+  );
 }

@@ -5,16 +5,14 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from '@graftjs/onnx-graph';
-import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
-import { graphFromJSON, type GraphWithWeights } from '../graph/graph.ts';
-import { prune, simplifyActivations } from '../graph/simplify.ts';
+import { FormatError } from '../errors.ts';
+import type { GraphWithWeights } from '../graph/graph.ts';
+import { joinBiases, pruned, simplifyActivations } from '../graph/simplify.ts';
 import { foreignFile } from '../sniff/sniff.ts';
 import { joinScales, leftOut } from './dequantize.ts';
 import { withExternal, type ReadExternal } from './external.ts';
-import { joinBiases } from '../graph/join-biases.ts';
 import { OnnxLowering } from './lower.ts';
-import { dtypeOf, Unsupported } from './node.ts';
-import { attempt, note } from '../graph/missing.ts';
+import { isElement } from '../graph/element.ts';
 import { neededNodes } from './order.ts';
 import { translations } from './translations.ts';
 
@@ -90,82 +88,45 @@ export function graphOfModel(
     stored.add(tensor.name);
   }
   const inputs = graph.inputs.filter((i) => used.has(i.name) && !stored.has(i.name));
-  const missing = new Map<string, MissingOp>();
   for (const { name, element } of inputs) {
     if (to.has(name)) throw new FormatError(`two inputs are called '${name}'`);
-    const dtype = element && dtypeOf(element);
-    if (!dtype) {
-      note(missing, `input '${name}'`, name, element ? `of ${element}` : 'not a tensor');
+    if (!isElement(element)) {
+      to.note(`input '${name}'`, name, element ? `of ${element}` : 'not a tensor');
       to.bind(name, 'missing');
-    } else to.bindInput(name, element, options.known?.get(name));
+    } else {
+      const known = options.known?.get(name);
+      to.bindInput(name, name, element, known && to.tensorConstant(known).array);
+    }
   }
   for (const tensor of graph.initializers)
     if (used.has(tensor.name))
-      attempt(
-        missing,
+      to.attempt(
         `tensor '${tensor.name}'`,
         tensor.name,
         () => to.bindTensor(tensor),
         () => to.bind(tensor.name, 'missing'),
       );
-  for (const node of order) translate(node, to, missing);
-  if (missing.size) throw new UnsupportedOpsError([...missing.values()]);
-  return finished(model, inputs, outputs, to);
-}
-
-function translate(node: OnnxNode, to: OnnxLowering, missing: Map<string, MissingOp>): void {
-  const example = node.name || node.outputs.find(Boolean) || '';
-  const bindMissing = (): void => {
-    for (const o of node.outputs) if (!to.has(o)) to.bind(o, 'missing');
-  };
-  const op = node.domain ? `${node.domain}.${node.opType}` : node.opType;
-  const translation = Object.hasOwn(translations, op) ? translations[op] : undefined;
-  if (!translation) {
-    note(missing, op, example);
-    return bindMissing();
-  }
-  attempt(
-    missing,
-    op,
-    example,
-    () => {
-      to.begin(node);
-      translation(node, to);
-    },
-    bindMissing,
-  );
-  // Outputs that the translation does not give are fine as long as nobody asks for them.
-  for (const o of node.outputs) if (o && !to.has(o)) to.bindAbsent(o, `${op} at '${example}'`);
-}
-
-function finished(
-  model: OnnxModel,
-  inputs: readonly OnnxModel['graph']['inputs'][number][],
-  outputs: readonly string[],
-  to: OnnxLowering,
-): OnnxImport {
-  if (!inputs.length) throw new FormatError('the wanted outputs do not depend on any input of the graph');
-  const names = outputs.map((o) => outputName(to, o));
-  const raw = { inputs: to.inputs, outputs: names, nodes: to.nodes, tensors: to.tensors };
-  const scaled = joinScales({ graph: graphFromJSON(raw), weights: to.weights }, to.steps);
-  const graph = prune(simplifyActivations(joinBiases(scaled.graph)));
-  const weights = new Map([...scaled.weights].filter(([name]) => Object.hasOwn(graph.tensors, name)));
+  for (const node of order) translate(node, to);
+  const { graph: scaled, weights } = joinScales(to.finished(outputs), to.steps);
   return {
-    graph,
-    weights,
+    ...pruned({ graph: simplifyActivations(joinBiases(scaled)), weights }),
     inputs: inputs.map(({ element, shape }, i) => ({ name: to.inputs[i]!, element, shape })),
     outputs,
     metadata: model.metadata,
   };
 }
 
-function outputName(to: OnnxLowering, name: string): string {
-  try {
-    const v = to.value(name);
-    if (v === 'missing') throw new FormatError(`the output '${name}' cannot be given`);
-    return to.outputName(v, name);
-  } catch (error) {
-    if (error instanceof Unsupported) throw new FormatError(`the model's output ${error.message}`);
-    throw error;
-  }
+function translate(node: OnnxNode, to: OnnxLowering): void {
+  const example = node.name || node.outputs.find(Boolean) || '';
+  const op = node.domain ? `${node.domain}.${node.opType}` : node.opType;
+  const translation = Object.hasOwn(translations, op) ? translations[op] : undefined;
+  const say =
+    translation &&
+    (() => {
+      to.begin(node);
+      translation(node, to);
+    });
+  to.translate(op, example, node.outputs, say);
+  // Outputs that the translation does not give are fine as long as nobody asks for them.
+  for (const o of node.outputs) if (o && !to.has(o)) to.bindAbsent(o, `${op} at '${example}'`);
 }

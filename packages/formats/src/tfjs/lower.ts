@@ -1,51 +1,30 @@
-import type { OnnxElement, OnnxNode } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
+import type { ElementType } from '../graph/element.ts';
 import type { HostArray } from '../graph/host-array.ts';
-import { OnnxLowering, type Value } from '../onnx/lower.ts';
-import { Unsupported } from '../onnx/node.ts';
+import { Lowering, Unsupported, type Value } from '../graph/lowering.ts';
 import type { TfNode } from './node.ts';
 import type { TfjsWeight } from './weights.ts';
 
-export { Unsupported };
-
 /** Says one TensorFlow node in the graph's operations. */
-export type Translation = (node: TfNode, to: Lowering) => void;
+export type Translation = (node: TfNode, to: TfLowering) => void;
 
 /** Slashes become dots. */
 export const dotted = (name: string): string => name.replaceAll('/', '.');
 
-/**
- * Collects the graph while TensorFlow nodes are translated into it, as `OnnxLowering` does for ONNX's: what follows from
- * constants alone is carried out at once, what follows from shapes stays on the host. The first operation of a node bears
- * its name as a dotted path, others that and their own ('a.b.relu').
- */
-export class Lowering extends OnnxLowering {
-  constructor() {
-    super(0);
-  }
-
-  /** From now on, inputs and outputs are this node's. */
-  beginTf({ name, op, inputs }: TfNode, outputs: readonly string[]): void {
-    const node: OnnxNode = { name, opType: op, domain: '', inputs, outputs, attributes: {} };
-    this.beginAs(node, dotted(name));
-  }
-  override bindInput(name: string, element: OnnxElement | null): void {
-    super.bindInput(dotted(name), element);
-    this.bind(name, super.value(dotted(name)));
-  }
-
+/** Collects the graph while TensorFlow nodes are translated into it, under their names as dotted paths. */
+export class TfLowering extends Lowering {
   bindWeight(name: string, { dtype, shape, data }: TfjsWeight): void {
-    this.bindConstant(name, {
-      kind: 'constant',
-      array: { dtype, shape, values: data },
-      source: null,
-      element: dtype,
-    });
+    const array = { dtype, shape, values: data };
+    this.bindConstant(name, { kind: 'constant', array, source: null, element: dtype });
   }
 
   override value(name: string): Value | 'missing' {
     if (!this.has(name)) throw new Unsupported(`'${name}', a further output of its node`);
     return super.value(name);
+  }
+  protected override outputName(v: Value, name: string): string {
+    if (v.kind === 'constant') throw new FormatError(`the output '${name}' is a constant`);
+    return super.outputName(v, name);
   }
 
   /** A constant of float32. */
@@ -78,8 +57,8 @@ export class Lowering extends OnnxLowering {
   }
 }
 
-/** TensorFlow's types, by name or by number, as ONNX calls them. (tensorflow/core/framework/types.proto) */
-const TYPES: Readonly<Record<string, OnnxElement>> = {
+/** TensorFlow's types, by name or by number. (tensorflow/core/framework/types.proto) */
+const TYPES: Readonly<Record<string, ElementType>> = {
   DT_FLOAT: 'float32',
   DT_DOUBLE: 'float32',
   DT_HALF: 'float32',
@@ -97,7 +76,7 @@ const BY_NUMBER: Readonly<Record<number, string>> = {
   ...{ 9: 'DT_INT64', 10: 'DT_BOOL', 14: 'DT_BFLOAT16', 17: 'DT_UINT16', 19: 'DT_HALF' },
 };
 /** The type that an attribute names; undefined for what Graft does not compute in. */
-export function typeOf(value: unknown): OnnxElement | undefined {
+export function typeOf(value: unknown): ElementType | undefined {
   const name = typeof value === 'number' ? BY_NUMBER[value] : value;
   return typeof name === 'string' && Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;
 }

@@ -1,7 +1,9 @@
 import type { Json } from '../graph/graph.ts';
-import type { Value } from '../onnx/lower.ts';
-import { fromHWCM, fromSpatial, permuted } from './weights-layout.ts';
-import { Unsupported, type Lowering, type Translation } from './lower.ts';
+import type { Value } from '../graph/lowering.ts';
+import { permuted } from '../graph/operations/movement.ts';
+import { fromHWCM, fromSpatial } from './weights-layout.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { type TfLowering, type Translation } from './lower.ts';
 import { attrBool, attrFloat, attrInt, attrInts, attrString, attrStrings, type TfNode } from './node.ts';
 
 interface TfWindow {
@@ -30,7 +32,11 @@ function window(node: TfNode, rank: number): TfWindow {
 }
 
 /** The bias and the activation that a fused node ends with; `at`: the input that the bias is. */
-function fused(node: TfNode, to: Lowering, at = 2): { bias: Value | undefined; after: (y: Value) => Value } {
+function fused(
+  node: TfNode,
+  to: TfLowering,
+  at = 2,
+): { bias: Value | undefined; after: (y: Value) => Value } {
   const ops = attrStrings(node, 'fused_ops');
   const bias = ops[0] === 'BiasAdd';
   const rest = bias ? ops.slice(1) : ops;
@@ -79,7 +85,7 @@ const conv =
   };
 
 /** To channels first, or back. */
-const turned = (to: Lowering, x: Value, { layout }: TfWindow, back = false): Value =>
+const turned = (to: TfLowering, x: Value, { layout }: TfWindow, back = false): Value =>
   layout === 'channels-first' ? x : to.add('transpose', [x], { perm: back ? [0, 2, 3, 1] : [0, 3, 1, 2] });
 
 /**

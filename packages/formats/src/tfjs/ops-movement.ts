@@ -1,7 +1,8 @@
 import type { Json } from '../graph/graph.ts';
-import type { Value } from '../onnx/lower.ts';
-import { dtypeOf } from '../onnx/node.ts';
-import { Unsupported, type Lowering, type Translation } from './lower.ts';
+import type { Value } from '../graph/lowering.ts';
+import { dtypeOf } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { type TfLowering, type Translation } from './lower.ts';
 import { attrInt, attrInts, attrString } from './node.ts';
 
 const reshape: Translation = (_, to) => {
@@ -79,7 +80,7 @@ const slice: Translation = (_, to) => {
   to.give('slice', [to.input(0)], { ranges, drop: [] });
 };
 
-const joined = (inputs: readonly Value[], axis: number, to: Lowering): void =>
+const joined = (inputs: readonly Value[], axis: number, to: TfLowering): void =>
   to.give('concat', inputs, { axis });
 const concat: Translation = (node, to) => {
   const last = node.inputs.length - 1;
@@ -98,7 +99,7 @@ const unpack: Translation = (node, to) => {
   for (let i = 0; i < Math.min(count, MAX_PARTS); i++)
     to.output(to.add('gather', [to.input(0), to.number(i, 'int32')], { axis: attrInt(node, 'axis', 0) }), i);
 };
-/** Outputs that `Lowering` names; what takes more is refused when it is asked for. */
+/** Outputs that `TfLowering` names; what takes more is refused when it is asked for. */
 const MAX_PARTS = 64;
 const split: Translation = (node, to) => {
   const [axis, count] = [to.one(0), attrInt(node, 'num_split', 1)];
@@ -169,7 +170,7 @@ export const movementOps: Readonly<Record<string, Translation>> = {
   ReverseV2: (_, to) => reverse(to, to.list(1)),
 };
 
-function reverse(to: Lowering, axes: readonly number[]): void {
+function reverse(to: TfLowering, axes: readonly number[]): void {
   const each = (v: number): number[] => axes.map(() => v);
   to.give('slice', [to.input(0)], { axes: [...axes], starts: each(END), ends: each(-END), steps: each(-1) });
 }

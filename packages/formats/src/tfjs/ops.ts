@@ -1,8 +1,9 @@
 import type { DType } from '@graftjs/core';
 import type { Json } from '../graph/graph.ts';
-import type { Value } from '../onnx/lower.ts';
-import { dtypeOf, integerType } from '../onnx/node.ts';
-import { Unsupported, typeOf, type Lowering, type Translation } from './lower.ts';
+import type { Value } from '../graph/lowering.ts';
+import { dtypeOf, integerType } from '../graph/element.ts';
+import { Unsupported } from '../graph/lowering.ts';
+import { typeOf, type TfLowering, type Translation } from './lower.ts';
 import { attrBool, attrFloat, attrInt, attrType, type TfNode } from './node.ts';
 import { layerOps } from './ops-layers.ts';
 import { movementOps } from './ops-movement.ts';
@@ -101,7 +102,7 @@ const expm1: Translation = (_, to) => to.give('sub', [to.add('exp', [to.input(0)
 const clip: Translation = (_, to) => to.give('clip', [to.input(0)], { low: to.one(1), high: to.one(2) });
 
 /** Constants stay constants through these. */
-const identity: Translation = (node, to: Lowering) =>
+const identity: Translation = (node, to: TfLowering) =>
   node.inputs.forEach((_, i) => to.output(to.input(i), i));
 
 /** TensorFlow's op → how it is said in a `GraphDef`. */

@@ -1,13 +1,12 @@
 import { unknownName } from '@graftjs/core/extend';
-import { FormatError, UnsupportedOpsError, type MissingOp } from '../errors.ts';
-import { graphFromJSON, type GraphWithWeights } from '../graph/graph.ts';
-import { attempt, note } from '../graph/missing.ts';
+import { FormatError } from '../errors.ts';
 import type { NetworkInput, ReadGraph } from '../graph/network.ts';
-import type { Value } from '../onnx/lower.ts';
-import { dtypeOf } from '../onnx/node.ts';
-import { prune } from '../graph/simplify.ts';
+import type { Value } from '../graph/lowering.ts';
+import { dtypeOf } from '../graph/element.ts';
+import { inOrder } from '../graph/order.ts';
+import { pruned } from '../graph/simplify.ts';
 import { foreignFile } from '../sniff/sniff.ts';
-import { Lowering, typeOf } from './lower.ts';
+import { dotted, TfLowering, typeOf } from './lower.ts';
 import { attrShape, attrType, readTfNodes, type TfNode } from './node.ts';
 import { translations } from './ops.ts';
 import { readTfjsWeights } from './weights.ts';
@@ -57,31 +56,28 @@ export function readTfjsGraphModel(
   const order = needed(nodes, outputs);
   const counts = outputCounts(order, outputs);
 
-  const to = new Lowering();
+  const to = new TfLowering();
   const inputs: NetworkInput[] = [];
-  const missing = new Map<string, MissingOp>();
   for (const node of order) {
     const fallback = node.op === 'PlaceholderWithDefault' ? defaultOf(node, to) : null;
     if (fallback) to.bind(node.name, fallback);
     else if (node.op === 'Placeholder' || node.op === 'PlaceholderWithDefault') {
       const element = typeOf(attrType(node, 'dtype')) ?? 'float32';
-      to.bindInput(node.name, element);
+      to.bindInput(node.name, dotted(node.name), element);
       const shape = attrShape(node, 'shape')?.map((d) => (d < 0 ? '' : d)) ?? null;
       const name = to.inputs.at(-1)!;
-      inputs.push({ name, shape, dtype: dtypeOf(element)!, isByte: element === 'uint8' });
+      inputs.push({ name, shape, dtype: dtypeOf(element), isByte: element === 'uint8' });
     } else if (node.op === 'Const') {
       const value = constants.get(node.name);
       if (!value) throw new FormatError(`the constant '${node.name}' has no weights in the manifest`);
       to.bindWeight(node.name, value);
-    } else translate(node, to, counts.get(node.name) ?? 1, missing);
+    } else translate(node, to, counts.get(node.name) ?? 1);
   }
-  if (missing.size) throw new UnsupportedOpsError([...missing.values()]);
-  if (!inputs.length) throw new FormatError('the wanted outputs do not depend on any input of the graph');
-  return { ...finished(to, outputs), inputs, outputs };
+  return { ...pruned(to.finished(outputs)), inputs, outputs };
 }
 
 /** A number that nobody feeds, such as whether the network is trained. */
-function defaultOf(node: TfNode, to: Lowering): Value | null {
+function defaultOf(node: TfNode, to: TfLowering): Value | null {
   const name = node.inputs[0];
   const value = name !== undefined && to.has(name) ? to.value(name) : 'missing';
   return value !== 'missing' && value.kind === 'constant' && !value.array.shape.length ? value : null;
@@ -139,73 +135,32 @@ function defaultOutputs(
 
 /** The nodes that `outputs` need, inputs before users. @throws FormatError on cycles and names that do not exist. */
 function needed(nodes: ReadonlyMap<string, TfNode>, outputs: readonly string[]): TfNode[] {
-  const order: TfNode[] = [];
-  const state = new Map<string, 'open' | 'done'>();
-  const sources = outputs.map((o) => o.replace(/:\d+$/, ''));
+  const source = (name: string): string => name.replace(/:\d+$/, '');
+  const sources = outputs.map(source);
   for (const output of sources) if (!nodes.has(output)) throw unknownName('node', output, nodes.keys());
-  // With an explicit stack: a hostile graph may be deeper than the call stack.
-  const stack = [...sources].reverse();
-  while (stack.length) {
-    const name = stack.at(-1)!;
-    const node = nodes.get(name)!;
-    if (state.get(name) === 'done') stack.pop();
-    else if (state.get(name) === 'open') {
-      state.set(name, 'done');
-      order.push(node);
-      stack.pop();
-    } else {
-      state.set(name, 'open');
-      // What leads into a loop leads out of it again: it is refused as what it is.
-      for (const input of CONTROL.has(node.op) ? [] : [...node.inputs].reverse()) {
-        const source = input.replace(/:\d+$/, '');
-        if (!nodes.has(source))
-          throw new FormatError(`node '${name}' takes '${source}', which does not exist`);
-        if (state.get(source) === 'open') throw new FormatError(`the graph has a cycle through '${source}'`);
-        if (!state.has(source)) stack.push(source);
-      }
-    }
-  }
-  return order;
+  return inOrder(
+    sources.map((name) => nodes.get(name)!),
+    // What leads into a loop leads out of it again: it is refused as what it is.
+    ({ name, op, inputs }) =>
+      CONTROL.has(op)
+        ? []
+        : inputs.map((input) => {
+            const node = nodes.get(source(input));
+            if (!node) throw new FormatError(`node '${name}' takes '${source(input)}', which does not exist`);
+            return [node, node.name];
+          }),
+  );
 }
 
-function translate(node: TfNode, to: Lowering, count: number, missing: Map<string, MissingOp>): void {
-  const names = Array.from({ length: count }, (_, i) => (i ? `${node.name}:${i}` : node.name));
-  const bindMissing = (): void => {
-    for (const name of names) if (!to.has(name)) to.bind(name, 'missing');
-  };
-  const why = CONTROL.get(node.op);
-  const translation = Object.hasOwn(translations, node.op) ? translations[node.op] : undefined;
-  if (!translation) {
-    note(missing, node.op, node.name, why);
-    return bindMissing();
-  }
-  attempt(
-    missing,
-    node.op,
-    node.name,
-    () => {
-      to.beginTf(node, names);
+function translate(node: TfNode, to: TfLowering, count: number): void {
+  const { name, op, inputs } = node;
+  const outputs = Array.from({ length: count }, (_, i) => (i ? `${name}:${i}` : name));
+  const translation = Object.hasOwn(translations, op) ? translations[op] : undefined;
+  const say =
+    translation &&
+    (() => {
+      to.beginAs({ inputs, outputs }, dotted(name));
       translation(node, to);
-    },
-    bindMissing,
-  );
-}
-
-/** The result, checked like a graph from a file, without what nobody needs. */
-function finished(to: Lowering, outputs: readonly string[]): GraphWithWeights {
-  const graph = prune(
-    graphFromJSON({
-      inputs: to.inputs,
-      outputs: outputs.map((o) => {
-        const v = to.value(o);
-        if (v === 'missing' || v.kind === 'constant')
-          throw new FormatError(`the output '${o}' is a constant`);
-        return v.name;
-      }),
-      nodes: to.nodes,
-      tensors: to.tensors,
-    }),
-  );
-  const weights = new Map([...to.weights].filter(([name]) => Object.hasOwn(graph.tensors, name)));
-  return { graph, weights };
+    });
+  to.translate(op, name, outputs, say, CONTROL.get(op));
 }

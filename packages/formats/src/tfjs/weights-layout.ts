@@ -1,10 +1,5 @@
 import type { HostArray } from '../graph/host-array.ts';
-import { hostOps } from '../graph/operations/host.ts';
-
-/** Reorders axes: element `[i_perm[0], i_perm[1], …]` of the result is `[i_0, i_1, …]` of the source. */
-export function permuted(source: HostArray, perm: readonly number[]): HostArray {
-  return hostOps['transpose']!([source], { perm });
-}
+import { permuted } from '../graph/operations/movement.ts';
 
 /** TensorFlow's `[…kernel, in / groups, out]` → `[out, in / groups, …kernel]`. */
 export function fromSpatial(w: HostArray): HostArray {

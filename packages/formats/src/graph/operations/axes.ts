@@ -1,14 +1,34 @@
 import { ShapeError, sizeOf, type Shape } from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
 
-/** `axis` counted from the front; a number has an axis 0. @throws ShapeError where a tensor of `rank` axes has none such. */
-export function axisOf(axis: unknown, rank: number, what = 'axis'): number {
+/** How `axisOf` says that there is no such axis, and how many there are to choose from. */
+interface AxisWords {
+  readonly what?: string;
+  readonly which?: string;
+  readonly count?: number;
+}
+
+/**
+ * `axis` counted from the front.
+ * A number has an axis 0.
+ * @throws ShapeError where a tensor of `rank` axes has none such.
+ */
+export function axisOf(
+  axis: unknown,
+  rank: number,
+  { what = 'axis', which = '', count = Math.max(rank, 1) }: AxisWords = {},
+): number {
   const at = typeof axis === 'number' ? (axis < 0 ? axis + rank : axis) : NaN;
-  if (!(Number.isInteger(at) && at >= 0 && at < Math.max(rank, 1)))
-    throw new ShapeError(`${what} ${String(axis)} of ${rank} axes`);
+  if (!(Number.isInteger(at) && at >= 0 && at < count))
+    throw new ShapeError(`${what} ${String(axis)} of ${rank} axes${which}`);
   return at;
 }
 
+/** The two extents of a shape that is cut in front of `axis`, which may be its end. */
+export function flattened(shape: Shape, axis: unknown): [number, number] {
+  const at = axisOf(axis, shape.length, { what: 'flatten from axis', count: shape.length + 1 });
+  return [sizeOf(shape.slice(0, at)), sizeOf(shape.slice(at))];
+}
 /**
  * The extents that a reshape asks for. −1 stands for what is left, and with the attribute `copyZeros` 0 for the extent
  * that is there.
@@ -45,9 +65,8 @@ export function sliceRanges(
 ): AxisRange[] {
   const all = shape.map((size): AxisRange => ({ start: 0, size, step: 1 }));
   const set = (axis: number, start: number, end: number | null, step: number): void => {
-    const at = axis < 0 ? axis + shape.length : axis;
-    const extent = shape[at];
-    if (extent === undefined) throw new ShapeError(`axis ${axis} of ${shape.length} axes is sliced`);
+    const at = axisOf(axis, shape.length, { which: ' is sliced', count: shape.length });
+    const extent = shape[at]!;
     if (!Number.isInteger(step) || step === 0 || Number.isNaN(start))
       throw new ShapeError(`a slice from ${start} by ${step}`);
     // Backwards, the end −1 is the place before the first element.

@@ -2,7 +2,7 @@ import * as core from '@graftjs/core';
 import { composite } from '@graftjs/core/extend';
 import { isTensor, ShapeError, sizeOf, type DType, type IndexArray, type Tensor } from '@graftjs/core';
 import { boundedShape } from '../host-array.ts';
-import { number, numbers, numbersAt, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
+import { number, numbers, numbersAt, tensorAt, onTensors, type GraphOp, type Inputs } from './operation.ts';
 import { axisOf } from './axes.ts';
 
 /** Input `i` as indices: on the host where they are known there. */
@@ -25,24 +25,6 @@ function triangle(x: Tensor, k: number, upper: boolean): Tensor {
     return Number(upper ? d >= k : d <= k);
   });
   return core.tensor(inside, [rows, columns], { dtype: 'bool', backend: x.backend });
-}
-
-/** `[n, …]` blocks of channels to positions: `[n, c·b·b, h, w]` → `[n, c, h·b, w·b]`; ONNX names both orders of the channels. */
-function depthToSpace(x: Tensor, block: number, columnFirst: boolean): Tensor {
-  const [n, c, h, w] = x.shape as [number, number, number, number];
-  const out = c / (block * block);
-  if (x.rank !== 4 || !Number.isInteger(out))
-    throw new ShapeError(`blocks of ${block} of an input [${x.shape.join(', ')}]`);
-  const parts = columnFirst ? [n, out, block, block, h, w] : [n, block, block, out, h, w];
-  const perm = columnFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
-  return core.reshape(core.transpose(core.reshape(x, parts), perm), [n, out, h * block, w * block]);
-}
-function spaceToDepth(x: Tensor, block: number): Tensor {
-  const [n, c, h, w] = x.shape as [number, number, number, number];
-  if (x.rank !== 4 || h % block || w % block)
-    throw new ShapeError(`blocks of ${block} of an input [${x.shape.join(', ')}]`);
-  const cut = core.reshape(x, [n, c, h / block, block, w / block, block]);
-  return core.reshape(core.transpose(cut, [0, 3, 5, 1, 2, 4]), [n, c * block * block, h / block, w / block]);
 }
 
 /** 1 at an index along a new axis, `on` there and `off` elsewhere; what is outside −depth … depth − 1 has no place. */
@@ -76,74 +58,60 @@ function reverseSequence(x: Tensor, lengths: readonly number[], batchAxis: numbe
 }
 
 export const indexing: Readonly<Record<string, GraphOp>> = {
-  gatherElements(x, a) {
-    const input = tensorAt(x, 0);
-    return core.takeAlongAxis(input, indicesAt(x, 1), axisOf(number(a, 'axis', 0), input.rank));
+  ...onTensors({
+    gatherElements(x, a) {
+      const input = tensorAt(x, 0);
+      return core.takeAlongAxis(input, indicesAt(x, 1), axisOf(number(a, 'axis', 0), input.rank));
+    },
+    gatherNd(x, a) {
+      const [input, indices] = [tensorAt(x, 0), hostIndicesAt(x, 1)];
+      const batch = number(a, 'batchAxes', 0);
+      const slice = input.shape.slice(batch + (indices.shape.at(-1) ?? 0));
+      boundedShape([...indices.shape.slice(0, -1), ...slice]);
+      return core.gatherNd(input, indices, batch);
+    },
+    /** x, indices, updates. */
+    scatterElements(x, a) {
+      const input = tensorAt(x, 0);
+      const axis = axisOf(number(a, 'axis', 0), input.rank);
+      return core.putAlongAxis(input, hostIndicesAt(x, 1), tensorAt(x, 2), axis, reductionOf(a));
+    },
+    /** x, indices, updates. */
+    scatterNd: (x, a) => core.scatterNd(tensorAt(x, 0), hostIndicesAt(x, 1), tensorAt(x, 2), reductionOf(a)),
+    /** `values`: off, on. */
+    oneHot: (x, a) =>
+      oneHot(
+        tensorAt(x, 0),
+        number(a, 'depth', 0),
+        number(a, 'axis', -1),
+        numbers(a, 'values'),
+        a['dtype'] as DType,
+      ),
+    reverseSequence: (x, a) =>
+      reverseSequence(tensorAt(x, 0), numbersAt(x, 1), number(a, 'batchAxis', 1), number(a, 'timeAxis', 0)),
+    /** 0 below the diagonal `k` (`upper`), or above it. */
+    triangle(x, a) {
+      const input = tensorAt(x, 0);
+      return core.select(triangle(input, number(a, 'k', 0), a['upper'] === true), input, 0);
+    },
+    /** Ones on the diagonal `k` of a matrix like x. */
+    eye(x, a) {
+      const { shape, backend } = tensorAt(x, 0);
+      if (shape.length !== 2) throw new ShapeError(`a diagonal of ${shape.length} axes`);
+      const [rows, columns] = boundedShape(shape) as [number, number];
+      const k = number(a, 'k', 0);
+      const ones = new Float64Array(rows * columns);
+      for (let i = 0; i < rows; i++) if (i + k >= 0 && i + k < columns) ones[i * columns + i + k] = 1;
+      return core.tensor(ones, shape, { dtype: a['dtype'] as DType, backend });
+    },
+  }),
+  /** Where the largest are, or the `smallest`. NaN has no place. */
+  topK: {
+    run(x, a) {
+      const [input, k] = [tensorAt(x, 0), number(a, 'k', 0)];
+      const axis = axisOf(number(a, 'axis', -1), input.rank);
+      return composite(() => core.topK(input, k, { axis, largest: a['smallest'] !== true }).indices);
+    },
+    element: 'int64',
   },
-  gatherNd(x, a) {
-    const [input, indices] = [tensorAt(x, 0), hostIndicesAt(x, 1)];
-    const batch = number(a, 'batchAxes', 0);
-    const slice = input.shape.slice(batch + (indices.shape.at(-1) ?? 0));
-    boundedShape([...indices.shape.slice(0, -1), ...slice]);
-    return core.gatherNd(input, indices, batch);
-  },
-  /** x, indices, updates. */
-  scatterElements(x, a) {
-    const input = tensorAt(x, 0);
-    const axis = axisOf(number(a, 'axis', 0), input.rank);
-    return core.putAlongAxis(input, hostIndicesAt(x, 1), tensorAt(x, 2), axis, reductionOf(a));
-  },
-  /** x, indices, updates. */
-  scatterNd: (x, a) => core.scatterNd(tensorAt(x, 0), hostIndicesAt(x, 1), tensorAt(x, 2), reductionOf(a)),
-  /** `smallest`: the smallest instead. NaN has no place. */
-  topK(x, a) {
-    const [input, k] = [tensorAt(x, 0), number(a, 'k', 0)];
-    const axis = axisOf(number(a, 'axis', -1), input.rank);
-    return composite(() => core.topK(input, k, { axis, largest: a['smallest'] !== true }).indices);
-  },
-  /** `values`: off, on. */
-  oneHot: (x, a) =>
-    oneHot(
-      tensorAt(x, 0),
-      number(a, 'depth', 0),
-      number(a, 'axis', -1),
-      numbers(a, 'values'),
-      a['dtype'] as DType,
-    ),
-  reverseSequence: (x, a) =>
-    reverseSequence(tensorAt(x, 0), numbersAt(x, 1), number(a, 'batchAxis', 1), number(a, 'timeAxis', 0)),
-  /** 0 below the diagonal `k` (`upper`), or above it. */
-  triangle(x, a) {
-    const input = tensorAt(x, 0);
-    return core.select(triangle(input, number(a, 'k', 0), a['upper'] === true), input, 0);
-  },
-  /** Ones on the diagonal `k` of a matrix like x. */
-  eye(x, a) {
-    const { shape, backend } = tensorAt(x, 0);
-    if (shape.length !== 2) throw new ShapeError(`a diagonal of ${shape.length} axes`);
-    const [rows, columns] = boundedShape(shape) as [number, number];
-    const k = number(a, 'k', 0);
-    const ones = new Float64Array(rows * columns);
-    for (let i = 0; i < rows; i++) if (i + k >= 0 && i + k < columns) ones[i * columns + i + k] = 1;
-    return core.tensor(ones, shape, { dtype: a['dtype'] as DType, backend });
-  },
-  /** x, how often each axis is repeated. */
-  tile(x) {
-    const input = tensorAt(x, 0);
-    const repeats = numbersAt(x, 1);
-    if (repeats.length !== input.rank || repeats.some((r) => !(Number.isInteger(r) && r >= 0)))
-      throw new ShapeError(`repeats [${repeats.join(', ')}] for ${input.rank} axes`);
-    const shape = boundedShape(input.shape.map((d, i) => d * repeats[i]!));
-    const apart = core.reshape(
-      input,
-      input.shape.flatMap((d) => [1, d]),
-    );
-    const wide = core.broadcastTo(
-      apart,
-      input.shape.flatMap((d, i) => [repeats[i]!, d]),
-    );
-    return core.reshape(wide, shape);
-  },
-  depthToSpace: (x, a) => depthToSpace(tensorAt(x, 0), number(a, 'block', 1), a['columnFirst'] === true),
-  spaceToDepth: (x, a) => spaceToDepth(tensorAt(x, 0), number(a, 'block', 1)),
 };

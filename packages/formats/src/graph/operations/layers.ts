@@ -11,8 +11,9 @@ import {
   optionalTensor,
   tensorAt,
   windowOf,
+  onTensors,
   type GraphOp,
-} from './arguments.ts';
+} from './operation.ts';
 
 /** A file may ask for more padding than there is memory. How large the result of a window can be, before it is made. @throws ShapeError */
 export function boundedWindow(x: Tensor, channels: number, padding: Padding, a: Attrs): void {
@@ -60,84 +61,97 @@ function transposedWindow(input: readonly number[], kernel: readonly number[], a
 }
 
 export const layers: Readonly<Record<string, GraphOp>> = {
-  /**
-   * x, w `[out, in / groups, ...kernel]`, optional bias `[out]`. `activation`, and a fourth input that multiplies before the
-   * bias, `[out]`: what `GraphModule` joins to it.
-   */
-  conv(x, a) {
-    const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
-    boundedWindow(input, w.shape[0] ?? 1, windowOf(a).padding, a);
-    return convAffine(input, w, {
-      ...windowOf(a),
-      dilation: numbers(a, 'dilation'),
-      groups: number(a, 'groups', 1),
-      shift: optionalTensor(x, 2),
-      scale: optionalTensor(x, 3),
-      activation: a['activation'] === 'relu' || a['activation'] === 'relu6' ? a['activation'] : 'none',
-    });
-  },
-  /** x, w `[in, out / groups, ...kernel]`, optional bias `[out]`. See `transposedWindow`. */
-  convTranspose(x, a) {
-    const [input, w, bias] = [tensorAt(x, 0), tensorAt(x, 1), optionalTensor(x, 2)];
-    const plan = transposedWindow(input.shape.slice(2), w.shape.slice(2), a);
-    boundedShape([
-      input.shape[0] ?? 1,
-      (w.shape[1] ?? 1) * number(a, 'groups', 1),
-      ...plan.map((p) => p.size),
-    ]);
-    const y = convInputGradOp.apply([input, w], {
-      stride: numbers(a, 'stride'),
-      dilation: numbers(a, 'dilation'),
-      groups: number(a, 'groups', 1),
-      layout: 'channels-first',
-      padding: plan.map((p) => [p.before, Math.max(p.after, 0)] as const),
-      inputSize: plan.map((p) => p.size - Math.max(-p.after, 0)),
-    });
-    const missing = plan.map((p) => Math.max(-p.after, 0));
-    const whole = missing.some((n) => n > 0)
-      ? core.pad(y, { before: y.shape.map(() => 0), after: [0, 0, ...missing] })
-      : y;
-    return bias ? addBias(whole, bias) : whole;
-  },
+  ...onTensors({
+    /**
+     * x, w `[out, in / groups, ...kernel]`, optional bias `[out]`. `activation`, and a fourth input that multiplies before the
+     * bias, `[out]`: what `GraphModule` joins to it.
+     */
+    conv(x, a) {
+      const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
+      boundedWindow(input, w.shape[0] ?? 1, windowOf(a).padding, a);
+      return convAffine(input, w, {
+        ...windowOf(a),
+        dilation: numbers(a, 'dilation'),
+        groups: number(a, 'groups', 1),
+        shift: optionalTensor(x, 2),
+        scale: optionalTensor(x, 3),
+        activation: a['activation'] === 'relu' || a['activation'] === 'relu6' ? a['activation'] : 'none',
+      });
+    },
+    /** x, w `[in, out / groups, ...kernel]`, optional bias `[out]`. See `transposedWindow`. */
+    convTranspose(x, a) {
+      const [input, w, bias] = [tensorAt(x, 0), tensorAt(x, 1), optionalTensor(x, 2)];
+      const plan = transposedWindow(input.shape.slice(2), w.shape.slice(2), a);
+      boundedShape([
+        input.shape[0] ?? 1,
+        (w.shape[1] ?? 1) * number(a, 'groups', 1),
+        ...plan.map((p) => p.size),
+      ]);
+      const y = convInputGradOp.apply([input, w], {
+        stride: numbers(a, 'stride'),
+        dilation: numbers(a, 'dilation'),
+        groups: number(a, 'groups', 1),
+        layout: 'channels-first',
+        padding: plan.map((p) => [p.before, Math.max(p.after, 0)] as const),
+        inputSize: plan.map((p) => p.size - Math.max(-p.after, 0)),
+      });
+      const missing = plan.map((p) => Math.max(-p.after, 0));
+      const whole = missing.some((n) => n > 0)
+        ? core.pad(y, { before: y.shape.map(() => 0), after: [0, 0, ...missing] })
+        : y;
+      return bias ? addBias(whole, bias) : whole;
+    },
+    /**
+     * x, scale, shift, stored mean, stored variance, each `[channels]`: here on the stored statistics. With an attribute
+     * `momentum`, `GraphModule` uses the batch's while it trains, and moves those that are stored.
+     */
+    batchNorm: (x, a) =>
+      core.batchNorm(
+        tensorAt(x, 0),
+        { mean: tensorAt(x, 3), variance: tensorAt(x, 4) },
+        {
+          weight: tensorAt(x, 1),
+          bias: tensorAt(x, 2),
+          eps: number(a, 'epsilon', 1e-3),
+          layout: layoutOf(a),
+        },
+      ).y,
+  }),
   /** x `[..., in]`, w `[out, in]`, optional bias `[out]`. */
-  linear(x) {
-    const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
-    boundedShape([sizeOf(input.shape.slice(0, -1)), w.shape[0] ?? 1]);
-    return core.linear(input, w, optionalTensor(x, 2));
+  linear: {
+    run(x) {
+      const [input, w] = [tensorAt(x, 0), tensorAt(x, 1)];
+      boundedShape([sizeOf(input.shape.slice(0, -1)), w.shape[0] ?? 1]);
+      return core.linear(input, w, optionalTensor(x, 2));
+    },
+    movesChannels: true,
   },
   /** numpy's rule: a vector is a row on the left and a column on the right, and that axis is not in the result. */
-  matmul(x, a) {
-    const given = [tensorAt(x, 0), tensorAt(x, 1)] as const;
-    const vector = given.map((t) => t.rank === 1);
-    const left = vector[0] ? core.expandDims(given[0], 0) : given[0];
-    const right = vector[1] ? core.expandDims(given[1], 1) : given[1];
-    boundedShape([
-      sizeOf(left.shape.slice(0, -1)) * (a['transposeA'] === true ? (left.shape.at(-1) ?? 1) : 1),
-      right.shape.at(a['transposeB'] === true ? -2 : -1) ?? 1,
-    ]);
-    let y = core.matmul(left, right, {
-      transposeA: a['transposeA'] === true && !vector[0],
-      transposeB: a['transposeB'] === true && !vector[1],
-    });
-    if (vector[1]) y = core.squeeze(y, -1);
-    return vector[0] ? core.squeeze(y, vector[1] ? -1 : -2) : y;
+  matmul: {
+    run(x, a) {
+      const given = [tensorAt(x, 0), tensorAt(x, 1)] as const;
+      const vector = given.map((t) => t.rank === 1);
+      const left = vector[0] ? core.expandDims(given[0], 0) : given[0];
+      const right = vector[1] ? core.expandDims(given[1], 1) : given[1];
+      boundedShape([
+        sizeOf(left.shape.slice(0, -1)) * (a['transposeA'] === true ? (left.shape.at(-1) ?? 1) : 1),
+        right.shape.at(a['transposeB'] === true ? -2 : -1) ?? 1,
+      ]);
+      let y = core.matmul(left, right, {
+        transposeA: a['transposeA'] === true && !vector[0],
+        transposeB: a['transposeB'] === true && !vector[1],
+      });
+      if (vector[1]) y = core.squeeze(y, -1);
+      return vector[0] ? core.squeeze(y, vector[1] ? -1 : -2) : y;
+    },
+    movesChannels: true,
   },
-  /**
-   * x, scale, shift, stored mean, stored variance, each `[channels]`: here on the stored statistics. With an attribute
-   * `momentum`, `GraphModule` uses the batch's while it trains, and moves those that are stored.
-   */
-  batchNorm: (x, a) =>
-    core.batchNorm(
-      tensorAt(x, 0),
-      { mean: tensorAt(x, 3), variance: tensorAt(x, 4) },
-      {
-        weight: tensorAt(x, 1),
-        bias: tensorAt(x, 2),
-        eps: number(a, 'epsilon', 1e-3),
-        layout: layoutOf(a),
-      },
-    ).y,
-
-  globalAvgPool: (x, a) => core.globalAvgPool(tensorAt(x, 0), { layout: layoutOf(a), keepDims: true }),
-  globalMaxPool: (x, a) => core.globalMaxPool(tensorAt(x, 0), { layout: layoutOf(a), keepDims: true }),
+  globalAvgPool: {
+    run: (x, a) => core.globalAvgPool(tensorAt(x, 0), { layout: layoutOf(a), keepDims: true }),
+    nearClassifier: 'around',
+  },
+  globalMaxPool: {
+    run: (x, a) => core.globalMaxPool(tensorAt(x, 0), { layout: layoutOf(a), keepDims: true }),
+    nearClassifier: 'around',
+  },
 };

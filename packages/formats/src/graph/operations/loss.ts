@@ -1,6 +1,6 @@
 import * as core from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
-import { number, optionalTensor, tensorAt, type GraphOp, type Inputs } from './arguments.ts';
+import { number, optionalTensor, tensorAt, onTensors, type GraphOp, type Inputs } from './operation.ts';
 
 function optionsOf(x: Inputs, a: Attrs): core.CrossEntropyOptions {
   return {
@@ -12,7 +12,7 @@ function optionsOf(x: Inputs, a: Attrs): core.CrossEntropyOptions {
 }
 
 /** Inputs: log-probabilities or logits `[n, c, ...]`, labels `[n, ...]`, optional weights of the classes `[c]`. */
-export const lossOps: Readonly<Record<string, GraphOp>> = {
+export const losses: Readonly<Record<string, GraphOp>> = onTensors({
   nll: (x, a) => core.nll(tensorAt(x, 0), tensorAt(x, 1), optionsOf(x, a)),
   crossEntropy: (x, a) => core.crossEntropy(tensorAt(x, 0), tensorAt(x, 1), optionsOf(x, a)),
-};
+});

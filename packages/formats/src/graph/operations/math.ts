@@ -1,20 +1,16 @@
 import * as core from '@graftjs/core';
-import { customVjp } from '@graftjs/core/extend';
-import type { Tensor } from '@graftjs/core';
-import { number, operandAt, tensorAt, unary, type GraphOp, type Inputs } from './arguments.ts';
+import { customVjp, lift } from '@graftjs/core/extend';
+import { isTensor, type Tensor } from '@graftjs/core';
+import { ofTwo } from './elementwise.ts';
+import { elementwise, floorModulo, integerQuotient, onPairs, whole } from './host.ts';
+import { number, tensorAt, type GraphOp, type Inputs } from './operation.ts';
 
-/** Two operands as tensors of one shape; a number becomes a scalar of the other's type. */
-function pair(x: Inputs): [Tensor, Tensor] {
-  const [a, b] = [operandAt(x, 0), operandAt(x, 1)];
-  const like = core.isTensor(a) ? a : core.isTensor(b) ? b : tensorAt(x, 0);
-  const lifted = (v: core.TensorLike): Tensor =>
-    core.isTensor(v) ? v : core.tensor([v], [], { dtype: like.dtype, backend: like.backend });
-  return [lifted(a), lifted(b)];
-}
-const ofPair =
-  (f: (a: Tensor, b: Tensor) => Tensor): GraphOp =>
-  (x) =>
-    f(...pair(x));
+/** Of two tensors; a number becomes a scalar of the other's type. */
+const ofTensors = (f: (a: Tensor, b: Tensor) => Tensor): ((x: Inputs) => Tensor) =>
+  ofTwo((a, b) => {
+    const like = (isTensor(a) ? a : b) as Tensor;
+    return f(lift(a, like), lift(b, like));
+  });
 
 /** aᵇ in int32 by squaring, modulo 2³²; 0 for negative b unless a is ±1. */
 function powerOfIntegers(a: Tensor, b: Tensor): Tensor {
@@ -59,30 +55,30 @@ function roundFloat(x: Tensor, bits: number, largest: number): Tensor {
   )[0]!;
 }
 
+/** Whole numbers, and what smaller types make of them. */
 export const math: Readonly<Record<string, GraphOp>> = {
-  sin: unary(core.sin),
-  cos: unary(core.cos),
-  tan: unary(core.tan),
-  asin: unary(core.asin),
-  acos: unary(core.acos),
-  atan: unary(core.atan),
-  sinh: unary(core.sinh),
-  cosh: unary(core.cosh),
-  asinh: unary(core.asinh),
-  acosh: unary(core.acosh),
-  atanh: unary(core.atanh),
-
-  notEqual: ofPair(core.notEqual),
-  fmod: ofPair(core.fmod),
+  fmod: { run: ofTensors(core.fmod) },
   /** Of int32: towards zero, and by zero 0. */
-  integerQuotient: ofPair(core.truncDivide),
+  integerQuotient: { run: ofTensors(core.truncDivide), host: onPairs(integerQuotient) },
   /** With the sign of the dividend. */
-  integerRemainder: ofPair(core.fmod),
+  integerRemainder: {
+    run: ofTensors(core.fmod),
+    host: onPairs((a, b) => whole(a - b * integerQuotient(a, b))),
+  },
   /** With the sign of the divisor. */
-  integerModulo: ofPair(core.remainder),
-  integerPower: ofPair(powerOfIntegers),
+  integerModulo: { run: ofTensors(core.remainder), host: onPairs(floorModulo) },
+  integerPower: { run: ofTensors(powerOfIntegers), host: onPairs((a, b) => Math.trunc(a ** b)) },
   /** `bits` bits of mantissa instead of float32's 24, beyond `largest` infinity; the gradient passes. */
-  roundFloat: (x, a) => roundFloat(tensorAt(x, 0), number(a, 'bits', 24), number(a, 'largest', Infinity)),
+  roundFloat: {
+    run: (x, a) => roundFloat(tensorAt(x, 0), number(a, 'bits', 24), number(a, 'largest', Infinity)),
+  },
   /** What an integer type of `bits` bits makes of a result beyond it. */
-  wrap: (x, a) => wrapInteger(tensorAt(x, 0), number(a, 'bits', 32), a['signed'] === true),
+  wrap: {
+    run: (x, a) => wrapInteger(tensorAt(x, 0), number(a, 'bits', 32), a['signed'] === true),
+    host([x], a) {
+      const size = 2 ** number(a, 'bits', 32);
+      const low = a['signed'] === true ? size / 2 : 0;
+      return elementwise([x!], x!.dtype, (v) => floorModulo(v + low, size) - low);
+    },
+  },
 };

@@ -1,7 +1,17 @@
 import * as core from '@graftjs/core';
 import { isTensor, ShapeError, sizeOf, type DType, type Tensor } from '@graftjs/core';
+import { broadcastStrides, stridesOf } from '@graftjs/core/backend';
 import type { Attrs } from '../graph.ts';
-import { boundedLists, boundedShape, hostArray, toTensor } from '../host-array.ts';
+import {
+  boundedLists,
+  boundedShape,
+  hostArray,
+  newHostArray,
+  toTensor,
+  type HostArray,
+} from '../host-array.ts';
+import { axisOf, flattened, reshapeTarget, sliceRanges, type AxisRange } from './axes.ts';
+import { broadcast, largest, listOf, sameType, strided, withShape, without } from './host.ts';
 import {
   number,
   numbers,
@@ -10,8 +20,7 @@ import {
   tensorAt,
   type GraphOp,
   type Inputs,
-} from './arguments.ts';
-import { axisOf, reshapeTarget, sliceRanges } from './axes.ts';
+} from './operation.ts';
 
 /** `axes` of extent 1 removed; negative ones count from the end. */
 function squeeze(x: Tensor, axes: readonly number[]): Tensor {
@@ -21,83 +30,40 @@ function squeeze(x: Tensor, axes: readonly number[]): Tensor {
     .reduce((y, axis) => core.squeeze(y, axis), x);
 }
 
-export const movement: Readonly<Record<string, GraphOp>> = {
-  identity: (x) => x[0]!,
-  /** The extents of axes `start` (default 0) to `end` (default all): computed at once, whatever the batch. */
-  shape(x, a) {
-    const { shape } = tensorAt(x, 0);
-    const end = typeof a['end'] === 'number' ? a['end'] : undefined;
-    const part = shape.slice(number(a, 'start', 0), end);
-    return hostArray('int32', [part.length], part);
-  },
-  /** x, and the shape as an attribute or as a second input. `copyZeros`: an extent 0 stands for the one that is there. */
-  reshape(x, a) {
+/** How it is said of host arrays: `axes` of extent 1 removed, all such where none are named. */
+function squeezeHost([x]: readonly HostArray[], a: Attrs): HostArray {
+  const { shape } = x!;
+  const axes = (optionalNumbers(a, 'axes') ?? []).map((i) => axisOf(i, shape.length));
+  return withShape(x!, axes.length ? without(shape, axes) : shape.filter((d) => d !== 1));
+}
+/** New axes of extent 1, at `axes` of the result. */
+function unsqueezeHost(x: HostArray, axes: readonly number[]): HostArray {
+  const rank = x.shape.length + axes.length;
+  const at = axes.map((i) => axisOf(i, rank));
+  const rest = [...x.shape];
+  return withShape(
+    x,
+    Array.from({ length: rank }, (_, i) => (at.includes(i) ? 1 : rest.shift()!)),
+  );
+}
+
+/** What only changes a shape, by what the shape, the attributes and further inputs say. */
+const reshaping = (target: (shape: core.Shape, a: Attrs, given?: number[]) => number[]): GraphOp => ({
+  run(x, a) {
     const input = tensorAt(x, 0);
-    const wanted = x.length > 1 ? numbersAt(x, 1) : numbers(a, 'shape');
-    return core.reshape(input, reshapeTarget(input.shape, wanted, a));
+    return core.reshape(input, target(input.shape, a, x.length > 1 ? numbersAt(x, 1) : undefined));
   },
-  /** To two axes, cut in front of `axis`. */
-  flatten(x, a) {
-    const { shape } = tensorAt(x, 0);
-    const axis = number(a, 'axis', 1);
-    const at = axis < 0 ? axis + shape.length : axis;
-    if (!(at >= 0 && at <= shape.length))
-      throw new ShapeError(`flatten from axis ${axis} of ${shape.length} axes`);
-    return core.reshape(tensorAt(x, 0), [sizeOf(shape.slice(0, at)), sizeOf(shape.slice(at))]);
-  },
-  transpose: (x, a) => core.transpose(tensorAt(x, 0), optionalNumbers(a, 'perm')),
-  squeeze(x, a) {
-    const axes = numbers(a, 'axes');
-    return axes.length ? squeeze(tensorAt(x, 0), axes) : core.squeeze(tensorAt(x, 0));
-  },
-  expandDims: (x, a) => core.expandDims(tensorAt(x, 0), number(a, 'axis', 0)),
-  /** New axes of extent 1, at `axes` of the result. */
-  unsqueeze(x, a) {
-    const input = tensorAt(x, 0);
-    const axes = numbers(a, 'axes');
-    const rank = input.rank + axes.length;
-    const at = axes.map((i) => (i < 0 ? i + rank : i)).sort((i, j) => i - j);
-    return at.reduce((y, axis) => core.expandDims(y, axis), input);
-  },
-  concat(x, a) {
-    const inputs = x.map((_, i) => tensorAt(x, i));
-    boundedShape([inputs.reduce((n, t) => n + t.size, 0)]);
-    return core.concat(inputs, number(a, 'axis', 0));
-  },
-  /**
-   * `mode`: 'constant' (the default, with a `value`), 'reflect', 'edge' or 'wrap'; negative amounts cut off. How much, of
-   * all axes or of `axes`: attributes `before` and `after`, or the second input, all the amounts before and then those after.
-   */
-  pad(x, a) {
-    const input = tensorAt(x, 0);
-    const { before, after } = padAmounts(x, a, input.rank);
-    boundedShape(input.shape.map((d, i) => d + Math.max(before[i]!, 0) + Math.max(after[i]!, 0)));
-    const kept = input.shape.reduce((y, d, i) => {
-      const [cut, rest] = [Math.max(-before[i]!, 0), Math.max(-after[i]!, 0)];
-      return cut || rest ? core.slice(y, i, cut, Math.max(d - rest, cut)) : y;
-    }, input);
-    if (a['mode'] !== undefined && a['mode'] !== 'constant')
-      boundedLists([...before, ...after].map(Math.abs));
-    const amounts = {
-      before: before.map((n) => Math.max(n, 0)),
-      after: after.map((n) => Math.max(n, 0)),
-    };
-    switch (a['mode']) {
-      case 'reflect':
-        return core.padReflect(kept, amounts);
-      case 'edge':
-        return core.padReplicate(kept, amounts);
-      case 'wrap':
-        return padWrapped(kept, amounts.before, amounts.after);
-      default:
-        return core.pad(kept, { ...amounts, value: number(a, 'value', 0) });
-    }
-  },
-  /** See `sliceRanges`; starts and ends may be further inputs. `drop`: axes of extent 1 to remove. */
-  slice(x, a) {
+  host: ([x, given], a) => withShape(x!, target(x!.shape, a, given && listOf(given))),
+  keepsValues: true,
+  movesChannels: true,
+  nearClassifier: 'around',
+});
+/** What takes ranges of the axes. */
+const cutting = (rangesOf: (shape: core.Shape, a: Attrs, ...given: number[][]) => AxisRange[]): GraphOp => ({
+  run(x, a) {
     const input = tensorAt(x, 0);
     const given = x.length > 2 ? [numbersAt(x, 1), numbersAt(x, 2)] : [];
-    const cut = sliceRanges(input.shape, a, ...given).reduce((y, { start, size, step }, axis) => {
+    const cut = rangesOf(input.shape, a, ...given).reduce((y, { start, size, step }, axis) => {
       if (start === 0 && step === 1 && size === y.shape[axis]) return y;
       if (step > 0) return core.slice(y, axis, start, start + Math.max((size - 1) * step + 1, 0), step);
       return core.gather(
@@ -108,99 +74,262 @@ export const movement: Readonly<Record<string, GraphOp>> = {
     }, input);
     return squeeze(cut, optionalNumbers(a, 'drop') ?? []);
   },
-  /** Part `index` of `count` along `axis`; all are as large as the first, but the last. */
-  part(x, a) {
-    const input = tensorAt(x, 0);
-    const axis = number(a, 'axis', 0);
-    const size = Math.ceil((input.shape.at(axis) ?? 0) / number(a, 'count', 1));
-    const at = number(a, 'index', 0) * size;
-    return core.slice(input, axis, at, at + size);
+  host([x, ...given], a) {
+    const ranges = rangesOf(x!.shape, a, ...given.map(listOf));
+    const own = stridesOf(x!.shape);
+    const start = ranges.reduce((n, r, i) => n + r.start * own[i]!, 0);
+    const out = strided(
+      x!,
+      ranges.map((r) => r.size),
+      ranges.map((r, i) => r.step * own[i]!),
+      start,
+    );
+    return withShape(out, without(out.shape, optionalNumbers(a, 'drop') ?? []));
   },
-  /** x, indices (of any shape, counted from the end where negative), along `axis`. */
-  gather(x, a) {
-    const input = tensorAt(x, 0);
-    const axis = number(a, 'axis', 0);
-    const at = axisOf(axis, input.rank);
-    const extent = input.shape[at] ?? 1;
-    const given = x[1]!;
-    if (isTensor(given)) {
-      const wrapped = core.select(core.less(given, 0), core.add(given, extent), given);
-      return pick(input, core.flatten(wrapped, 0), given.shape, at);
+});
+
+function extentsOf(shape: core.Shape, a: Attrs): HostArray {
+  const part = shape.slice(number(a, 'start', 0), number(a, 'end', shape.length));
+  return hostArray('int32', [part.length], part);
+}
+function concatHost(inputs: readonly HostArray[], a: Attrs): HostArray {
+  const first = inputs[0]!;
+  const axis = axisOf(a['axis'], first.shape.length);
+  for (const x of inputs) {
+    sameType(first, x);
+    if (x.shape.length !== first.shape.length || x.shape.some((d, i) => i !== axis && d !== first.shape[i]))
+      throw new ShapeError(`[${x.shape.join(', ')}] does not fit [${first.shape.join(', ')}]`);
+  }
+  const extent = inputs.reduce((n, x) => n + x.shape[axis]!, 0);
+  const out = newHostArray(first.dtype, first.shape.with(axis, extent), largest(inputs));
+  const outer = sizeOf(first.shape.slice(0, axis));
+  let at = 0;
+  for (let o = 0; o < outer; o++)
+    for (const x of inputs) {
+      const n = x.values.length / outer;
+      out.values.set(x.values.subarray(o * n, (o + 1) * n), at);
+      at += n;
     }
-    const shape = typeof given === 'number' ? [] : given.shape;
-    const indices = numbersAt(x, 1).map((i) => (i < 0 ? i + extent : i));
-    if (indices.some((i) => !(i >= 0 && i < extent)))
-      throw new ShapeError(
-        `index ${indices.find((i) => !(i >= 0 && i < extent))} of an axis of extent ${extent}`,
-      );
-    return pick(input, toTensor(hostArray('int32', [indices.length], indices), input), shape, at);
+  return out;
+}
+function gatherHost([x, indices]: readonly HostArray[], a: Attrs): HostArray {
+  const axis = axisOf(a['axis'] ?? 0, x!.shape.length);
+  const extent = x!.shape[axis]!;
+  const shape = [...x!.shape.slice(0, axis), ...indices!.shape, ...x!.shape.slice(axis + 1)];
+  const out = newHostArray(x!.dtype, shape, x!.values.length);
+  const inner = sizeOf(x!.shape.slice(axis + 1));
+  const outer = sizeOf(x!.shape.slice(0, axis));
+  let at = 0;
+  for (let o = 0; o < outer; o++)
+    for (const i of indices!.values) {
+      const from = (o * extent + axisOf(i, extent, { what: 'index' })) * inner;
+      out.values.set(x!.values.subarray(from, from + inner), at);
+      at += inner;
+    }
+  return out;
+}
+/** Element `[i_perm[0], i_perm[1], …]` of the result is `[i_0, i_1, …]` of x; without `perm`, axes in reverse. */
+export function permuted(x: HostArray, given?: readonly number[]): HostArray {
+  const rank = x.shape.length;
+  const perm = given ?? x.shape.map((_, i) => rank - 1 - i);
+  if (perm.length !== rank || new Set(perm.map((p) => axisOf(p, rank))).size !== rank)
+    throw new ShapeError(`[${perm.join(', ')}] is not a permutation of ${rank} axes`);
+  const own = stridesOf(x.shape);
+  return strided(
+    x,
+    perm.map((p) => x.shape[p]!),
+    perm.map((p) => own[p]!),
+  );
+}
+function tileHost([x, times]: readonly HostArray[]): HostArray {
+  const each = listOf(times);
+  if (each.length !== x!.shape.length)
+    throw new ShapeError(`${each.length} repeats of ${x!.shape.length} axes`);
+  const apart = strided(
+    x!,
+    x!.shape.flatMap((d, i) => [each[i]!, d]),
+    stridesOf(x!.shape).flatMap((v) => [0, v]),
+  );
+  return withShape(
+    apart,
+    x!.shape.map((d, i) => d * each[i]!),
+  );
+}
+function tile(x: Inputs): Tensor {
+  const input = tensorAt(x, 0);
+  const repeats = numbersAt(x, 1);
+  if (repeats.length !== input.rank || repeats.some((r) => !(Number.isInteger(r) && r >= 0)))
+    throw new ShapeError(`repeats [${repeats.join(', ')}] for ${input.rank} axes`);
+  const shape = boundedShape(input.shape.map((d, i) => d * repeats[i]!));
+  const apart = core.reshape(
+    input,
+    input.shape.flatMap((d) => [1, d]),
+  );
+  const wide = core.broadcastTo(
+    apart,
+    input.shape.flatMap((d, i) => [repeats[i]!, d]),
+  );
+  return core.reshape(wide, shape);
+}
+function pad(x: Inputs, a: Attrs): Tensor {
+  const input = tensorAt(x, 0);
+  const { before, after } = padAmounts(x, a, input.rank);
+  boundedShape(input.shape.map((d, i) => d + Math.max(before[i]!, 0) + Math.max(after[i]!, 0)));
+  const kept = input.shape.reduce((y, d, i) => {
+    const [cut, rest] = [Math.max(-before[i]!, 0), Math.max(-after[i]!, 0)];
+    return cut || rest ? core.slice(y, i, cut, Math.max(d - rest, cut)) : y;
+  }, input);
+  if (a['mode'] !== undefined && a['mode'] !== 'constant') boundedLists([...before, ...after].map(Math.abs));
+  const amounts = {
+    before: before.map((n) => Math.max(n, 0)),
+    after: after.map((n) => Math.max(n, 0)),
+  };
+  switch (a['mode']) {
+    case 'reflect':
+      return core.padReflect(kept, amounts);
+    case 'edge':
+      return core.padReplicate(kept, amounts);
+    case 'wrap':
+      return padWrapped(kept, amounts.before, amounts.after);
+    default:
+      return core.pad(kept, { ...amounts, value: number(a, 'value', 0) });
+  }
+}
+function gather(x: Inputs, a: Attrs): Tensor {
+  const input = tensorAt(x, 0);
+  const axis = number(a, 'axis', 0);
+  const at = axisOf(axis, input.rank);
+  const extent = input.shape[at] ?? 1;
+  const given = x[1]!;
+  if (isTensor(given)) {
+    const wrapped = core.select(core.less(given, 0), core.add(given, extent), given);
+    return pick(input, core.flatten(wrapped, 0), given.shape, at);
+  }
+  const shape = typeof given === 'number' ? [] : given.shape;
+  const indices = numbersAt(x, 1).map((i) => (i < 0 ? i + extent : i));
+  if (indices.some((i) => !(i >= 0 && i < extent)))
+    throw new ShapeError(
+      `index ${indices.find((i) => !(i >= 0 && i < extent))} of an axis of extent ${extent}`,
+    );
+  return pick(input, toTensor(hostArray('int32', [indices.length], indices), input), shape, at);
+}
+
+export const movement: Readonly<Record<string, GraphOp>> = {
+  identity: { run: (x) => x[0]!, host: (x) => x[0]!, keepsValues: true, nearClassifier: 'around' },
+  /** The extents of axes `start` (default 0) to `end` (default all): computed at once, whatever the batch. */
+  shape: {
+    run: (x, a) => extentsOf(tensorAt(x, 0).shape, a),
+    host: ([x], a) => extentsOf(x!.shape, a),
+    element: 'int64',
+    toHost: true,
+    nearClassifier: 'around',
+  },
+  /** x, and the shape as an attribute or as a second input. `copyZeros`: an extent 0 stands for the one that is there. */
+  reshape: reshaping((shape, a, given) => reshapeTarget(shape, given ?? numbers(a, 'shape'), a)),
+  /** To two axes, cut in front of `axis`. */
+  flatten: reshaping((shape, a) => flattened(shape, number(a, 'axis', 1))),
+  transpose: {
+    run: (x, a) => core.transpose(tensorAt(x, 0), optionalNumbers(a, 'perm')),
+    host: ([x], a) => permuted(x!, optionalNumbers(a, 'perm')),
+    keepsValues: true,
+    nearClassifier: 'around',
+  },
+  squeeze: {
+    run(x, a) {
+      const axes = numbers(a, 'axes');
+      return axes.length ? squeeze(tensorAt(x, 0), axes) : core.squeeze(tensorAt(x, 0));
+    },
+    host: squeezeHost,
+    keepsValues: true,
+    movesChannels: true,
+    nearClassifier: 'around',
+  },
+  /** A new axis of extent 1, at `axis` of the result. */
+  expandDims: {
+    run: (x, a) => core.expandDims(tensorAt(x, 0), number(a, 'axis', 0)),
+    host: ([x], a) => unsqueezeHost(x!, [number(a, 'axis', 0)]),
+    keepsValues: true,
+    movesChannels: true,
+  },
+  /** New axes of extent 1, at `axes` of the result. */
+  unsqueeze: {
+    run(x, a) {
+      const input = tensorAt(x, 0);
+      const axes = numbers(a, 'axes');
+      const rank = input.rank + axes.length;
+      const at = axes.map((i) => (i < 0 ? i + rank : i)).sort((i, j) => i - j);
+      return at.reduce((y, axis) => core.expandDims(y, axis), input);
+    },
+    host: ([x], a) => unsqueezeHost(x!, optionalNumbers(a, 'axes') ?? []),
+    keepsValues: true,
+    movesChannels: true,
+    nearClassifier: 'around',
+  },
+  concat: {
+    run(x, a) {
+      const inputs = x.map((_, i) => tensorAt(x, i));
+      boundedShape([inputs.reduce((n, t) => n + t.size, 0)]);
+      return core.concat(inputs, number(a, 'axis', 0));
+    },
+    host: concatHost,
+    nearClassifier: 'around',
   },
   /**
-   * What lies `block` apart along the axes behind the batch becomes further samples, and back: TensorFlow's SpaceToBatchND
-   * and BatchToSpaceND, with `paddings` before, and `crops` after it.
+   * `mode`: 'constant' (the default, with a `value`), 'reflect', 'edge' or 'wrap'; negative amounts cut off. How much, of
+   * all axes or of `axes`: attributes `before` and `after`, or the second input, all the amounts before and then those after.
    */
-  spaceToBatch(x, a) {
-    const block = numbers(a, 'block');
-    const amounts = pairs(a, 'paddings', block.length);
-    const rest = tensorAt(x, 0).rank - 1 - block.length;
-    const around = (k: number): number[] => [
-      0,
-      ...amounts.map((p) => p[k]!),
-      ...new Array<number>(rest).fill(0),
-    ];
-    boundedShape(tensorAt(x, 0).shape.map((d, i) => d + around(0)[i]! + around(1)[i]!));
-    const y = core.pad(tensorAt(x, 0), { before: around(0), after: around(1), value: 0 });
-    const [n = 1, ...extents] = y.shape;
-    const [space, tail] = [extents.slice(0, block.length), extents.slice(block.length)];
-    const parts = space.flatMap((d, i) => [d / block[i]!, block[i]!]);
-    const [odd, even] = [block.map((_, i) => 2 * i + 2), block.map((_, i) => 2 * i + 1)];
-    const behind = tail.map((_, i) => 2 * block.length + 1 + i);
-    const cut = core.transpose(core.reshape(y, [n, ...parts, ...tail]), [...odd, 0, ...even, ...behind]);
-    return core.reshape(cut, [n * sizeOf(block), ...space.map((d, i) => d / block[i]!), ...tail]);
-  },
-  batchToSpace(x, a) {
-    const block = numbers(a, 'block');
-    const crops = pairs(a, 'crops', block.length);
-    const { shape } = tensorAt(x, 0);
-    const [space, tail] = [shape.slice(1, block.length + 1), shape.slice(block.length + 1)];
-    const n = shape[0]! / sizeOf(block);
-    const many = block.length;
-    const order = [
-      many,
-      ...block.flatMap((_, i) => [many + 1 + i, i]),
-      ...tail.map((_, i) => 2 * many + 1 + i),
-    ];
-    const y = core.reshape(
-      core.transpose(core.reshape(tensorAt(x, 0), [...block, n, ...shape.slice(1)]), order),
-      [n, ...space.map((d, i) => d * block[i]!), ...tail],
-    );
-    return crops.reduce((z, [lo, hi], i) => core.slice(z, i + 1, lo, z.shape[i + 1]! - hi), y);
-  },
+  pad: { run: pad },
+  /** See `sliceRanges`; starts and ends may be further inputs. `drop`: axes of extent 1 to remove. */
+  slice: { ...cutting(sliceRanges), nearClassifier: 'around' },
+  /** Part `index` of `count` along `axis`; all are as large as the first, but the last. */
+  part: cutting((shape, a) => {
+    const axis = number(a, 'axis', 0);
+    const size = Math.ceil((shape.at(axis) ?? 0) / number(a, 'count', 1));
+    const start = number(a, 'index', 0) * size;
+    return sliceRanges(shape, { axes: [axis], starts: [start], ends: [start + size] });
+  }),
+  /** x, indices (of any shape, counted from the end where negative), along `axis`. */
+  gather: { run: gather, host: gatherHost, movesChannels: true, nearClassifier: 'around' },
+  /** x, how often each axis is repeated. */
+  tile: { run: tile, host: tileHost },
   /** x, shape: broadcasts both to each other. */
-  expand(x) {
-    const input = tensorAt(x, 0);
-    const wanted = numbersAt(x, 1);
-    const rank = Math.max(input.rank, wanted.length);
-    const shape = Array.from({ length: rank }, (_, i) => {
-      const [own, other] = [input.shape[i - rank + input.rank] ?? 1, wanted[i - rank + wanted.length] ?? 1];
-      return own === 1 ? other : own;
-    });
-    return core.broadcastTo(input, boundedShape(shape));
+  expand: {
+    run(x) {
+      const input = tensorAt(x, 0);
+      const wanted = numbersAt(x, 1);
+      const rank = Math.max(input.rank, wanted.length);
+      const shape = Array.from({ length: rank }, (_, i) => {
+        const [own, other] = [input.shape[i - rank + input.rank] ?? 1, wanted[i - rank + wanted.length] ?? 1];
+        return own === 1 ? other : own;
+      });
+      return core.broadcastTo(input, boundedShape(shape));
+    },
+    host([x, shape]) {
+      const to = broadcast([x!.shape, listOf(shape)]);
+      return strided(x!, to, broadcastStrides(x!.shape, to.length));
+    },
   },
   /** shape → a tensor of it, full of `value`. */
-  fill: (x, a) =>
-    core.full(boundedShape(numbersAt(x, 0)), number(a, 'value', 0), { dtype: a['dtype'] as DType }),
+  fill: {
+    run: (x, a) =>
+      core.full(boundedShape(numbersAt(x, 0)), number(a, 'value', 0), { dtype: a['dtype'] as DType }),
+    host([shape], a) {
+      const out = newHostArray(a['dtype'] as DType, listOf(shape));
+      out.values.fill(a['value'] as number);
+      return out;
+    },
+  },
+  /** start, end, step: what lies between, the end left out. */
+  range: {
+    host([start, end, step]) {
+      const [a, b, s] = [start!.values[0]!, end!.values[0]!, step!.values[0]!];
+      const n = Math.max(Math.ceil((b - a) / s), 0);
+      const out = newHostArray(start!.dtype, [n]);
+      for (let i = 0; i < n; i++) out.values[i] = a + i * s;
+      return out;
+    },
+  },
 };
-
-/** An attribute that is a list of pairs. */
-function pairs(a: Attrs, key: string, count: number): [number, number][] {
-  const v = a[key];
-  const isPair = (p: unknown): p is [number, number] =>
-    Array.isArray(p) && p.length === 2 && p.every((d) => Number.isSafeInteger(d) && d >= 0);
-  if (!Array.isArray(v) || v.length !== count || !v.every(isPair))
-    throw new ShapeError(`attribute '${key}' must be ${count} pairs of numbers`);
-  return v;
-}
 
 function padAmounts(x: Inputs, a: Attrs, rank: number): { before: number[]; after: number[] } {
   const given = x.length > 1 ? numbersAt(x, 1) : [...numbers(a, 'before'), ...numbers(a, 'after')];

@@ -1,7 +1,7 @@
 import * as core from '@graftjs/core';
 import { standardize } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
-import { number, numbers, optionalTensor, tensorAt, type GraphOp } from './arguments.ts';
+import { number, numbers, optionalTensor, tensorAt, onTensors, type GraphOp } from './operation.ts';
 import { axisOf } from './axes.ts';
 
 const keepDims = { keepDims: true } as const;
@@ -13,7 +13,7 @@ function axesFrom(x: Tensor, axis: number): number[] {
 /** All axes but the second. */
 const axesOfChannel = (x: Tensor): number[] => x.shape.map((_, i) => i).filter((i) => i !== 1);
 
-export const norms: Readonly<Record<string, GraphOp>> = {
+export const norms: Readonly<Record<string, GraphOp>> = onTensors({
   /** x `[n, c, ...]`, scale and shift `[c]`. */
   instanceNorm: (x, a) =>
     core.instanceNorm(tensorAt(x, 0), {
@@ -83,4 +83,4 @@ export const norms: Readonly<Record<string, GraphOp>> = {
     if (number(a, 'p', 2) === 1) return core.div(input, core.sum(core.abs(input), axis, keepDims));
     return core.div(input, core.sqrt(core.sum(core.mul(input, input), axis, keepDims)));
   },
-};
+});

@@ -1,20 +1,27 @@
 import * as core from '@graftjs/core';
 import { customVjp, composite } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
-import { number, optionalNumbers, tensorAt, type GraphOp } from './arguments.ts';
+import { number, optionalNumbers, tensorAt, type GraphOp } from './operation.ts';
 import { axisOf } from './axes.ts';
+import { keptShape, reducing } from './host.ts';
 
 /** Over the axes named, or over all. */
-const reduction =
-  (f: (x: Tensor, axes: number[] | undefined, options: { keepDims: boolean }) => Tensor): GraphOp =>
-  (x, a) =>
-    f(tensorAt(x, 0), optionalNumbers(a, 'axes'), { keepDims: a['keepDims'] === true });
+const reduction = (
+  f: (x: Tensor, axes: number[] | undefined, options: { keepDims: boolean }) => Tensor,
+  host?: GraphOp['host'],
+): GraphOp => ({
+  run: (x, a) => f(tensorAt(x, 0), optionalNumbers(a, 'axes'), { keepDims: a['keepDims'] === true }),
+  ...(host && { host }),
+  movesChannels: true,
+});
 
 /** √Σx². Its gradient is x / √Σx², and 0 where that is 0 / 0, as PyTorch's norm has it. */
 function euclidean(x: Tensor, axes: number[] | undefined, options: { keepDims: boolean }): Tensor {
   const given = axes ?? x.shape.map((_, i) => i);
-  const gone = new Set(given.map((axis) => axisOf(axis, x.rank)));
-  const kept = x.shape.map((d, i) => (gone.has(i) ? 1 : d));
+  const kept = keptShape(
+    x.shape,
+    given.map((axis) => axisOf(axis, x.rank)),
+  );
   return customVjp(
     'euclidean',
     [x],
@@ -29,29 +36,43 @@ function euclidean(x: Tensor, axes: number[] | undefined, options: { keepDims: b
 }
 
 export const reductions: Readonly<Record<string, GraphOp>> = {
-  mean: reduction(core.mean),
-  sum: reduction(core.sum),
-  max: reduction(core.max),
-  min: reduction(core.min),
-  prod: reduction(core.prod),
+  mean: {
+    ...reduction(
+      core.mean,
+      reducing(0, (a, b) => a + b, true),
+    ),
+    nearClassifier: 'around',
+  },
+  sum: reduction(
+    core.sum,
+    reducing(0, (a, b) => a + b),
+  ),
+  max: reduction(core.max, reducing(-Infinity, Math.max)),
+  min: reduction(core.min, reducing(Infinity, Math.min)),
+  prod: reduction(
+    core.prod,
+    reducing(1, (a, b) => a * b),
+  ),
   euclidean: reduction(euclidean),
   /** The position of the first of equal maxima, or of the last (`last`). */
-  argmax(x, a) {
-    const input = tensorAt(x, 0);
-    const axis = axisOf(number(a, 'axis', 0), input.rank);
-    const y =
-      a['last'] === true
-        ? core.sub(input.shape[axis]! - 1, core.argmax(core.flip(input, axis), axis))
-        : core.argmax(input, axis);
-    return a['keepDims'] === true ? core.expandDims(y, axis) : y;
+  argmax: {
+    run(x, a) {
+      const input = tensorAt(x, 0);
+      const axis = axisOf(number(a, 'axis', 0), input.rank);
+      const y =
+        a['last'] === true
+          ? core.sub(input.shape[axis]! - 1, core.argmax(core.flip(input, axis), axis))
+          : core.argmax(input, axis);
+      return a['keepDims'] === true ? core.expandDims(y, axis) : y;
+    },
+    element: 'int64',
   },
-  cumulativeSum(x, a) {
-    const input = tensorAt(x, 0);
-    const [exclusive, reverse] = [a['exclusive'] === true, a['reverse'] === true];
-    return core.cumsum(input, axisOf(number(a, 'axis', 0), input.rank), { exclusive, reverse });
+  cumulativeSum: {
+    run(x, a) {
+      const input = tensorAt(x, 0);
+      const [exclusive, reverse] = [a['exclusive'] === true, a['reverse'] === true];
+      return core.cumsum(input, axisOf(number(a, 'axis', 0), input.rank), { exclusive, reverse });
+    },
   },
-  einsum(x, a) {
-    const operands = x.map((_, i) => tensorAt(x, i));
-    return core.einsum(String(a['equation']), ...operands);
-  },
+  einsum: { run: (x, a) => core.einsum(String(a['equation']), ...x.map((_, i) => tensorAt(x, i))) },
 };

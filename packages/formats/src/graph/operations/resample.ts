@@ -10,9 +10,10 @@ import {
   numbersAt,
   optionalNumbers,
   tensorAt,
+  onTensors,
   type GraphOp,
   type Inputs,
-} from './arguments.ts';
+} from './operation.ts';
 
 /** Where an output element lies in the input; the names are those of ONNX's Resize. */
 type CoordinateMode =
@@ -172,7 +173,7 @@ function axesOf(x: Tensor, inputs: Inputs, a: Attrs): ResampleAxis[] {
   });
 }
 
-export const resampling: Readonly<Record<string, GraphOp>> = {
+export const resampling: Readonly<Record<string, GraphOp>> = onTensors({
   /** See `resample`. */
   resample(x, a) {
     const input = tensorAt(x, 0);
@@ -220,4 +221,4 @@ export const resampling: Readonly<Record<string, GraphOp>> = {
       paddingMode: a['padding'] as 'zeros' | 'border' | 'reflection',
       alignCorners: a['alignCorners'] === true,
     }),
-};
+});

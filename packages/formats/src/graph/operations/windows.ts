@@ -12,8 +12,10 @@ import {
   optionalNumbers,
   tensorAt,
   windowOf,
+  onTensors,
   type GraphOp,
-} from './arguments.ts';
+  type Inputs,
+} from './operation.ts';
 import { boundedWindow } from './layers.ts';
 
 /** A window over the spatial axes of a channels-first activation. */
@@ -136,56 +138,62 @@ function poolOptions(a: Attrs): core.PoolOptions {
   };
 }
 
+function avgPool(x: Inputs, a: Attrs): Tensor {
+  const input = tensorAt(x, 0);
+  const countIncludePad = a['countIncludePad'] === true;
+  if (layoutOf(a) === 'channels-last')
+    return core.avgPool(input, numbers(a, 'kernel'), { ...poolOptions(a), countIncludePad });
+  return windowMean(input, windowFor(input, a), countIncludePad);
+}
+
 export const windows: Readonly<Record<string, GraphOp>> = {
-  maxPool(x, a) {
-    const input = tensorAt(x, 0);
-    if (layoutOf(a) === 'channels-last') return core.maxPool(input, numbers(a, 'kernel'), poolOptions(a));
-    return windowMax(input, windowFor(input, a));
-  },
-  avgPool(x, a) {
-    const input = tensorAt(x, 0);
-    const countIncludePad = a['countIncludePad'] === true;
-    if (layoutOf(a) === 'channels-last')
-      return core.avgPool(input, numbers(a, 'kernel'), { ...poolOptions(a), countIncludePad });
-    return windowMean(input, windowFor(input, a), countIncludePad);
-  },
-  maxPoolIndices: (x, a) =>
-    windowArgmax(tensorAt(x, 0), windowFor(tensorAt(x, 0), a), a['columnMajor'] === true),
-  /** (Σ |x|ᵖ)^(1/p) over each window. */
-  lpPool: (x, a) => windowNorm(tensorAt(x, 0), windowFor(tensorAt(x, 0), a), number(a, 'p', 2)),
-  /** (Σ |x|ᵖ)^(1/p) over all positions. */
-  globalLpPool(x, a) {
-    const input = tensorAt(x, 0);
-    const whole = input.shape.slice(2);
-    const none = whole.map((): [number, number] => [0, 0]);
-    const ones = whole.map(() => 1);
-    const window = { kernel: whole, stride: ones, dilation: ones, padding: none, ceilMode: false };
-    return windowNorm(input, window, number(a, 'p', 2));
-  },
-  /** x, indices as `maxPoolIndices` gives them, and the shape of the result: each value at its index, 0 elsewhere. */
-  maxUnpool(x, a) {
-    const input = tensorAt(x, 0);
-    const indices = numbersAt(x, 1);
-    const window = windowFor(input, a);
-    const full = input.shape.map((d, i) =>
-      i < 2
-        ? d
-        : (d - 1) * window.stride[i - 2]! -
-          window.padding[i - 2]![0] -
-          window.padding[i - 2]![1] +
-          window.kernel[i - 2]!,
-    );
-    const shape = boundedShape(x.length > 2 ? numbersAt(x, 2) : full);
-    if (indices.length !== input.size || shape.length !== input.rank)
-      throw new ShapeError(`${indices.length} indices for [${input.shape.join(', ')}]`);
-    // The indices count in the extents that belong to the window; a larger result has the same places in it.
-    const own = stridesOf(full);
-    const wide = stridesOf(shape);
-    const at = indices.map((p) =>
-      own.reduce((sum, stride, i) => sum + (Math.floor(p / stride) % full[i]!) * wide[i]!, 0),
-    );
-    const flat = core.zeros([sizeOf(shape)], { backend: input.backend });
-    const y = core.putAlongAxis(flat, at, core.flatten(input, 0), 0);
-    return core.reshape(y, shape);
+  ...onTensors({
+    maxPool(x, a) {
+      const input = tensorAt(x, 0);
+      if (layoutOf(a) === 'channels-last') return core.maxPool(input, numbers(a, 'kernel'), poolOptions(a));
+      return windowMax(input, windowFor(input, a));
+    },
+    /** (Σ |x|ᵖ)^(1/p) over each window. */
+    lpPool: (x, a) => windowNorm(tensorAt(x, 0), windowFor(tensorAt(x, 0), a), number(a, 'p', 2)),
+    /** (Σ |x|ᵖ)^(1/p) over all positions. */
+    globalLpPool(x, a) {
+      const input = tensorAt(x, 0);
+      const whole = input.shape.slice(2);
+      const none = whole.map((): [number, number] => [0, 0]);
+      const ones = whole.map(() => 1);
+      const window = { kernel: whole, stride: ones, dilation: ones, padding: none, ceilMode: false };
+      return windowNorm(input, window, number(a, 'p', 2));
+    },
+    /** x, indices as `maxPoolIndices` gives them, and the shape of the result: each value at its index, 0 elsewhere. */
+    maxUnpool(x, a) {
+      const input = tensorAt(x, 0);
+      const indices = numbersAt(x, 1);
+      const window = windowFor(input, a);
+      const full = input.shape.map((d, i) =>
+        i < 2
+          ? d
+          : (d - 1) * window.stride[i - 2]! -
+            window.padding[i - 2]![0] -
+            window.padding[i - 2]![1] +
+            window.kernel[i - 2]!,
+      );
+      const shape = boundedShape(x.length > 2 ? numbersAt(x, 2) : full);
+      if (indices.length !== input.size || shape.length !== input.rank)
+        throw new ShapeError(`${indices.length} indices for [${input.shape.join(', ')}]`);
+      // The indices count in the extents that belong to the window; a larger result has the same places in it.
+      const own = stridesOf(full);
+      const wide = stridesOf(shape);
+      const at = indices.map((p) =>
+        own.reduce((sum, stride, i) => sum + (Math.floor(p / stride) % full[i]!) * wide[i]!, 0),
+      );
+      const flat = core.zeros([sizeOf(shape)], { backend: input.backend });
+      const y = core.putAlongAxis(flat, at, core.flatten(input, 0), 0);
+      return core.reshape(y, shape);
+    },
+  }),
+  avgPool: { run: avgPool, nearClassifier: 'around' },
+  maxPoolIndices: {
+    run: (x, a) => windowArgmax(tensorAt(x, 0), windowFor(tensorAt(x, 0), a), a['columnMajor'] === true),
+    element: 'int64',
   },
 };

@@ -8,12 +8,54 @@ import {
   type Tensor,
   type TensorLike,
 } from '@graftjs/core';
+import type { ElementType } from '../element.ts';
 import type { Attrs } from '../graph.ts';
-import { toTensor, type GraphValue } from '../host-array.ts';
+import { toTensor, type GraphValue, type HostArray } from '../host-array.ts';
 
-/** What an operation means: inputs are values as they are at run time, attributes JSON, layouts and axes as in core. */
-export type GraphOp = (inputs: Inputs, attrs: Attrs) => GraphValue;
+/** Values as they are at run time. */
 export type Inputs = readonly GraphValue[];
+/** Of one channel: value · scale + shift. */
+export interface Affine {
+  readonly scale: number;
+  readonly shift: number;
+}
+
+/** An operation of a graph: all that importers, the module and the passes over graphs know of it. */
+export interface GraphOp {
+  /**
+   * What it means, in core's public ops, so that it is differentiable on every backend; attributes are JSON, layouts and axes
+   * as in core. Left out where the operation takes only what is known before anything is computed.
+   */
+  readonly run?: (inputs: Inputs, attrs: Attrs) => GraphValue;
+  /**
+   * The same on host arrays, where all inputs are such: what shapes are computed with, and what constants are folded with.
+   * What has none runs as a tensor.
+   */
+  readonly host?: (inputs: readonly HostArray[], attrs: Attrs) => HostArray;
+  /** The type of the result: by default the attribute `dtype`, or else that of the first input which has one. */
+  readonly element?: ElementType;
+  /** The first input whose type the result may have. Default 0. */
+  readonly typedFrom?: number;
+  /** Is the result on the host although the input is a tensor? */
+  readonly toHost?: true;
+  /** Are the channels anywhere behind it? */
+  readonly movesChannels?: true;
+  /** Does it leave all values what they are? */
+  readonly keepsValues?: true;
+  /** What it does to a channel beside a constant, which is the second input if `isSecond`; null where that is not affine. */
+  readonly affine?: (constant: number, isSecond: boolean) => Affine | null;
+  /** May it stand between the features and a classifier, and behind it ('around'), or only behind it? */
+  readonly nearClassifier?: 'around' | 'behind';
+  /** The activation that it is to a convolution which takes it along. */
+  readonly activation?: 'relu' | 'relu6';
+}
+
+/** Operations that are only done on tensors. */
+export const onTensors = (ops: Readonly<Record<string, GraphOp['run']>>): Record<string, GraphOp> =>
+  Object.fromEntries(Object.entries(ops).map(([name, run]) => [name, { run }] as const)) as Record<
+    string,
+    GraphOp
+  >;
 
 /**
  * Input `i` as a tensor; what was computed on the host is put beside the other inputs. A number, which has no type of its
@@ -68,7 +110,8 @@ export const windowOf = (
   layout: layoutOf(a),
 });
 
-export const unary =
-  (f: (x: Tensor) => Tensor): GraphOp =>
-  (x) =>
+/** Of one tensor. */
+export const of =
+  (f: (x: Tensor) => Tensor) =>
+  (x: Inputs): Tensor =>
     f(tensorAt(x, 0));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { n } from '../../test/onnx-model.ts';
-import { dottedPath, isGivenName, nodeName, ownerOf } from './names.ts';
+import { isGivenName, ownerOf } from '../graph/names.ts';
+import { dottedPath, nodeName } from './names.ts';
 
 describe('names from files', () => {
   it.each([
