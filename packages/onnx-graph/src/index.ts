@@ -1,5 +1,5 @@
 export * from './model.ts';
-export { elementTypes } from './elements.ts';
+export { elementOf, elementTypes } from './elements.ts';
 export { decodeModel } from './proto/decode.ts';
 export { decodeTensor } from './proto/decode-tensor.ts';
 export { encodeModel, encodeTensor } from './proto/encode.ts';

@@ -1,12 +1,12 @@
 import { isTensor, sizeOf, type Shape, type Tensor, type TensorSpec } from '@graftjs/core';
 import { trace } from '@graftjs/core/extend';
-import { evaluate } from './module.ts';
-import { opOf } from './operations.ts';
 import type { GraphConstant, GraphDef, GraphInput, GraphNode } from './graph.ts';
 import { hostArray, isHostArray, type GraphValue, type HostArray } from './host-array.ts';
+import { evaluate } from './module.ts';
+import { opOf } from './operations.ts';
 import { articulationPoints } from './segments.ts';
-import { layersOf } from './stages.ts';
 import { prune } from './simplify.ts';
+import { layersOf } from './stages.ts';
 
 /** What is known of a value before anything is computed: all of it, or a tensor's shape. */
 type Known = HostArray | { readonly tensor: Shape };

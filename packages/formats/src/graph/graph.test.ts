@@ -15,9 +15,9 @@ import {
 } from '@graftjs/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
-import { GraphModule } from './module.ts';
 import { renameNodes, type GraphDef, type GraphValues, type GraphWithWeights } from './graph.ts';
 import { graphFromJSON, graphToJSON } from './json.ts';
+import { GraphModule } from './module.ts';
 import { articulationPoints, cutGraph, graphSegments } from './segments.ts';
 import { simplifyActivations } from './simplify.ts';
 

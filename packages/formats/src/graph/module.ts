@@ -25,8 +25,6 @@ import {
   type MovingStatistics,
 } from '@graftjs/core/extend';
 import { FormatError } from '../errors.ts';
-import { opOf } from './operations.ts';
-import { layoutOf, type GraphOp, type Inputs } from './operations/operation.ts';
 import {
   readersOf,
   type Attrs,
@@ -38,6 +36,8 @@ import {
 import { hostArray, isHostArray, toTensor, type GraphValue, type HostArray } from './host-array.ts';
 import { graphFromJSON } from './json.ts';
 import { outputLayout } from './layout.ts';
+import { opOf } from './operations.ts';
+import { layoutOf, type GraphOp, type Inputs } from './operations/operation.ts';
 
 export type GraphModuleOptions = BackendOption;
 

@@ -3,11 +3,11 @@ import { setDefaultBackend, stagesOf, tensor, transfer, type Module, type Tensor
 import type { OnnxNode, OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { file, floats, input, ints, n } from '../../test/onnx-model.ts';
+import { importOnnx } from '../onnx/import.ts';
+import { hostArray } from './host-array.ts';
 import { graphFromJSON, graphToJSON } from './json.ts';
 import { GraphModule } from './module.ts';
-import { hostArray } from './host-array.ts';
 import { graphOps } from './operations.ts';
-import { importOnnx } from '../onnx/import.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 

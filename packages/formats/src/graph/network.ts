@@ -1,8 +1,8 @@
 import { Sequential, type DType, type Module, type Shape, type TensorSpec } from '@graftjs/core';
 import { fixExtents, shapesOf } from './fixed-extents.ts';
-import { GraphModule, type GraphModuleOptions } from './module.ts';
 import type { GraphDef, GraphWithWeights } from './graph.ts';
 import { inputRange, type InputRange } from './input-range.ts';
+import { GraphModule, type GraphModuleOptions } from './module.ts';
 import { articulationPoints, cutGraph } from './segments.ts';
 import { prune } from './simplify.ts';
 import { isPooling, layersOf, planStages } from './stages.ts';

@@ -1,7 +1,7 @@
 import { Sequential } from '@graftjs/core';
 import { FormatError } from '../errors.ts';
-import { GraphModule, type GraphModuleOptions } from './module.ts';
 import type { GraphDef, GraphInput, GraphNode, GraphValues, GraphWithWeights } from './graph.ts';
+import { GraphModule, type GraphModuleOptions } from './module.ts';
 
 /**
  * The places where a graph with one input and one output can be cut: positions in `graph.nodes` after which exactly

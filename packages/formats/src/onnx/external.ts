@@ -1,6 +1,5 @@
-import type { OnnxModel, OnnxTensor } from '@graftjs/onnx-graph';
-import { elementTypes } from '@graftjs/onnx-graph';
 import { sizeOf } from '@graftjs/core';
+import { elementTypes, type OnnxModel, type OnnxTensor } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
 
 /** Gives the content of a file that lies beside the model, by its path relative to it. */

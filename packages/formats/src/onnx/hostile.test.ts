@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { createCpuBackend } from '@graftjs/backend-cpu';
 import { GraftError, Random, scope, setDefaultBackend, sizeOf, tensor } from '@graftjs/core';
 import { encodeModel, tensorOf, type OnnxTensor } from '@graftjs/onnx-graph';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { file, floats, input, ints, model, n } from '../../test/onnx-model.ts';
 import { UnsupportedOpsError } from '../errors.ts';

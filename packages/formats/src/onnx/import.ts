@@ -1,5 +1,5 @@
-import { networkOf, type Network, type NetworkInput, type NetworkOptions } from '../graph/network.ts';
 import { dtypeOf, type ElementType } from '../graph/element.ts';
+import { networkOf, type Network, type NetworkInput, type NetworkOptions } from '../graph/network.ts';
 import { readOnnx, type OnnxImport, type OnnxInput, type OnnxReadOptions } from './read.ts';
 
 /** A network from a file, and how to feed it. */

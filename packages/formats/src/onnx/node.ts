@@ -1,6 +1,5 @@
 import type { OnnxNode, OnnxTensor } from '@graftjs/onnx-graph';
 import { Unsupported } from '../graph/lowering.ts';
-import { dtypeOf, type ElementType } from '../graph/element.ts';
 
 /** Attributes of a node, typed. @throws Unsupported where one has another type. */
 type Wanted = {
@@ -37,9 +36,4 @@ export function attrFloats(node: OnnxNode, name: string): readonly number[] | un
 }
 export function attrTensor(node: OnnxNode, name: string): OnnxTensor | undefined {
   return attribute(node, name, 'tensor');
-}
-
-/** @throws Unsupported for whole numbers. */
-export function wantFloat(element: ElementType | undefined): void {
-  if (element && dtypeOf(element) !== 'float32') throw new Unsupported(`of ${element}`);
 }

@@ -1,6 +1,7 @@
-import { type Value } from '../graph/lowering.ts';
-import { type Translation, type OnnxLowering } from './lower.ts';
-import { attrFloat, attrInt, attrString, wantFloat } from './node.ts';
+import type { Value } from '../graph/lowering.ts';
+import { selu, unary, wantFloat } from '../graph/translations.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
+import { attrFloat, attrInt, attrString } from './node.ts';
 
 /** Along one axis since version 13, over it and all after it before. */
 const softmax =
@@ -19,13 +20,12 @@ const hardSigmoid: Translation = (node, to) => {
   to.give('clip', [line], { low: 0, high: 1 });
 };
 
-/** γ · elu(x, α). (Klambauer et al., 2017, arXiv:1706.02515) */
-const selu: Translation = (node, to) => {
+const seluOf: Translation = (node, to) => {
   // ONNX's defaults are these in float32; the first versions had 1.6732 and 1.0507.
   const early = to.opset < 6;
   const alpha = attrFloat(node, 'alpha', early ? 1.6732 : 1.67326319217681884765625);
   const gamma = attrFloat(node, 'gamma', early ? 1.0507 : 1.05070102214813232421875);
-  to.give('mul', [to.add('elu', [to.input(0)], { alpha }), to.number(gamma)]);
+  selu(to, alpha, gamma);
 };
 
 /** max(0, x) + min(0, α · (exp(x / α) − 1)). (Barron, 2017, arXiv:1704.07483) */
@@ -40,10 +40,6 @@ const thresholdedRelu: Translation = (node, to) => {
   const above = to.add('greater', [to.input(0), to.number(attrFloat(node, 'alpha', 1))]);
   to.give('select', [above, to.input(0), to.number(0)]);
 };
-
-/** x / (1 + |x|). */
-const softsign: Translation = (_, to) =>
-  to.give('div', [to.input(0), to.add('add', [to.add('abs', [to.input(0)]), to.number(1)])]);
 
 /** x + bias below −λ, x − bias above λ, 0 between. */
 const shrink: Translation = (node, to) => {
@@ -63,22 +59,12 @@ const prelu: Translation = (_, to) => {
 };
 const shapeOf = (to: OnnxLowering, i: number): readonly number[] | undefined => to.knownInput(i)?.array.shape;
 
-const unary =
-  (op: string): Translation =>
-  (_, to) =>
-    to.give(op, [to.input(0)]);
-
 export const activations: Readonly<Record<string, Translation>> = {
-  Relu: unary('relu'),
-  Sigmoid: unary('sigmoid'),
-  Tanh: unary('tanh'),
-  Softplus: unary('softplus'),
-  Softsign: softsign,
   Mish: unary('mish'),
   HardSwish: unary('hardswish'),
   HardSigmoid: hardSigmoid,
   Elu: (node, to) => to.give('elu', [to.input(0)], { alpha: attrFloat(node, 'alpha', 1) }),
-  Selu: selu,
+  Selu: seluOf,
   Celu: celu,
   LeakyRelu: (node, to) => to.give('leakyRelu', [to.input(0)], { slope: attrFloat(node, 'alpha', 0.01) }),
   ThresholdedRelu: thresholdedRelu,

@@ -1,9 +1,8 @@
-import { constantOf } from '../graph/lowering.ts';
-import { type Translation } from './lower.ts';
-import { dtypeOf, isElement } from '../graph/element.ts';
-import { Unsupported } from '../graph/lowering.ts';
-import { attrFloats, attrInts, attrTensor } from './node.ts';
 import { valuesOf } from '@graftjs/onnx-graph';
+import { dtypeOf, isElement } from '../graph/element.ts';
+import { constantOf, Unsupported } from '../graph/lowering.ts';
+import type { Translation } from './lower.ts';
+import { attrFloats, attrInts, attrTensor } from './node.ts';
 
 const constant: Translation = (node, to) => {
   const tensor = attrTensor(node, 'value');
@@ -25,10 +24,7 @@ const constantOfShape: Translation = (node, to) => {
   to.give('fill', [to.extents(0)], { dtype: dtypeOf(element), value: value ? (valuesOf(value)[0] ?? 0) : 0 });
 };
 
-const range: Translation = (_, to) => to.give('range', [to.extents(0), to.extents(1), to.extents(2)]);
-
 export const constants: Readonly<Record<string, Translation>> = {
   Constant: constant,
   ConstantOfShape: constantOfShape,
-  Range: range,
 };

@@ -1,10 +1,11 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
 import type { HostArray } from '../graph/host-array.ts';
-import { permuted } from '../graph/operations/movement.ts';
-import { type OnnxLowering, type Translation } from './lower.ts';
 import { Unsupported } from '../graph/lowering.ts';
-import { attrFloat, attrInt, attrInts, attrString, wantFloat } from './node.ts';
+import { permuted } from '../graph/operations/movement.ts';
+import { wantFloat } from '../graph/translations.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
+import { attrFloat, attrInt, attrInts, attrString } from './node.ts';
 
 /** Extents and steps of a window; a file may claim anything. */
 const MAX_EXTENT = 2 ** 16;

@@ -1,10 +1,8 @@
-import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Value } from '../graph/lowering.ts';
+import { elementOf, type OnnxNode } from '@graftjs/onnx-graph';
+import { dtypeOf, isElement } from '../graph/element.ts';
+import { Unsupported, type Value } from '../graph/lowering.ts';
+import { topK } from '../graph/translations.ts';
 import type { OnnxLowering, Translation } from './lower.ts';
-import { elementTypes } from '@graftjs/onnx-graph';
-import type { ElementType } from '../graph/element.ts';
-import { dtypeOf } from '../graph/element.ts';
-import { Unsupported } from '../graph/lowering.ts';
 import { attrInt, attrString } from './node.ts';
 
 /** Indices must be known, or follow from shapes: what is written twice must be found before anything runs. */
@@ -58,13 +56,9 @@ const triangle: Translation = (node, to) =>
 
 const eyeLike: Translation = (node, to) => {
   const code = attrInt(node, 'dtype');
-  const element =
-    code === undefined
-      ? to.elementOf(0)
-      : (Object.keys(elementTypes) as ElementType[]).find((e) => elementTypes[e].code === code);
-  const dtype = element && dtypeOf(element);
-  if (!dtype) throw new Unsupported(`of ${element ?? 'an unknown type'}`);
-  to.give('eye', [to.input(0)], { k: attrInt(node, 'k', 0), dtype }, element);
+  const element = code === undefined ? to.elementOf(0) : elementOf(code);
+  if (!isElement(element)) throw new Unsupported(`of ${element ?? 'an unknown type'}`);
+  to.give('eye', [to.input(0)], { k: attrInt(node, 'k', 0), dtype: dtypeOf(element) }, element);
 };
 
 /** In the first versions, how often and along which axis were two inputs. */
@@ -91,12 +85,9 @@ const depthToSpace: Translation = (node, to) => {
 };
 
 /** How many must be known: an attribute before version 10. The second output says where they are. */
-const topK: Translation = (node, to) => {
+const topKOf: Translation = (node, to) => {
   const k = attrInt(node, 'k') ?? to.scalar(1) ?? 0;
-  const attrs = { k, axis: attrInt(node, 'axis', -1), smallest: attrInt(node, 'largest', 1) === 0 };
-  const places = to.add('topK', [to.input(0)], attrs);
-  to.output(to.add('gatherElements', [to.input(0), places], { axis: attrs.axis }));
-  if (node.outputs[1]) to.output(places, 1);
+  topK(to, { k, axis: attrInt(node, 'axis', -1), smallest: attrInt(node, 'largest', 1) === 0 });
 };
 
 /** The number of elements, from the shape. */
@@ -118,6 +109,6 @@ export const indexOps: Readonly<Record<string, Translation>> = {
   DepthToSpace: depthToSpace,
   SpaceToDepth: (node, to) =>
     to.give('spaceToDepth', [to.input(0)], { block: attrInt(node, 'blocksize', 1) }),
-  TopK: topK,
+  TopK: topKOf,
   Size: size,
 };

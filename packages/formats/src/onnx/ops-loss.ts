@@ -1,7 +1,7 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
-import type { Translation } from './lower.ts';
 import { Unsupported } from '../graph/lowering.ts';
+import type { Translation } from './lower.ts';
 import { attrInt, attrString } from './node.ts';
 
 /** Reduction, and the label that does not count: by default there is none. */

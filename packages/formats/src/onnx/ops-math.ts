@@ -1,22 +1,8 @@
-import type { ElementType } from '../graph/element.ts';
-import { type Value } from '../graph/lowering.ts';
-import { type OnnxLowering, type Translation } from './lower.ts';
 import { integerType } from '../graph/element.ts';
 import { Unsupported } from '../graph/lowering.ts';
-import { attrInt, attrString, wantFloat } from './node.ts';
-
-/** What an integer type of 8 or 16 bits makes of a result that is computed in 32. */
-export function wrapped(to: OnnxLowering, v: Value, element: ElementType | undefined): Value {
-  const type = integerType(element);
-  return type && type.bits < 32 ? to.add('wrap', [v], { ...type }, element) : v;
-}
-
-const unary =
-  (op: string): Translation =>
-  (_, to) => {
-    wantFloat(to.elementOf(0));
-    to.give(op, [to.input(0)]);
-  };
+import { wrapped } from '../graph/translations.ts';
+import type { Translation } from './lower.ts';
+import { attrInt, attrString } from './node.ts';
 
 /** `fmod` takes the sign of the dividend, and is what floats must use; otherwise that of the divisor. */
 const mod: Translation = (node, to) => {
@@ -66,17 +52,6 @@ const isInf: Translation = (node, to) => {
 };
 
 export const mathOps: Readonly<Record<string, Translation>> = {
-  Sin: unary('sin'),
-  Cos: unary('cos'),
-  Tan: unary('tan'),
-  Asin: unary('asin'),
-  Acos: unary('acos'),
-  Atan: unary('atan'),
-  Sinh: unary('sinh'),
-  Cosh: unary('cosh'),
-  Asinh: unary('asinh'),
-  Acosh: unary('acosh'),
-  Atanh: unary('atanh'),
   Mod: mod,
   Pow: pow,
   BitShift: bitShift,

@@ -1,9 +1,8 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
-import { type Value } from '../graph/lowering.ts';
-import { type OnnxLowering, type Translation } from './lower.ts';
-import { Unsupported } from '../graph/lowering.ts';
-import { attrInt, attrInts, attrFloat, attrString } from './node.ts';
+import { Unsupported, type Value } from '../graph/lowering.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
+import { attrFloat, attrInt, attrInts, attrString } from './node.ts';
 
 /** Axes: an attribute in older versions, input `i` in newer ones. */
 export function axesOf(node: OnnxNode, to: OnnxLowering, i = 1): number[] | undefined {

@@ -1,5 +1,5 @@
-import type { Translation } from './lower.ts';
 import { Unsupported } from '../graph/lowering.ts';
+import type { Translation } from './lower.ts';
 import { attrFloat, attrInt, attrInts } from './node.ts';
 
 /**

@@ -1,9 +1,8 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Json } from '../graph/graph.ts';
-import type { Value } from '../graph/lowering.ts';
-import type { OnnxLowering, Translation } from './lower.ts';
 import { integerType } from '../graph/element.ts';
-import { Unsupported } from '../graph/lowering.ts';
+import type { Json } from '../graph/graph.ts';
+import { Unsupported, type Value } from '../graph/lowering.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
 import { attrFloat, attrInt, attrInts } from './node.ts';
 import { windowAttrs } from './ops-conv.ts';
 

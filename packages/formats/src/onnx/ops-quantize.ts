@@ -1,10 +1,8 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { ElementType } from '../graph/element.ts';
+import { integerType, type ElementType } from '../graph/element.ts';
 import type { Json } from '../graph/graph.ts';
-import { constantOf, type Value } from '../graph/lowering.ts';
-import { type OnnxLowering, type Translation } from './lower.ts';
-import { integerType } from '../graph/element.ts';
-import { Unsupported } from '../graph/lowering.ts';
+import { constantOf, Unsupported, type Value } from '../graph/lowering.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
 import { attrFloat, attrInt } from './node.ts';
 import { spatialRank, windowAttrs } from './ops-conv.ts';
 import { averageAttrs } from './ops-pool.ts';

@@ -1,8 +1,8 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
-import type { Value } from '../graph/lowering.ts';
+import { Unsupported, type Value } from '../graph/lowering.ts';
+import { extreme, wantFloat } from '../graph/translations.ts';
 import type { OnnxLowering, Translation } from './lower.ts';
-import { Unsupported } from '../graph/lowering.ts';
-import { attrInt, attrString, wantFloat } from './node.ts';
+import { attrInt, attrString } from './node.ts';
 import { axesOf } from './ops-movement.ts';
 
 /** A reduction's axes and what becomes of them. */
@@ -46,17 +46,15 @@ const logSumExp: Reduce = (x, r, to) => {
   return r.keepDims ? y : to.add('squeeze', [y], { axes: r.axes ?? [] });
 };
 
-/** Position of the largest or smallest element; of equal ones the first, or the last. */
-const extreme =
+/** Of equal ones the first, or the last. */
+const extremeOf =
   (smallest: boolean): Translation =>
-  (node, to) => {
-    const x = smallest ? to.add('neg', [to.input(0)]) : to.input(0);
-    to.give('argmax', [x], {
+  (node, to) =>
+    extreme(to, smallest, {
       axis: attrInt(node, 'axis', 0),
       keepDims: attrInt(node, 'keepdims', 1) !== 0,
       ...(attrInt(node, 'select_last_index', 0) !== 0 && { last: true }),
     });
-  };
 
 const cumulativeSum: Translation = (node, to) =>
   to.give('cumulativeSum', [to.input(0)], {
@@ -82,8 +80,8 @@ export const reduceOps: Readonly<Record<string, Translation>> = {
   ReduceSumSquare: reduction(squared),
   ReduceLogSum: floats((x, r, to) => to.add('log', [to.add('sum', [x], { ...r })])),
   ReduceLogSumExp: floats(logSumExp),
-  ArgMax: extreme(false),
-  ArgMin: extreme(true),
+  ArgMax: extremeOf(false),
+  ArgMin: extremeOf(true),
   CumSum: cumulativeSum,
   Einsum: einsum,
 };

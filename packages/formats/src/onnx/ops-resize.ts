@@ -1,8 +1,9 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
-import type { OnnxLowering, Translation } from './lower.ts';
 import { Unsupported } from '../graph/lowering.ts';
-import { attrFloat, attrFloats, attrInt, attrInts, attrString, wantFloat } from './node.ts';
+import { wantFloat } from '../graph/translations.ts';
+import type { OnnxLowering, Translation } from './lower.ts';
+import { attrFloat, attrFloats, attrInt, attrInts, attrString } from './node.ts';
 
 const MODES: Readonly<Record<string, string>> = {
   nearest: 'nearest',

@@ -2,7 +2,7 @@ import { createCpuBackend } from '@graftjs/backend-cpu';
 import { setDefaultBackend, tensor, type Tensor } from '@graftjs/core';
 import { tensorOf, type OnnxTensor } from '@graftjs/onnx-graph';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { file, floats, ints, input, model, n } from '../../test/onnx-model.ts';
+import { file, floats, input, ints, model, n } from '../../test/onnx-model.ts';
 import { GraphModule } from '../graph/module.ts';
 import { graphOfModel, readOnnx } from './read.ts';
 

@@ -6,13 +6,13 @@ import {
   type OnnxTensor,
 } from '@graftjs/onnx-graph';
 import { FormatError } from '../errors.ts';
+import { isElement } from '../graph/element.ts';
 import type { GraphWithWeights } from '../graph/graph.ts';
 import { joinBiases, pruned, simplifyActivations } from '../graph/simplify.ts';
 import { foreignFile } from '../sniff/sniff.ts';
 import { joinScales, leftOut } from './dequantize.ts';
 import { withExternal, type ReadExternal } from './external.ts';
 import { OnnxLowering } from './lower.ts';
-import { isElement } from '../graph/element.ts';
 import { neededNodes } from './order.ts';
 import { translations } from './translations.ts';
 

@@ -1,3 +1,4 @@
+import { sharedOps } from '../graph/translations.ts';
 import type { Translation } from './lower.ts';
 import { activations } from './ops-activation.ts';
 import { constants } from './ops-constant.ts';
@@ -15,6 +16,7 @@ import { resizeOps } from './ops-resize.ts';
 
 /** ONNX's op → how it is said in a `GraphDef`. Specification: https://onnx.ai/onnx/operators/ */
 export const translations: Readonly<Record<string, Translation>> = {
+  ...sharedOps,
   ...constants,
   ...convolutions,
   ...pools,

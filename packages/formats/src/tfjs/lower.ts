@@ -2,6 +2,7 @@ import { FormatError } from '../errors.ts';
 import type { ElementType } from '../graph/element.ts';
 import type { HostArray } from '../graph/host-array.ts';
 import { Lowering, Unsupported, type Value } from '../graph/lowering.ts';
+import { asNumber } from '../graph/translations.ts';
 import type { TfNode } from './node.ts';
 import type { TfjsWeight } from './weights.ts';
 
@@ -50,10 +51,7 @@ export class TfLowering extends Lowering {
   }
   /** An input, a constant of one element as a number. */
   operand(i: number): Value {
-    const v = this.input(i);
-    return v.kind === 'constant' && v.array.values.length === 1
-      ? { ...v, array: { ...v.array, shape: [] } }
-      : v;
+    return asNumber(this.input(i));
   }
 }
 

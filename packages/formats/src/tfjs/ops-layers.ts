@@ -1,10 +1,9 @@
 import type { Json } from '../graph/graph.ts';
-import type { Value } from '../graph/lowering.ts';
+import { Unsupported, type Value } from '../graph/lowering.ts';
 import { permuted } from '../graph/operations/movement.ts';
-import { fromHWCM, fromSpatial } from './weights-layout.ts';
-import { Unsupported } from '../graph/lowering.ts';
-import { type TfLowering, type Translation } from './lower.ts';
+import type { TfLowering, Translation } from './lower.ts';
 import { attrBool, attrFloat, attrInt, attrInts, attrString, attrStrings, type TfNode } from './node.ts';
+import { fromHWCM, fromSpatial } from './weights-layout.ts';
 
 interface TfWindow {
   readonly layout: 'channels-last' | 'channels-first';

@@ -1,8 +1,7 @@
-import type { Json } from '../graph/graph.ts';
-import type { Value } from '../graph/lowering.ts';
 import { dtypeOf } from '../graph/element.ts';
-import { Unsupported } from '../graph/lowering.ts';
-import { type TfLowering, type Translation } from './lower.ts';
+import type { Json } from '../graph/graph.ts';
+import { Unsupported, type Value } from '../graph/lowering.ts';
+import type { TfLowering, Translation } from './lower.ts';
 import { attrInt, attrInts, attrString } from './node.ts';
 
 const reshape: Translation = (_, to) => {
@@ -128,7 +127,7 @@ const fill: Translation = (_, to) => {
   const value = to.input(1);
   if (value.kind === 'computed') return to.give('expand', [value, to.extents(0)]);
   const element = value.element ?? 'float32';
-  to.give('fill', [to.extents(0)], { dtype: dtypeOf(element)!, value: to.one(1) }, element);
+  to.give('fill', [to.extents(0)], { dtype: dtypeOf(element), value: to.one(1) }, element);
 };
 /** How many axes, from the shape of the shape. */
 const rank: Translation = (_, to) => {
@@ -162,7 +161,6 @@ export const movementOps: Readonly<Record<string, Translation>> = {
   Fill: fill,
   Tile: (_, to) => to.give('tile', [to.input(0), to.extents(1)]),
   BroadcastTo: (_, to) => to.give('expand', [to.input(0), to.extents(1)]),
-  Range: (_, to) => to.give('range', [to.extents(0), to.extents(1), to.extents(2)]),
   Gather: gather,
   GatherV2: gather,
   GatherNd: (_, to) => to.give('gatherNd', [to.input(0), to.extents(1)], { batchAxes: 0 }),

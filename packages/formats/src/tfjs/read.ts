@@ -1,8 +1,8 @@
 import { unknownName } from '@graftjs/core/extend';
 import { FormatError } from '../errors.ts';
-import type { NetworkInput, ReadGraph } from '../graph/network.ts';
-import type { Value } from '../graph/lowering.ts';
 import { dtypeOf } from '../graph/element.ts';
+import type { Value } from '../graph/lowering.ts';
+import type { NetworkInput, ReadGraph } from '../graph/network.ts';
 import { inOrder } from '../graph/order.ts';
 import { pruned } from '../graph/simplify.ts';
 import { foreignFile } from '../sniff/sniff.ts';

@@ -1,9 +1,9 @@
 import * as core from '@graftjs/core';
-import { composite } from '@graftjs/core/extend';
 import { isTensor, ShapeError, sizeOf, type DType, type IndexArray, type Tensor } from '@graftjs/core';
+import { composite } from '@graftjs/core/extend';
 import { boundedShape } from '../host-array.ts';
-import { number, numbers, numbersAt, tensorAt, onTensors, type GraphOp, type Inputs } from './operation.ts';
 import { axisOf } from './axes.ts';
+import { number, numbers, numbersAt, onTensors, tensorAt, type GraphOp, type Inputs } from './operation.ts';
 
 /** Input `i` as indices: on the host where they are known there. */
 function indicesAt(x: Inputs, i: number): Tensor | IndexArray {

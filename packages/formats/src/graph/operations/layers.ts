@@ -1,17 +1,17 @@
 import * as core from '@graftjs/core';
-import { convAffine, convInputGradOp, addBias } from '@graftjs/core/extend';
 import { sizeOf, type Padding, type Tensor } from '@graftjs/core';
+import { addBias, convAffine, convInputGradOp } from '@graftjs/core/extend';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
 import {
   layoutOf,
   number,
   numbers,
+  onTensors,
   optionalNumbers,
   optionalTensor,
   tensorAt,
   windowOf,
-  onTensors,
   type GraphOp,
 } from './operation.ts';
 

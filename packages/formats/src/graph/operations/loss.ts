@@ -1,6 +1,6 @@
 import * as core from '@graftjs/core';
 import type { Attrs } from '../graph.ts';
-import { number, optionalTensor, tensorAt, onTensors, type GraphOp, type Inputs } from './operation.ts';
+import { number, onTensors, optionalTensor, tensorAt, type GraphOp, type Inputs } from './operation.ts';
 
 function optionsOf(x: Inputs, a: Attrs): core.CrossEntropyOptions {
   return {

@@ -1,6 +1,6 @@
 import * as core from '@graftjs/core';
-import { customVjp, lift } from '@graftjs/core/extend';
 import { isTensor, type Tensor } from '@graftjs/core';
+import { customVjp, lift } from '@graftjs/core/extend';
 import { ofTwo } from './elementwise.ts';
 import { elementwise, floorModulo, integerQuotient, onPairs, whole } from './host.ts';
 import { number, tensorAt, type GraphOp, type Inputs } from './operation.ts';

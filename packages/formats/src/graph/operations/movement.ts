@@ -11,7 +11,7 @@ import {
   type HostArray,
 } from '../host-array.ts';
 import { axisOf, flattened, reshapeTarget, sliceRanges, type AxisRange } from './axes.ts';
-import { broadcast, largest, listOf, sameType, strided, withShape, without } from './host.ts';
+import { broadcast, largest, listOf, sameType, strided, without, withShape } from './host.ts';
 import {
   number,
   numbers,

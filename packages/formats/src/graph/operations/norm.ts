@@ -1,8 +1,8 @@
 import * as core from '@graftjs/core';
-import { standardize } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
-import { number, numbers, optionalTensor, tensorAt, onTensors, type GraphOp } from './operation.ts';
+import { standardize } from '@graftjs/core/extend';
 import { axisOf } from './axes.ts';
+import { number, numbers, onTensors, optionalTensor, tensorAt, type GraphOp } from './operation.ts';
 
 const keepDims = { keepDims: true } as const;
 

@@ -6,10 +6,10 @@ import { axisOf } from './axes.ts';
 import {
   number,
   numbers,
+  onTensors,
   operandAt,
   tensorAt,
   windowOf,
-  onTensors,
   type GraphOp,
   type Inputs,
 } from './operation.ts';

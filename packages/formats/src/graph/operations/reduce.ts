@@ -1,9 +1,9 @@
 import * as core from '@graftjs/core';
-import { customVjp, composite } from '@graftjs/core/extend';
 import type { Tensor } from '@graftjs/core';
-import { number, optionalNumbers, tensorAt, type GraphOp } from './operation.ts';
+import { composite, customVjp } from '@graftjs/core/extend';
 import { axisOf } from './axes.ts';
 import { keptShape, reducing } from './host.ts';
+import { number, optionalNumbers, tensorAt, type GraphOp } from './operation.ts';
 
 /** Over the axes named, or over all. */
 const reduction = (

@@ -1,6 +1,6 @@
 import * as core from '@graftjs/core';
-import { composite, cubicWeights, resampleAxis, type Taps } from '@graftjs/core/extend';
 import { ShapeError, type Tensor } from '@graftjs/core';
+import { composite, cubicWeights, resampleAxis, type Taps } from '@graftjs/core/extend';
 import type { Attrs } from '../graph.ts';
 import { boundedLists, boundedShape } from '../host-array.ts';
 import {
@@ -8,9 +8,9 @@ import {
   number,
   numbers,
   numbersAt,
+  onTensors,
   optionalNumbers,
   tensorAt,
-  onTensors,
   type GraphOp,
   type Inputs,
 } from './operation.ts';

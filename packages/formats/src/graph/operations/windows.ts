@@ -1,22 +1,22 @@
 import * as core from '@graftjs/core';
-import { composite } from '@graftjs/core/extend';
-import { stridesOf, type PoolAttrs } from '@graftjs/core/backend';
 import { ShapeError, sizeOf, type Tensor } from '@graftjs/core';
+import { stridesOf, type PoolAttrs } from '@graftjs/core/backend';
+import { composite } from '@graftjs/core/extend';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
+import { boundedWindow } from './layers.ts';
 import {
   layoutOf,
   number,
   numbers,
   numbersAt,
+  onTensors,
   optionalNumbers,
   tensorAt,
   windowOf,
-  onTensors,
   type GraphOp,
   type Inputs,
 } from './operation.ts';
-import { boundedWindow } from './layers.ts';
 
 /** A window over the spatial axes of a channels-first activation. */
 type PoolWindow = Omit<PoolAttrs, 'layout'>;
