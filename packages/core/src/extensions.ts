@@ -38,8 +38,8 @@ export {
   zerosBehind,
 } from './ops/conv.ts';
 export { hostTensor, lift } from './ops/create.ts';
+export { primitives } from './ops/definitions.ts';
 export { binaryOp, castOp, compareOp, selectOp, unaryOp } from './ops/elementwise.ts';
-export { primitives } from './ops/index.ts';
 export { matmulOp } from './ops/matmul.ts';
 export {
   broadcastToOp,
