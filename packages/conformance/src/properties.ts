@@ -12,11 +12,11 @@ import {
 } from '@graftjs/core';
 import { binaryOp, gatherOp, matmulOp, scatterAddOp, sliceOp } from '@graftjs/core/extend';
 import type { Case, Family } from './cases/case.ts';
-import { convCasesOf } from './cases/conv.ts';
+import { convCasesOf } from './primitives/conv.ts';
 import { convAffineCase } from './cases/fused.ts';
 import { distinct, f32, i32, indices, type InputSpec } from './cases/data.ts';
 import { LAYOUTS, type ConvGeometry, type PoolGeometry } from './cases/geometry.ts';
-import { poolCasesOf } from './cases/pool.ts';
+import { poolCasesOf } from './primitives/pool.ts';
 import { checkAll, describeFailure, type Subject } from './check.ts';
 
 /** Random cases of one family: what holds for the listed cases must hold for all of these. */

@@ -1,10 +1,10 @@
-import type { UnaryKind } from '@graftjs/core/backend';
+import type { OpName } from '@graftjs/core/backend';
 import type { Case, Family } from './cases/index.ts';
 import { cases, FAMILIES } from './cases/index.ts';
 import { torchCases } from './golden-file.ts';
+import { aboutPrimitives } from './primitives/index.ts';
 import type { CaseRecord } from './records.ts';
 import type { Platform, Target } from './target.ts';
-import { unaryKinds } from './unary-kinds.ts';
 
 /** What a target did with every case, where its suite was run. */
 export interface SupportReport {
@@ -31,31 +31,12 @@ const TITLES: Readonly<Record<Family, string>> = {
   golden: "PyTorch's values",
 };
 
-const SAME = 'none: the same numbers';
-const ONE_ROUNDING = 'one rounding';
-const ULPS = "the function's ulps";
-
-/** The bound in words, by the name of the op; the code is in `packages/conformance/src/bounds`. */
-const BOUNDS: readonly (readonly [RegExp, string])[] = [
-  [/^binary (max|min)$|^compare|^select$/, SAME],
-  [/^binary (add|sub|mul|div)$|^cast$/, ONE_ROUNDING],
-  [/^binary pow$/, ULPS],
-  [/^reduce sum$/, 'chain of additions · u · Σ\\|x\\|'],
-  [/^reduce|^maxPool$/, SAME],
-  [/^scatterAdd$|^maxPoolGrad$/, '(n − 1) · u · Σ\\|x\\|'],
-  [/^matmul$|^conv$|^convInputGrad$|^convWeightGrad$/, 'n · u · Σ\\|x\\|\\|w\\|'],
-  [/^avgPool/, '(n − 1) · u · Σ\\|x\\|, one rounding'],
-];
-const PROPAGATED = 'propagated';
-
-function boundOf(c: Case): string {
-  if (c.family === 'movement') return c.op === 'scatterAdd' ? '(n − 1) · u · Σ\\|x\\|' : SAME;
-  const kind = /^unary (\w+)$/.exec(c.op)?.[1] as UnaryKind | undefined;
-  if (kind) {
-    const { ulps } = unaryKinds[kind];
-    return ulps === undefined ? SAME : ulps === 0.5 ? ONE_ROUNDING : ULPS;
-  }
-  return BOUNDS.find(([pattern]) => pattern.test(c.op))?.[1] ?? PROPAGATED;
+/** The error bound in words. */
+function boundOf({ op, family }: Case): string {
+  const [name, kind] = op.split(' ');
+  if (family === 'composite' || !Object.hasOwn(aboutPrimitives, name)) return 'propagated';
+  const { bound } = aboutPrimitives[name as OpName];
+  return typeof bound === 'string' ? bound : bound(kind);
 }
 
 const ABOUT_FUSED = [
@@ -198,7 +179,7 @@ export function supportTable(
     'also compared with the contract in `packages/core/src/primitives.ts`. A number in brackets is a case that is left out,',
     'and leads to the reason at the end.',
     '',
-    `Bounds: u = 2⁻²⁴, n = number of terms; *${PROPAGATED}* means by running error analysis through the op's parts, gradients`,
+    "Bounds: u = 2⁻²⁴, n = number of terms; *propagated* means by running error analysis through the op's parts, gradients",
     "included; a backend whose arithmetic is not cpu's has its own in `test/target.ts`. [adding-a-backend.md](adding-a-backend.md)",
     'says more. Which ONNX operators are imported: [onnx-support.md](onnx-support.md).',
     ...runsTable([...reports, ...others], notes),

@@ -11,7 +11,7 @@ import {
   withFused,
   type Outcome,
 } from '../src/index.ts';
-import type { Values } from '../src/oracle/kernels.ts';
+import type { Values } from '../src/oracle/values.ts';
 import { evaluate } from '../src/evaluate.ts';
 
 // The suite against doubles: kernels that run the decompositions, and such with one spoiled.

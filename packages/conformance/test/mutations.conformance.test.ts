@@ -3,7 +3,8 @@ import type { ConvAttrs, OpAttrs, OpName, PoolAttrs } from '@graftjs/core/backen
 import { describe, expect, test } from 'vitest';
 import { exact } from '../src/oracle/arithmetic.ts';
 import { createContract } from '../src/oracle/backend.ts';
-import { referenceKernels, type Values } from '../src/oracle/kernels.ts';
+import type { Values } from '../src/oracle/values.ts';
+import { referenceKernels } from '../src/primitives/index.ts';
 import { productsOf } from '../src/oracle/products.ts';
 import { activation } from '../src/oracle/indexing.ts';
 import {

@@ -3,7 +3,7 @@ import { primitives } from '@graftjs/core/extend';
 import { describe, expect, test } from 'vitest';
 import { sourcesOf } from '../src/cases/case.ts';
 import { withinBound } from '../src/compare.ts';
-import { unaryKinds } from '../src/unary-kinds.ts';
+import { unaryKinds } from '../src/primitives/unary.ts';
 import { evaluate } from '../src/evaluate.ts';
 import {
   cases,

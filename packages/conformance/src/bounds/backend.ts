@@ -2,43 +2,9 @@ import { isTensor, type Backend, type Tensor, type TensorSpec } from '@graftjs/c
 import { type Kernel, type OpAttrs, type Operand, type OpInputs, type OpName } from '@graftjs/core/backend';
 import { exact } from '../oracle/arithmetic.ts';
 import { uploadValues } from '../oracle/backend.ts';
-import { referenceKernels } from '../oracle/kernels.ts';
+import { errorKernels, referenceKernels } from '../primitives/index.ts';
 import type { Bounded, BoundedOperand, ErrorKernel } from './bounded.ts';
-import { argmaxError, maxPoolError, maxPoolGradError, reduceMaxError } from './choices.ts';
-import { binaryError, castError, compareError, selectError, unaryError } from './elementwise.ts';
 import { inputError, type ErrorModel } from './model.ts';
-import { movementError } from './movement.ts';
-import { avgPoolError, avgPoolGradError, bilinearError, scatterAddError, sumError } from './sums.ts';
-
-type ErrorKernels = { readonly [N in OpName]: ErrorKernel<N> };
-
-function errorKernels(model: ErrorModel): ErrorKernels {
-  const reduce = { sum: sumError(model), max: reduceMaxError(model), argmax: argmaxError };
-  return {
-    unary: unaryError(model),
-    binary: binaryError(model),
-    compare: compareError,
-    select: selectError,
-    cast: castError(model),
-    reduce: (inputs, attrs, out, value) => reduce[attrs.kind](inputs, attrs, out, value),
-    matmul: bilinearError(model, 'matmul'),
-    reshape: movementError(model, 'reshape'),
-    transpose: movementError(model, 'transpose'),
-    slice: movementError(model, 'slice'),
-    pad: movementError(model, 'pad'),
-    concat: movementError(model, 'concat'),
-    broadcastTo: movementError(model, 'broadcastTo'),
-    gather: movementError(model, 'gather'),
-    scatterAdd: scatterAddError(model),
-    conv: bilinearError(model, 'conv'),
-    convInputGrad: bilinearError(model, 'convInputGrad'),
-    convWeightGrad: bilinearError(model, 'convWeightGrad'),
-    maxPool: maxPoolError(model),
-    maxPoolGrad: maxPoolGradError(model),
-    avgPool: avgPoolError(model),
-    avgPoolGrad: avgPoolGradError(model),
-  };
-}
 
 /** From here on a float32 rounds to infinity. */
 const OVERFLOW = 2 ** 128 - 2 ** 103;

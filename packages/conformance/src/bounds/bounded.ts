@@ -1,6 +1,6 @@
 import type { TensorSpec } from '@graftjs/core';
 import type { OpAttrs, Operand, OpInputs, OpName } from '@graftjs/core/backend';
-import type { Values } from '../oracle/kernels.ts';
+import type { Values } from '../oracle/values.ts';
 
 /**
  * The oracle's value of every element, and by how much a backend's may differ from it. Null: not at all, the backend

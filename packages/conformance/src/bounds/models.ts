@@ -1,5 +1,5 @@
 import { float32 } from '@graftjs/core/backend';
-import { ofUnaryKinds } from '../unary-kinds.ts';
+import { ofUnaryKinds } from '../primitives/unary.ts';
 import type { ErrorModel } from './model.ts';
 
 /** `cpu` and `wasm`: IEEE 754 arithmetic, the contract's orders, and core's functions with their proven ulps. */

@@ -44,6 +44,31 @@ export const FAMILIES = [
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
+/** What most cases are made with. */
+export function define(
+  family: Family,
+  op: string,
+  name: string,
+  inputs: InputSpec | readonly InputSpec[],
+  run: (...inputs: Tensor[]) => Tensor | readonly Tensor[],
+  more: Partial<Case> = {},
+): Case {
+  const list = 'dtype' in inputs ? [inputs] : inputs;
+  // A function that is handed over takes its tensors, and nothing behind them.
+  return { name, op, family, inputs: list, run: (...x) => run(...x), ...more };
+}
+
+/** Composites divide, take roots and exponentials: whole numbers do not stay whole. */
+export function composite(
+  op: string,
+  what: string,
+  inputs: InputSpec | readonly InputSpec[],
+  run: (...inputs: Tensor[]) => Tensor | readonly Tensor[],
+  more: Partial<Case> = {},
+): Case {
+  return define('composite', op, `${op} ${what}`, inputs, run, { exact: false, ...more });
+}
+
 let [current, made]: [Case | null, Map<string, unknown>] = [null, new Map()];
 
 /** Makes something of a case once as long as this is the case at hand: its modes want it many times over. */

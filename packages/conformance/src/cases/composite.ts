@@ -34,7 +34,7 @@ import {
   type Tensor,
 } from '@graftjs/core';
 import { standardize } from '@graftjs/core/extend';
-import type { Case } from './case.ts';
+import { composite, type Case } from './case.ts';
 import {
   f32,
   i32,
@@ -48,17 +48,6 @@ import {
   type InputSpec,
 } from './data.ts';
 import { activationShape, LAYOUTS } from './geometry.ts';
-
-/** Composites divide, take roots and exponentials: whole numbers do not stay whole. */
-function composite(
-  op: string,
-  what: string,
-  inputs: InputSpec[],
-  run: Case['run'],
-  more: Partial<Case> = {},
-): Case {
-  return { name: `${op} ${what}`, op, family: 'composite', inputs, run, exact: false, ...more };
-}
 
 const activations: Readonly<Record<string, readonly [(x: Tensor) => Tensor, Fill]>> = {
   relu6: [relu6, range(-4, 9)],

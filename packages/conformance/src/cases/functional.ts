@@ -31,19 +31,8 @@ import {
   type Tensor,
 } from '@graftjs/core';
 import { resampleAxis } from '@graftjs/core/extend';
-import type { Case } from './case.ts';
+import { composite, type Case } from './case.ts';
 import { distinct, f32, i32, nonzero, range, values, type Fill, type InputSpec } from './data.ts';
-
-/** A composite of core; most divide, take roots or polynomials, so that whole numbers do not stay whole. */
-function composite(
-  op: string,
-  what: string,
-  inputs: InputSpec[],
-  run: Case['run'],
-  more: Partial<Case> = {},
-): Case {
-  return { name: `${op} ${what}`, op, family: 'composite', inputs, run, exact: false, ...more };
-}
 
 /**
  * How far slopes of polynomials are off. The sine's on [0, π/2]: 6.4 · 10⁻⁹, here as a share of slopes that are ½ and more on

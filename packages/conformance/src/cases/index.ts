@@ -1,25 +1,17 @@
+import { convLaws } from '../primitives/conv.ts';
+import { primitiveCases } from '../primitives/index.ts';
+import { poolLaws } from '../primitives/pool.ts';
 import type { Case } from './case.ts';
 import { compositeCases } from './composite.ts';
-import { convCases, convLaws } from './conv.ts';
-import { elementwiseCases } from './elementwise.ts';
 import { functionalCases } from './functional.ts';
 import { fusedCases } from './fused.ts';
-import { matmulCases } from './matmul.ts';
-import { movementCases } from './movement.ts';
-import { poolCases, poolLaws } from './pool.ts';
-import { reduceCases } from './reduce.ts';
 import { trainingCases } from './training.ts';
 
 export { FAMILIES, type Case, type Family } from './case.ts';
 
 /** Everything that every backend must get right. */
 export const cases: readonly Case[] = [
-  ...elementwiseCases,
-  ...movementCases,
-  ...reduceCases,
-  ...matmulCases,
-  ...convCases,
-  ...poolCases,
+  ...primitiveCases,
   ...compositeCases,
   ...functionalCases,
   ...fusedCases,

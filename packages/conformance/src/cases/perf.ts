@@ -11,7 +11,7 @@ import {
 } from '@graftjs/core';
 import { matmulOp } from '@graftjs/core/extend';
 import type { Case } from './case.ts';
-import { convCasesOf } from './conv.ts';
+import { convCasesOf } from '../primitives/conv.ts';
 import { f32, positive, real } from './data.ts';
 import { activationShape, type ConvGeometry } from './geometry.ts';
 

@@ -1,5 +1,5 @@
 import { float32 as math, type BinaryKind, type UnaryKind } from '@graftjs/core/backend';
-import { ofUnaryKinds } from '../unary-kinds.ts';
+import { ofUnaryKinds } from '../primitives/unary.ts';
 import type { Products } from './products.ts';
 import { pow } from './special.ts';
 

@@ -1,16 +1,67 @@
 import { argmax, max, mean, min, sum, variance, type Axes, type Shape, type Tensor } from '@graftjs/core';
-import type { Case } from './case.ts';
-import { distinct, f32, i32, real, specials, values, wide, type InputSpec } from './data.ts';
+import { errorAt, gap } from '../bounds/bounded.ts';
+import { contenders, maxError } from '../bounds/choices.ts';
+import { chainOfSum, grain } from '../bounds/model.ts';
+import { Terms } from '../bounds/terms.ts';
+import { define, type Case } from '../cases/case.ts';
+import { distinct, f32, i32, real, specials, values, wide, type InputSpec } from '../cases/data.ts';
+import type { Arithmetic } from '../oracle/arithmetic.ts';
+import { firstMax } from '../oracle/choose.ts';
+import { reduceGroups } from '../oracle/indexing.ts';
+import { fill, integer } from '../oracle/values.ts';
+import { SAME, type About } from './about.ts';
+
+/** The contract of `reduce` sum: blocks of 1,024, eight interleaved partial sums in each. */
+function blockedSum(x: ArrayLike<number>, group: readonly number[], add: Arithmetic['add']): number {
+  let total = 0;
+  for (let from = 0; from < group.length; from += 1024) {
+    const p = [0, 0, 0, 0, 0, 0, 0, 0];
+    group.slice(from, from + 1024).forEach((at, i) => (p[i % 8] = add(p[i % 8], x[at])));
+    total = add(total, add(add(add(p[0], p[1]), add(p[2], p[3])), add(add(p[4], p[5]), add(p[6], p[7]))));
+  }
+  return total;
+}
+
+export const reduce: About<'reduce'> = {
+  reduce: {
+    kernel({ add }, [x], { kind, axes }, out) {
+      const groups = reduceGroups(x.spec.shape, axes);
+      const plus = out.dtype === 'int32' ? integer.add : add;
+      const best = (o: number): number => firstMax(x.buffer, groups[o]);
+      if (kind === 'sum') return fill(out, (o) => blockedSum(x.buffer, groups[o], plus));
+      return fill(out, kind === 'argmax' ? best : (o) => x.buffer[groups[o][best(o)]]);
+    },
+    error(model, [x], { kind, axes }, out, value) {
+      const groups = reduceGroups(x.spec.shape, axes);
+      const known = x.buffer.error === null;
+      if (known && (kind !== 'sum' || out.dtype === 'int32')) return null;
+      if (kind === 'max') return Float64Array.from(groups, (group, o) => maxError(model, x, group, value[o]));
+      // The distance to the farthest contender.
+      if (kind === 'argmax')
+        return Float64Array.from(groups, (group, o) =>
+          Math.max(...contenders(x, group).map((k) => gap(k, value[o]))),
+        );
+      // n − 1 additions in any order; in the contract's blocked order fewer (`chainOfSum`).
+      const terms = new Terms(value.length);
+      groups.forEach((group, o) => {
+        for (const i of group) terms.add(o, Math.abs(x.buffer.value[i]), errorAt(x, i));
+      });
+      if (out.dtype === 'int32') return terms.moved;
+      return terms.bounds(model, (o) => chainOfSum(model, terms.count[o]), grain(x.buffer.value));
+    },
+    bound: (kind) => (kind === 'sum' ? 'chain of additions · u · Σ\\|x\\|' : SAME),
+  },
+};
 
 const family = 'reduce';
 
-const reduces = (op: string, what: string, input: InputSpec, run: (x: Tensor) => Tensor): Case => ({
-  name: `${op} ${what}`,
-  op: `reduce ${op}`,
-  family,
-  inputs: [input],
-  run: (x) => run(x),
-});
+const reduces = (
+  op: string,
+  what: string,
+  input: InputSpec,
+  run: (x: Tensor) => Tensor,
+  more: Partial<Case> = {},
+): Case => define(family, `reduce ${op}`, `${op} ${what}`, input, (x) => run(x), more);
 
 const forms: readonly (readonly [Shape, Axes | undefined])[] = [
   [[], undefined],

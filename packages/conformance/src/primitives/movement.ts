@@ -6,27 +6,130 @@ import {
   index,
   pad,
   reshape,
+  sizeOf,
   split,
   stack,
   transpose,
   type PadAmounts,
   type Shape,
   type Tensor,
+  type TensorSpec,
 } from '@graftjs/core';
-import { gatherOp, scatterAddOp, sliceOp } from '@graftjs/core/extend';
-import type { Case } from './case.ts';
-import { bool, f32, i32, indices, values, type InputSpec } from './data.ts';
+import { stridesOf, type OpAttrs, type Operand } from '@graftjs/core/backend';
+import { sliceOp } from '@graftjs/core/extend';
+import { errorAt } from '../bounds/bounded.ts';
+import { inputError } from '../bounds/model.ts';
+import { define, type Case } from '../cases/case.ts';
+import { bool, f32, i32, type InputSpec } from '../cases/data.ts';
+import { broadcastMap, coordinates, flat } from '../oracle/indexing.ts';
+import { memo } from '../oracle/memo.ts';
+import { fill, type Values } from '../oracle/values.ts';
+import { SAME, type About, type AboutPrimitive } from './about.ts';
+
+/** The ops that only move elements. */
+type MovementOp = 'reshape' | 'transpose' | 'slice' | 'pad' | 'concat' | 'broadcastTo';
+
+/** Where an output element comes from when it is `pad`'s constant. */
+const CONSTANT = -1;
+
+type MovementMap<N extends MovementOp> = (
+  shapes: readonly Shape[],
+  attrs: OpAttrs[N],
+  output: Shape,
+) => Int32Array;
+
+const maps: { readonly [N in MovementOp]: MovementMap<N> } = {
+  reshape: ([x]) => Int32Array.from({ length: sizeOf(x) }, (_, i) => i),
+  transpose([x], { perm }, y) {
+    const strides = stridesOf(x);
+    return Int32Array.from(coordinates(y), (at) => at.reduce((from, p, i) => from + p * strides[perm[i]], 0));
+  },
+  slice: ([x], { start, step }, y) =>
+    Int32Array.from(coordinates(y), (at) =>
+      flat(
+        x,
+        at.map((p, i) => start[i] + p * step[i]),
+      ),
+    ),
+  pad: ([x], { before, interior }, y) =>
+    Int32Array.from(coordinates(y), (at) => {
+      const from = at.map((p, i) => (p - before[i]) / (interior[i] + 1));
+      return from.every((p, i) => Number.isInteger(p) && p >= 0 && p < x[i]) ? flat(x, from) : CONSTANT;
+    }),
+  concat(inputs, { axis }, y) {
+    const from = inputs.flatMap((shape, k) => Array.from({ length: shape[axis] }, (_, at) => ({ k, at })));
+    const offsets = inputs.map((_, k) => inputs.slice(0, k).reduce((n, s) => n + sizeOf(s), 0));
+    return Int32Array.from(coordinates(y), (at) => {
+      const piece = from[at[axis]];
+      return offsets[piece.k] + flat(inputs[piece.k], at.with(axis, piece.at));
+    });
+  },
+  broadcastTo: ([x], _, y) => broadcastMap(x, y),
+};
+
+/** For each output element its source, counted through the inputs as if they lay one behind the other; or `CONSTANT`. */
+const movementMap: <N extends MovementOp>(name: N, ...args: Parameters<MovementMap<N>>) => Int32Array = memo(
+  <N extends MovementOp>(name: N, ...args: Parameters<MovementMap<N>>): Int32Array => maps[name](...args),
+);
+
+/** Buffers one behind the other. */
+function joined(inputs: readonly Operand<Values>[]): ArrayLike<number> {
+  if (inputs.length === 1) return inputs[0].buffer;
+  const all = new Float64Array(inputs.reduce((n, { buffer }) => n + buffer.length, 0));
+  let at = 0;
+  for (const { buffer } of inputs) {
+    all.set(buffer, at);
+    at += buffer.length;
+  }
+  return all;
+}
+
+/** Values and errors alike: each element from where the map says. */
+function moved<N extends MovementOp>(name: N): AboutPrimitive<N> {
+  const mapOf = (inputs: readonly Operand<unknown>[], attrs: OpAttrs[N], out: TensorSpec): Int32Array =>
+    movementMap(
+      name,
+      inputs.map((t) => t.spec.shape),
+      attrs,
+      out.shape,
+    );
+  return {
+    kernel({ number }, inputs, attrs, out) {
+      const x = joined(inputs);
+      const map = mapOf(inputs, attrs, out);
+      const value = 'value' in attrs ? number(attrs.value) : 0;
+      return fill(out, (i) => (map[i] === CONSTANT ? value : x[map[i]]));
+    },
+    // `pad`'s constant was rounded to float32.
+    error(model, inputs, attrs, out) {
+      const constant = 'value' in attrs ? inputError(model, attrs.value) : 0;
+      if (constant === 0 && inputs.every((t) => t.buffer.error === null)) return null;
+      const errors = inputs.flatMap((t) => Array.from(t.buffer.value, (_, i) => errorAt(t, i)));
+      return Float64Array.from(mapOf(inputs, attrs, out), (from) =>
+        from === CONSTANT ? constant : errors[from],
+      );
+    },
+    bound: SAME,
+  };
+}
+
+export const movement: About<MovementOp> = {
+  reshape: moved('reshape'),
+  transpose: moved('transpose'),
+  slice: moved('slice'),
+  pad: moved('pad'),
+  concat: moved('concat'),
+  broadcastTo: moved('broadcastTo'),
+};
 
 const family = 'movement';
 
-function moves(
+export const moves = (
   op: string,
   what: string,
-  inputs: InputSpec | InputSpec[],
-  run: (...inputs: Tensor[]) => Tensor,
-): Case {
-  return { name: `${op} ${what}`, op, family, inputs: Array.isArray(inputs) ? inputs : [inputs], run };
-}
+  inputs: InputSpec | readonly InputSpec[],
+  run: (...inputs: Tensor[]) => Tensor | readonly Tensor[],
+): Case => define(family, op, `${op} ${what}`, inputs, run);
 
 const reshapes: readonly (readonly [Shape, Shape])[] = [
   [
@@ -198,18 +301,6 @@ const broadcasts: readonly (readonly [Shape, Shape])[] = [
   ],
 ];
 
-const gathers: readonly (readonly [Shape, number, number])[] = [
-  [[6], 0, 9],
-  [[5, 3], 0, 4],
-  [[5, 3], 1, 7],
-  [[2, 4, 3], 1, 4],
-  [[2, 4, 3], 2, 1],
-  [[4, 2], 0, 0],
-];
-
-const scatter = (x: Tensor, at: Tensor, axis: number, size: number): Tensor =>
-  scatterAddOp.apply([x, at], { axis, size });
-
 const primitives: Case[] = [
   ...reshapes.map(([from, to]) =>
     moves('reshape', `[${from.join()}] to [${to.join()}]`, f32(from), (x) => reshape(x, to)),
@@ -240,24 +331,6 @@ const primitives: Case[] = [
   ...broadcasts.map(([from, to]) =>
     moves('broadcastTo', `[${from.join()}] to [${to.join()}]`, f32(from), (x) => broadcastTo(x, to)),
   ),
-  ...gathers.flatMap(([shape, axis, n]) => [
-    moves(
-      'gather',
-      `${n} of [${shape.join()}] on axis ${axis}`,
-      [f32(shape), i32([n], indices(shape[axis]))],
-      (x, at) => gatherOp.apply([x, at], { axis }),
-    ),
-    moves(
-      'scatterAdd',
-      `${n} into [${shape.join()}] on axis ${axis}`,
-      [f32(shape.with(axis, n)), i32([n], indices(shape[axis]))],
-      (x, at) => scatter(x, at, axis, shape[axis]),
-    ),
-  ]),
-  moves('scatterAdd', 'all to one place', [f32([50, 2]), i32([50], values(1))], (x, at) =>
-    scatter(x, at, 0, 3),
-  ),
-  moves('scatterAdd', 'int32', [i32([6]), i32([6], indices(3))], (x, at) => scatter(x, at, 0, 3)),
 ];
 
 /** Other dtypes go the same ways. */
@@ -274,9 +347,6 @@ const dtypes: Case[] = [i32, bool].flatMap((make) => {
     ),
     moves('concat', dtype, [make([2, 3]), make([2, 2])], (...x) => concat(x, 1)),
     moves('broadcastTo', dtype, make([3, 1]), (x) => broadcastTo(x, [2, 3, 4])),
-    moves('gather', dtype, [make([5, 2]), i32([3], indices(5))], (x, at) =>
-      gatherOp.apply([x, at], { axis: 0 }),
-    ),
   ];
 });
 
@@ -285,13 +355,7 @@ const composites: Case[] = [
   moves('flip', 'two axes', f32([3, 4, 2]), (x) => flip(x, [0, 2])),
   moves('stack', 'along a middle axis', [f32([2, 3]), f32([2, 3]), f32([2, 3])], (...x) => stack(x, 1)),
   moves('gather', 'by numbers', f32([4, 3]), (x) => gather(x, [3, 0, 0], 0)),
-  {
-    name: 'split into three',
-    op: 'split',
-    family,
-    inputs: [f32([2, 6, 2])],
-    run: (x: Tensor) => split(x, [1, 2, 3], 1),
-  },
+  moves('split', 'into three', f32([2, 6, 2]), (x) => split(x, [1, 2, 3], 1)),
 ].map((c): Case => ({ ...c, family: 'composite' }));
 
 export const movementCases: readonly Case[] = [...primitives, ...dtypes, ...composites];

@@ -8,8 +8,8 @@ import {
   type Tensor,
 } from '@graftjs/core';
 import { avgPoolGradOp, avgPoolOp, maxPoolGradOp, maxPoolOp } from '@graftjs/core/extend';
-import type { Case } from './case.ts';
-import { distinct, f32, specials, values } from './data.ts';
+import type { Case } from '../cases/case.ts';
+import { distinct, f32, specials, values } from '../cases/data.ts';
 import {
   activationShape,
   LAYOUTS,
@@ -18,7 +18,102 @@ import {
   toFirst,
   toLast,
   type PoolGeometry,
-} from './geometry.ts';
+} from '../cases/geometry.ts';
+import { errorAt } from '../bounds/bounded.ts';
+import { contenders, maxError } from '../bounds/choices.ts';
+import { grain, rounding } from '../bounds/model.ts';
+import { Terms } from '../bounds/terms.ts';
+import { firstMax } from '../oracle/choose.ts';
+import { poolWindows } from '../oracle/indexing.ts';
+import { allocate, fill } from '../oracle/values.ts';
+import { ADDITIONS, ONE_ROUNDING, SAME, type About } from './about.ts';
+
+export const pools: About<'maxPool' | 'maxPoolGrad' | 'avgPool' | 'avgPoolGrad'> = {
+  maxPool: {
+    kernel: (_, [x], attrs, out) => {
+      const windows = poolWindows(x.spec.shape, out.shape, attrs, false);
+      const best = ({ inputs }: { inputs: number[] }): number | undefined =>
+        inputs[firstMax(x.buffer, inputs)];
+      return fill(out, (o) => x.buffer[best(windows[o]) ?? -1] ?? -Infinity);
+    },
+    error: (model, [x], attrs, out, value) => {
+      if (x.buffer.error === null) return null;
+      const windows = poolWindows(x.spec.shape, out.shape, attrs, false);
+      return Float64Array.from(windows, ({ inputs }, o) => maxError(model, x, inputs, value[o]));
+    },
+    bound: SAME,
+  },
+  maxPoolGrad: {
+    kernel: ({ add }, [x, gy], attrs, out) => {
+      const y = allocate(out);
+      poolWindows(x.spec.shape, gy.spec.shape, attrs, false).forEach(({ inputs }, o) => {
+        const to = inputs[firstMax(x.buffer, inputs)];
+        if (to !== undefined) y[to] = add(y[to], gy.buffer[o]);
+      });
+      return y;
+    },
+    // n − 1 additions of what the windows give. Where a window's maximum is undecided, each contender may or may not get
+    // its gradient, so all of it counts as error.
+    error: (model, [x, gy], attrs, _, value) => {
+      const terms = new Terms(value.length);
+      poolWindows(x.spec.shape, gy.spec.shape, attrs, false).forEach(({ inputs }, o) => {
+        const possible = contenders(x, inputs);
+        const [size, error] = [Math.abs(gy.buffer.value[o]), errorAt(gy, o)];
+        for (const k of possible) terms.add(inputs[k], size, possible.length === 1 ? error : size + error);
+      });
+      return terms.bounds(model, (o) => Math.max(terms.count[o] - 1, 0), grain(gy.buffer.value));
+    },
+    bound: ADDITIONS,
+  },
+  avgPool: {
+    kernel: ({ add, div }, [x], attrs, out) => {
+      const windows = poolWindows(x.spec.shape, out.shape, attrs, attrs.countIncludePad);
+      return fill(out, (o) =>
+        div(
+          windows[o].inputs.reduce((sum, i) => add(sum, x.buffer[i]), 0),
+          windows[o].count,
+        ),
+      );
+    },
+    // n − 1 additions, then the division's rounding.
+    error: (model, [x], attrs, out, value) => {
+      const terms = new Terms(value.length);
+      const windows = poolWindows(x.spec.shape, out.shape, attrs, attrs.countIncludePad);
+      windows.forEach(({ inputs }, o) => {
+        for (const i of inputs) terms.add(o, Math.abs(x.buffer.value[i]), errorAt(x, i));
+      });
+      const sums = terms.bounds(model, (o) => Math.max(terms.count[o] - 1, 0), grain(x.buffer.value));
+      return sums.map((sum, o) => {
+        const moved = sum / windows[o].count;
+        return moved + rounding(model, value[o], moved, model.division);
+      });
+    },
+    bound: `${ADDITIONS}, ${ONE_ROUNDING}`,
+  },
+  avgPoolGrad: {
+    kernel: ({ add, div }, [gy], attrs, out) => {
+      const y = allocate(out);
+      poolWindows(out.shape, gy.spec.shape, attrs, attrs.countIncludePad).forEach(({ inputs, count }, o) => {
+        for (const i of inputs) y[i] = add(y[i], div(gy.buffer[o], count));
+      });
+      return y;
+    },
+    // Each term is a quotient and rounded once; then n − 1 additions.
+    error: (model, [gy], attrs, out, value) => {
+      const terms = new Terms(value.length);
+      const quotients: number[] = [];
+      poolWindows(out.shape, gy.spec.shape, attrs, attrs.countIncludePad).forEach(({ inputs, count }, o) => {
+        const quotient = gy.buffer.value[o] / count;
+        quotients.push(quotient);
+        const moved = errorAt(gy, o) / count;
+        const error = moved + rounding(model, quotient, moved, model.division);
+        for (const i of inputs) terms.add(i, Math.abs(quotient), error);
+      });
+      return terms.bounds(model, (o) => Math.max(terms.count[o] - 1, 0), grain(quotients));
+    },
+    bound: `${ADDITIONS}, ${ONE_ROUNDING}`,
+  },
+};
 
 const family = 'pool';
 

@@ -1,7 +1,7 @@
 import { convTranspose, transpose, type ConvTransposeOptions, type Layout, type Shape } from '@graftjs/core';
 import { convBias, convInputGradOp, convOp, convWeightGradOp } from '@graftjs/core/extend';
-import type { Case } from './case.ts';
-import { f32, nonfinite, real } from './data.ts';
+import type { Case } from '../cases/case.ts';
+import { f32, nonfinite, real } from '../cases/data.ts';
 import {
   activationShape,
   convGeometries,
@@ -10,7 +10,15 @@ import {
   toFirst,
   toLast,
   type ConvGeometry,
-} from './geometry.ts';
+} from '../cases/geometry.ts';
+import { bilinear } from './bilinear.ts';
+import type { About } from './about.ts';
+
+export const convolution: About<'conv' | 'convInputGrad' | 'convWeightGrad'> = {
+  conv: bilinear('conv'),
+  convInputGrad: bilinear('convInputGrad'),
+  convWeightGrad: bilinear('convWeightGrad'),
+};
 
 const family = 'conv';
 
