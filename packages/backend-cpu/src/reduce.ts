@@ -25,7 +25,7 @@ function plan(shape: Shape, axes: readonly number[]): Plan {
   return { ...rest, kept: offsetsOf(kept.shape, kept.strides) };
 }
 
-export function reduceKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 'reduce'> {
+export function reduceKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 'reduce' | 'argsort'> {
   return {
     reduce([x], { kind, axes }, y) {
       const to = memory.alloc(y.dtype, sizeOf(y.shape));
@@ -38,7 +38,31 @@ export function reduceKernels(memory: Allocator): Pick<Kernels<CpuBuffer>, 'redu
       else sumRows(x.buffer as Float32Array, p, to as Float32Array, memory);
       return to;
     },
+
+    argsort([x], { axis, descending }, y) {
+      const to = memory.alloc(y.dtype, sizeOf(y.shape));
+      if (to.length === 0) return to;
+      const { lanes, kept, length, step } = plan(y.shape, [axis]);
+      const keys = new Float64Array(length);
+      const order = new Int32Array(length);
+      for (let k = 0; k < kept.length * lanes; k++) {
+        const start = kept[Math.floor(k / lanes)]! + (k % lanes);
+        for (let i = 0; i < length; i++) {
+          const key = ascending(x.buffer[start + i * step]!);
+          keys[i] = descending ? -key : key;
+          order[i] = i;
+        }
+        order.sort((i, j) => (keys[i]! < keys[j]! ? -1 : Number(keys[i]! > keys[j]!)));
+        for (let i = 0; i < length; i++) to[start + i * step] = order[i]!;
+      }
+      return to;
+    },
   };
+}
+
+/** A number in NaN's place, above all others: no float32 lies between it and +∞'s. */
+function ascending(v: number): number {
+  return v !== v ? Infinity : Math.min(v, Number.MAX_VALUE);
 }
 
 /** The contract's sum of up to 1,024 neighbours. */

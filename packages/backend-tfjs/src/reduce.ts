@@ -13,7 +13,7 @@ function argmax(t: Tfjs, x: Info, axis: number): Info {
   return choose(t, convert(t, some, 'bool'), first(nan), largest);
 }
 
-export const reductions: Pick<Compositions, 'reduce' | 'matmul'> = {
+export const reductions: Pick<Compositions, 'reduce' | 'argsort' | 'matmul'> = {
   reduce(t, [x], { kind, axes }, { shape }) {
     if (axes.length === 0) return x;
     const reduce = {
@@ -22,6 +22,24 @@ export const reductions: Pick<Compositions, 'reduce' | 'matmul'> = {
       argmax: () => argmax(t, x, axes[0]!),
     };
     return view(reduce[kind](), shape);
+  },
+
+  /** On the host, as tfjs's own TopK, which has no place for NaN. */
+  argsort(t, [x], { axis, descending }, { shape, dtype }) {
+    const values = t.read(x);
+    const y = new Int32Array(values.length);
+    const inner = sizeOf(shape.slice(axis + 1));
+    const along = shape[axis]! * inner;
+    const sign = descending ? -1 : 1;
+    for (let start = 0; start < y.length; start += start % along === inner - 1 ? along - inner + 1 : 1) {
+      const line = Array.from({ length: shape[axis]! }, (_, i) => values[start + i * inner]!);
+      const compare = (p: number, q: number): number => Number(p > q || (p !== p && q === q));
+      const order = [...line.keys()].sort(
+        (i, j) => sign * (compare(line[i]!, line[j]!) - compare(line[j]!, line[i]!)),
+      );
+      order.forEach((from, i) => (y[start + i * inner] = from));
+    }
+    return t.upload(y, shape, dtype);
   },
 
   matmul(t, [a, b], { transposeA, transposeB }, { shape }) {

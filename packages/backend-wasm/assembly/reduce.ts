@@ -355,3 +355,56 @@ export function argmax(kind: i32, x: usize, outer: i32, table: usize, lanes: i32
     }
   }
 }
+
+@inline
+function key(keys: usize, i: i32): i64 {
+  return load<i64>(keys + (<usize>i << 3));
+}
+
+/**
+ * A part is a line along the axis. Its elements become whole numbers of the same order, in the upper half, with the position
+ * below: so no two are equal. They are merged in runs of 1, 2, 4, …
+ */
+export function argsort(
+  x: usize,
+  float: i32,
+  extent: i32,
+  inner: i32,
+  flip: i32,
+  y: usize,
+  room: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const bytes = extent << 3;
+  for (let part = begin; part < end; part++) {
+    const first = (part / inner) * extent * inner + (part % inner);
+    let from = own(room, bytes << 1);
+    let to = from + <usize>bytes;
+    for (let i = 0; i < extent; i++) {
+      let v = int(x, first + i * inner);
+      if (float) {
+        const magnitude = v & 0x7fffffff;
+        // NaN above all; numbers below 0 the other way round, and −0 is +0.
+        v = magnitude > 0x7f800000 ? i32.MAX_VALUE : v < 0 ? -magnitude : v;
+      }
+      store<i64>(from + (<usize>i << 3), (<i64>(v ^ flip) << 32) | <i64>i);
+    }
+    for (let width = 1; width < extent; width <<= 1) {
+      for (let start = 0; start < extent; start += width << 1) {
+        const middle = min(start + width, extent);
+        const last = min(middle + width, extent);
+        let i = start;
+        let j = middle;
+        for (let k = start; k < last; k++) {
+          const left = i < middle && (j >= last || key(from, i) < key(from, j));
+          store<i64>(to + (<usize>k << 3), left ? key(from, i++) : key(from, j++));
+        }
+      }
+      const sorted = to;
+      to = from;
+      from = sorted;
+    }
+    for (let i = 0; i < extent; i++) store<i32>(element(y, first + i * inner), <i32>key(from, i));
+  }
+}

@@ -5,6 +5,7 @@ export type KernelName =
   | 'affineRows'
   | 'allFinite'
   | 'argmax'
+  | 'argsort'
   | 'avgPool'
   | 'avgPoolGrad'
   | 'badIndex'

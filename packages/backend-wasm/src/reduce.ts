@@ -7,12 +7,16 @@ import { BYTES, type WasmBuffer } from './memory.ts';
 const BLOCK_ROOM = BLOCK + 4;
 const PARTIALS_ROOM = PARTIALS * LANES;
 
-/** Nanoseconds per element of a sum or maximum. */
+/** Words for each element that is sorted: two keys. */
+const SORT_ROOM = 4;
+
+/** Nanoseconds per element of a sum or maximum, and of a pass of merging. */
 const COST = 0.4;
+const SORT_COST = 4;
 
 const MAXIMA = { float32: MAX, int32: INT_MAX, bool: BOOL_MAX } as const;
 
-export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce'> {
+export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce' | 'argsort'> {
   return {
     reduce([x], { kind, axes }, y) {
       return produce(context, y, (to, scratch) => {
@@ -67,6 +71,27 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
           const args = [number, results, lanes, blocks, to];
           context.split({ kernel: 'joinBlocks', args, count: outputs, cost: outputs * blocks * 2 });
         }
+      });
+    },
+
+    argsort([x], { axis, descending }, y) {
+      return produce(context, y, (to, scratch) => {
+        const { shape, dtype } = x.spec;
+        const size = sizeOf(shape);
+        if (size === 0) return;
+        const extent = shape[axis]!;
+        const room = scratch.words(context.threads * extent * SORT_ROOM);
+        const args = [
+          x.buffer.ptr,
+          Number(dtype === 'float32'),
+          extent,
+          sizeOf(shape.slice(axis + 1)),
+          descending ? -1 : 0,
+          to,
+          room,
+        ];
+        const cost = size * (1 + Math.log2(extent)) * SORT_COST;
+        context.split({ kernel: 'argsort', args, count: size / extent, cost });
       });
     },
   };

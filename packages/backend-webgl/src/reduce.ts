@@ -115,7 +115,7 @@ export function reduceAxes(
   return y;
 }
 
-export const reductions: Pick<GlKernels, 'reduce'> = {
+export const reductions: Pick<GlKernels, 'reduce' | 'argsort'> = {
   reduce(work, [x], { kind, axes }, output) {
     const { shape, dtype } = x.spec;
     if (kind === 'argmax') return argmax(work, textureOf(x), shape, axes[0]!, output);
@@ -129,6 +129,14 @@ export const reductions: Pick<GlKernels, 'reduce'> = {
     );
     return y === textureOf(x) ? copy(work, y, output) : y;
   },
+
+  argsort(work, [x], { axis, descending }, output) {
+    const extent = output.shape[axis]!;
+    let y = positions(work, extent, sizeOf(output.shape.slice(axis + 1)), output);
+    for (let width = 1; width < extent; width *= 2)
+      y = merged(work, textureOf(x), work.scratch(y), width, axis, descending, output);
+    return y;
+  },
 };
 
 /** Where nothing is reduced: a texture belongs to one buffer. */
@@ -139,6 +147,87 @@ function copy({ device }: Work, x: Texture, output: TensorSpec): Texture {
     inputs: [['x', x]],
     ints: {},
     body: () => '  y0 = x_texel(t);',
+    outputs: [y],
+    count: texelCount(output),
+  });
+  return y;
+}
+
+/** 0, 1, … along an axis. */
+function positions({ device }: Work, extent: number, inner: number, output: TensorSpec): Texture {
+  const y = device.take(output);
+  device.draw({
+    key: 'positions',
+    inputs: [],
+    ints: { extent, inner },
+    functions: `int element(int e) {
+  divmod(e, inner);
+  return divmod(e, extent);
+}`,
+    body: () => eachElement(output, (e) => `element(${e})`),
+    outputs: [y],
+    count: texelCount(output),
+  });
+  return y;
+}
+
+/**
+ * Pairs of neighbouring sorted runs, of `width` elements each, become one. An element of the result finds by halving how many
+ * of the first run come before it. (Green, McColl, Bader: GPU merge path, 2012, doi:10.1145/2304576.2304621)
+ */
+function merged(
+  { device }: Work,
+  x: Texture,
+  order: Texture,
+  width: number,
+  axis: number,
+  descending: boolean,
+  output: TensorSpec,
+): Texture {
+  const y = device.take(output);
+  device.draw({
+    key: `merged ${x.texels}`,
+    inputs: [
+      ['x', x],
+      ['p', order],
+    ],
+    ints: {
+      extent: output.shape[axis]!,
+      inner: sizeOf(output.shape.slice(axis + 1)),
+      width,
+      flip: descending ? -1 : 0,
+    },
+    // Whole numbers of the same order: those below 0 the other way round, −0 is +0, NaN above all.
+    functions: `${
+      x.texels === 'float'
+        ? `int rank(float v) {
+  int b = floatBitsToInt(v);
+  return isnan(v) ? 0x7fffffff : b < 0 ? -(b & 0x7fffffff) : b;
+}`
+        : 'int rank(int v) { return v; }'
+    }
+int key(int start, int i) { return rank(x_at(start + p_at(start + i * inner) * inner)) ^ flip; }
+int element(int e) {
+  int rest = divmod(e, inner);
+  int k = divmod(e, extent);
+  int start = e * extent * inner + rest;
+  int left = k - k % (2 * width);
+  int right = min(left + width, extent);
+  int n = min(width, extent - right);
+  int before = k - left;
+  int low = max(0, before - n);
+  int high = min(before, right - left);
+  while (low < high) {
+    int i = (low + high) / 2;
+    if (key(start, left + i) <= key(start, right + before - 1 - i)) low = i + 1;
+    else high = i;
+  }
+  int i = left + low;
+  int j = right + before - low;
+  bool first = i < right && (j >= right + n || key(start, i) <= key(start, j));
+  return p_at(start + (first ? i : j) * inner);
+}`,
+    body: () => eachElement(output, (e) => `element(${e})`),
     outputs: [y],
     count: texelCount(output),
   });

@@ -28,6 +28,11 @@ export interface OpAttrs {
    * blocks' sums are added in order to a total that starts at +0.
    */
   reduce: { readonly kind: ReduceKind; readonly axes: readonly number[]; readonly keepDims: boolean };
+  /**
+   * Positions along `axis` (int32) that put the elements there in ascending order, or in descending order. Of equal ones the
+   * first comes first, either way; −0 and +0 are equal, and NaN is greater than all numbers.
+   */
+  argsort: { readonly axis: number; readonly descending: boolean };
   /** `[...batch, m, k] × [...batch, k, n]`, batch axes equal; either may be stored transposed. Sums start at +0, k ascends. */
   matmul: { readonly transposeA: boolean; readonly transposeB: boolean };
   /** Same elements in the same row-major order. */
@@ -100,6 +105,7 @@ export interface OpInputs<T> {
   select: readonly [condition: T, a: T, b: T];
   cast: readonly [x: T];
   reduce: readonly [x: T];
+  argsort: readonly [x: T];
   matmul: readonly [a: T, b: T];
   reshape: readonly [x: T];
   transpose: readonly [x: T];

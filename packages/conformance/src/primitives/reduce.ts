@@ -1,5 +1,6 @@
 import { argmax, max, mean, min, sum, variance, type Axes, type Shape, type Tensor } from '@graftjs/core';
-import { errorAt, gap } from '../bounds/bounded.ts';
+import { primitives } from '@graftjs/core/extend';
+import { errorAt, gap, type BoundedOperand } from '../bounds/bounded.ts';
 import { contenders, maxError } from '../bounds/choices.ts';
 import { chainOfSum, grain } from '../bounds/model.ts';
 import { Terms } from '../bounds/terms.ts';
@@ -8,7 +9,7 @@ import { distinct, f32, i32, real, specials, values, wide, type InputSpec } from
 import type { Arithmetic } from '../oracle/arithmetic.ts';
 import { firstMax } from '../oracle/choose.ts';
 import { reduceGroups } from '../oracle/indexing.ts';
-import { fill, integer } from '../oracle/values.ts';
+import { allocate, fill, integer } from '../oracle/values.ts';
 import { SAME, type About } from './about.ts';
 
 /** The contract of `reduce` sum: blocks of 1,024, eight interleaved partial sums in each. */
@@ -22,7 +23,68 @@ function blockedSum(x: ArrayLike<number>, group: readonly number[], add: Arithme
   return total;
 }
 
-export const reduce: About<'reduce'> = {
+/** NaN above all numbers. */
+function compare(a: number, b: number): number {
+  const [p, q] = [Number.isNaN(a), Number.isNaN(b)];
+  return p || q ? Number(p) - Number(q) : Number(a > b) - Number(a < b);
+}
+
+/**
+ * By how much the position at each place may be off where values are known within ± error: at place k may be those that at
+ * most k surely come before, and at most n − 1 − k surely after. A float32 is below `MAX_VALUE`, so +∞ and NaN are apart.
+ */
+function orderError(
+  x: BoundedOperand,
+  group: readonly number[],
+  descending: boolean,
+  at: ArrayLike<number>,
+): number[] {
+  const ends = group.map((i) => {
+    const [v, e] = [x.buffer.value[i], errorAt(x, i)];
+    const both = [v - e, v + e].map((end) =>
+      Number.isNaN(v) ? Infinity : e === 0 ? Math.min(end, Number.MAX_VALUE) : end,
+    );
+    return descending ? both.map((end) => -end).reverse() : both;
+  });
+  const surely = (i: number, j: number): boolean =>
+    ends[i][1] < ends[j][0] || (ends[i][1] === ends[j][0] && i < j);
+  const places = group.map((_, i) => {
+    const others = [...group.keys()].filter((j) => j !== i);
+    return [
+      others.filter((j) => surely(j, i)).length,
+      group.length - 1 - others.filter((j) => surely(i, j)).length,
+    ];
+  });
+  return Array.from(at, (right, k) =>
+    Math.max(...places.flatMap(([first, last], i) => (first <= k && k <= last ? [Math.abs(i - right)] : []))),
+  );
+}
+
+export const reduce: About<'reduce' | 'argsort'> = {
+  argsort: {
+    kernel(_, [x], { axis, descending }, out) {
+      const y = allocate(out);
+      for (const group of reduceGroups(x.spec.shape, [axis])) {
+        const order = [...group.keys()].sort((i, j) => {
+          const [a, b] = [x.buffer[group[i]], x.buffer[group[j]]];
+          return (descending ? compare(b, a) : compare(a, b)) || i - j;
+        });
+        group.forEach((place, k) => (y[place] = order[k]));
+      }
+      return y;
+    },
+    error(_, [x], { axis, descending }, out, value) {
+      if (x.buffer.error === null) return null;
+      const errors = new Float64Array(value.length);
+      for (const group of reduceGroups(x.spec.shape, [axis])) {
+        const at = group.map((place) => value[place]);
+        orderError(x, group, descending, at).forEach((error, k) => (errors[group[k]] = error));
+      }
+      return errors;
+    },
+    bound: SAME,
+  },
+
   reduce: {
     kernel({ add }, [x], { kind, axes }, out) {
       const groups = reduceGroups(x.spec.shape, axes);
@@ -99,7 +161,7 @@ const lengths = [8, 9, 1024, 1025, 3001];
 const show = (shape: Shape, axes: Axes | undefined): string =>
   `[${shape.join()}] over ${axes === undefined ? 'all' : axes.toString()}`;
 
-const primitives: Case[] = [
+const reductions: Case[] = [
   ...forms.flatMap(([shape, axes]) => [
     reduces('sum', show(shape, axes), f32(shape), (x) => sum(x, axes)),
     reduces('max', show(shape, axes), f32(shape, distinct), (x) => max(x, axes)),
@@ -181,6 +243,45 @@ const primitives: Case[] = [
   { ...reduces('sum', 'of specials', f32([11, 2], specials), (x) => sum(x, 1)), special: true },
 ];
 
+const sorts = (what: string, input: InputSpec, axis: number, more: Partial<Case> = {}): Case[] =>
+  [false, true].map((descending) =>
+    define(
+      family,
+      'argsort',
+      `argsort ${descending ? 'descending' : 'ascending'} ${what}`,
+      input,
+      (x) => primitives.argsort.apply([x], { axis, descending }),
+      { gradients: [], ...more },
+    ),
+  );
+
+const argsorts: Case[] = [
+  ...sorts('[9]', f32([9], distinct), 0),
+  ...[0, 1, 2].flatMap((axis) => sorts(`[3, 5, 4] on axis ${axis}`, f32([3, 5, 4], distinct), axis)),
+  ...sorts('[2, 1031] on axis 1', f32([2, 1031], distinct), 1),
+  ...sorts('[300, 3] on axis 0, of all magnitudes', f32([300, 3], wide), 0),
+  ...sorts('one element each', f32([4, 1]), 1),
+  ...sorts('of nothing', f32([3, 0, 2]), 1),
+  ...sorts('of no lines', f32([0, 4]), 1),
+  ...sorts('int32', i32([7, 6]), 1),
+  ...sorts(
+    'int32, the farthest',
+    i32([2, 5], values(2147483647, -2147483648, 0, -1, 2147483646, -2147483647)),
+    1,
+  ),
+  ...sorts('of equals: the first first', f32([4, 9], values(1, 3, 3, 2, 3, 0, 0)), 1),
+  ...sorts(
+    'with NaN and infinities',
+    f32([4, 11], values(1, NaN, 2, Infinity, -Infinity, -1, NaN, 0, 3)),
+    1,
+    {
+      special: true,
+    },
+  ),
+  ...sorts('of zeros of both signs', f32([3, 8], values(-0, 0, -1, -0, 2)), 1, { special: true }),
+  ...sorts('of specials', f32([3, 44], specials), 1, { special: true }),
+];
+
 const composites: Case[] = [
   reduces('mean', 'over [0, 2, 3]', f32([2, 3, 4, 5]), (x) => mean(x, [0, 2, 3])),
   reduces('min', 'over an axis', f32([3, 5], distinct), (x) => min(x, 1)),
@@ -188,4 +289,4 @@ const composites: Case[] = [
   reduces('variance', 'unbiased', f32([6, 5], real), (x) => variance(x, 0, { correction: 1 })),
 ].map((c): Case => ({ ...c, op: c.op.replace('reduce ', ''), family: 'composite', exact: false }));
 
-export const reduceCases: readonly Case[] = [...primitives, ...composites];
+export const reduceCases: readonly Case[] = [...reductions, ...argsorts, ...composites];
