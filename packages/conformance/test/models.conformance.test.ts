@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { exact, type Arithmetic } from '../src/oracle/arithmetic.ts';
+import { exact } from '../src/oracle/arithmetic.ts';
+import type { Arithmetic } from '../src/oracle/values.ts';
 import { createReference } from '../src/oracle/backend.ts';
 import {
   cases,

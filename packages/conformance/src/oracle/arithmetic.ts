@@ -1,24 +1,7 @@
-import { float32 as math, type BinaryKind, type UnaryKind } from '@graftjs/core/backend';
+import { float32 as math } from '@graftjs/core/backend';
 import { ofUnaryKinds } from '../primitives/unary.ts';
-import type { Products } from './products.ts';
 import { pow } from './special.ts';
-
-/** Sums that are added to. */
-type Sums = { [output: number]: number };
-
-/** The arithmetic that the reference kernels are evaluated in. */
-export interface Arithmetic {
-  readonly name: string;
-  /** What becomes of a number that comes in: an uploaded value, a constant in the attributes. */
-  readonly number: (x: number) => number;
-  readonly add: (a: number, b: number) => number;
-  readonly mul: (a: number, b: number) => number;
-  readonly div: (a: number, b: number) => number;
-  /** Adds products one after the other, each with `mul` and `add`: written out, because the suite waits for little else. */
-  readonly addProducts: (to: Sums, a: ArrayLike<number>, b: ArrayLike<number>, list: Products) => void;
-  readonly unary: Readonly<Record<UnaryKind, (x: number) => number>>;
-  readonly binary: Readonly<Record<BinaryKind, (a: number, b: number) => number>>;
-}
+import type { Arithmetic } from './values.ts';
 
 /** Straight from the definitions. The math functions are good to 2⁻⁴⁸ (see `ORACLE_ERROR` in bounds/model.ts). */
 export const exact: Arithmetic = {

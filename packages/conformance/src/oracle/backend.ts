@@ -1,7 +1,7 @@
 import { sizeOf, type Backend, type TensorSpec } from '@graftjs/core';
 import { referenceKernels } from '../primitives/index.ts';
-import { exact, rounded, type Arithmetic } from './arithmetic.ts';
-import { allocate, toInt32, type Values } from './values.ts';
+import { exact, rounded } from './arithmetic.ts';
+import { allocate, toInt32, type Arithmetic, type Values } from './values.ts';
 
 /** Takes numbers in, converted to the spec's dtype as the arithmetic sees it. */
 export function uploadValues(

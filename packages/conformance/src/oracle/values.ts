@@ -1,9 +1,27 @@
 import { sizeOf, type TensorSpec } from '@graftjs/core';
-import type { BinaryKind, Operand } from '@graftjs/core/backend';
+import type { BinaryKind, Operand, UnaryKind } from '@graftjs/core/backend';
 import { broadcastMap } from './indexing.ts';
+import type { Products } from './products.ts';
 
 /** A tensor's values: float32 tensors in float64. */
 export type Values = Float64Array | Int32Array | Uint8Array;
+
+/** Sums that are added to. */
+type Sums = { [output: number]: number };
+
+/** The arithmetic that the reference kernels are evaluated in. */
+export interface Arithmetic {
+  readonly name: string;
+  /** What becomes of a number that comes in: an uploaded value, a constant in the attributes. */
+  readonly number: (x: number) => number;
+  readonly add: (a: number, b: number) => number;
+  readonly mul: (a: number, b: number) => number;
+  readonly div: (a: number, b: number) => number;
+  /** Adds products one after the other, each with `mul` and `add`: written out, because the suite waits for little else. */
+  readonly addProducts: (to: Sums, a: ArrayLike<number>, b: ArrayLike<number>, list: Products) => void;
+  readonly unary: Readonly<Record<UnaryKind, (x: number) => number>>;
+  readonly binary: Readonly<Record<BinaryKind, (a: number, b: number) => number>>;
+}
 
 export function allocate(spec: TensorSpec): Values {
   const n = sizeOf(spec.shape);

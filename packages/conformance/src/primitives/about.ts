@@ -1,8 +1,7 @@
 import type { Kernel, OpName } from '@graftjs/core/backend';
 import type { ErrorKernel } from '../bounds/bounded.ts';
 import type { ErrorModel } from '../bounds/model.ts';
-import type { Arithmetic } from '../oracle/arithmetic.ts';
-import type { Values } from '../oracle/values.ts';
+import type { Arithmetic, Values } from '../oracle/values.ts';
 
 /** All that the suite knows of a primitive, beside its cases. */
 export interface AboutPrimitive<N extends OpName> {

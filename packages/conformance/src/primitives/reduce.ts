@@ -6,10 +6,9 @@ import { chainOfSum, grain } from '../bounds/model.ts';
 import { Terms } from '../bounds/terms.ts';
 import { define, type Case } from '../cases/case.ts';
 import { distinct, f32, i32, real, specials, values, wide, type InputSpec } from '../cases/data.ts';
-import type { Arithmetic } from '../oracle/arithmetic.ts';
 import { firstMax } from '../oracle/choose.ts';
 import { reduceGroups } from '../oracle/indexing.ts';
-import { allocate, fill, integer } from '../oracle/values.ts';
+import { allocate, fill, integer, type Arithmetic } from '../oracle/values.ts';
 import { SAME, type About } from './about.ts';
 
 /** The contract of `reduce` sum: blocks of 1,024, eight interleaved partial sums in each. */
