@@ -31,6 +31,9 @@ function createKernels(memory: Allocator, space: Workspace): Kernels<CpuBuffer> 
  * The reference backend: plain TypeScript, one thread, nothing to load. Work is done when `run` returns, so `readSync`
  * is there. Each kernel rounds and accumulates as `primitives.ts` of core says, bit for bit.
  * @throws OutOfMemoryError, when a kernel runs, where there is no room for its result.
+ * @example
+ * const cpu = await createCpuBackend();
+ * add(ones([2], { backend: cpu }), 1); // → [2, 2]
  */
 export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Backend<CpuBuffer>> {
   const pool = new BufferPool(options.poolBytes ?? 256 * 1024 * 1024);

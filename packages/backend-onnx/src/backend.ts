@@ -53,6 +53,10 @@ interface Entry {
  * ONNX Runtime behind Graft's contract. Op by op, each is a session of a small graph, kept and found again; a graph that
  * is compiled is one session. Everything runs on one serial queue: `run` returns at once, `read` and `flush` wait.
  * @throws UnsupportedError where the host has no WebAssembly and no module is handed in
+ * @example
+ * const onnx = await createOnnxBackend();
+ * add(ones([2], { backend: onnx }), 1).data(); // → [2, 2]
+ * await onnx.dispose();
  */
 export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promise<OnnxBackend> {
   return new Onnx(await startRuntime(options), options).backend();

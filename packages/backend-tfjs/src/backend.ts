@@ -50,6 +50,10 @@ const compositions: Compositions = {
  * @throws UnsupportedError where the host has no WebAssembly, or the tfjs backend reads asynchronously only; and later for
  *   kernels that it lacks
  * @throws GraftError if tfjs cannot start it
+ * @example
+ * const tfjs = await createTfjsBackend();
+ * add(ones([2], { backend: tfjs }), 1); // → [2, 2]
+ * await tfjs.dispose();
  */
 export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promise<Backend<object>> {
   const name = options.backend ?? 'wasm';

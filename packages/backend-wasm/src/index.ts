@@ -16,6 +16,10 @@ const FILES = {
  * process alive. The kernels are a file beside this one, `kernels.wasm`, which bundlers find; `@graftjs/backend-wasm/inline`
  * carries them in the script.
  * @throws UnsupportedError where the host has no WebAssembly with SIMD
+ * @example
+ * const wasm = await createWasmBackend({ threads: 1 });
+ * add(ones([2], { backend: wasm }), 1); // → [2, 2]
+ * await wasm.dispose();
  */
 export function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
   return createBackend(options, (build) => readFile(FILES[build]));

@@ -110,7 +110,7 @@ function describe(
   const examples = [...doc.matchAll(/^@example\b([^]*?)(?=^@\w|$(?![^]))/gm)].map((m) => m[1]!.trim());
   const wanted = {
     docstring: doc !== '',
-    example: examples.length > 0 || !(isLayer || isOptimizer || isOp || EXAMPLES.includes(symbol.name)),
+    example: examples.length > 0 || !(isLayer || isOptimizer || isOp || EXAMPLES.test(symbol.name)),
     shape: !tensors || /`\[[^`]*\]`|\b(any|same) shape\b|\bscalar/i.test(doc),
     throws: /(^|\s)@throws\b/.test(doc) || signatures.length === 0 || !declarations.some(mayThrow),
   };
@@ -119,7 +119,7 @@ function describe(
 }
 
 /** What a stranger looks for first. */
-const EXAMPLES = ['fit', 'transfer', 'compile'];
+const EXAMPLES = /^(fit|transfer|compile|create\w+Backend)$/;
 
 /** The text of the comment above a declaration. */
 function docstring(d: ts.Declaration): string {
