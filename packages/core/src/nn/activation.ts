@@ -16,8 +16,8 @@ import { logSoftmax, softmax } from '../functional/softmax.ts';
 import { relu, sigmoid, tanh } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
-import { constantInit, initParameter, type BackendOption, type ConfigOf, type LayerOptions } from './init.ts';
-import { Module } from './module.ts';
+import { constantInit, initParameter, type BackendOption, type ConfigOf } from './init.ts';
+import { Layer } from './layer.ts';
 import type { Parameter } from './parameter.ts';
 import { layoutConfig, type LayoutOption } from './spatial.ts';
 
@@ -29,7 +29,7 @@ type Pointwise = (x: Tensor) => Tensor;
  * const square = new Activation((x) => mul(x, x));
  * square.forward(tensor([1, 2, 3])); // → [1, 4, 9]
  */
-export class Activation extends Module {
+export class Activation extends Layer {
   constructor(readonly fn: Pointwise) {
     super();
   }
@@ -40,15 +40,13 @@ export class Activation extends Module {
 
 /** One without settings: its class's `of`. */
 abstract class PlainActivation extends Activation {
+  static override readonly args: readonly string[] = [];
   declare protected static readonly of: Pointwise;
   constructor() {
     super(new.target.of);
   }
   override get config(): object {
     return {};
-  }
-  static from<T extends PlainActivation>(this: new () => T): T {
-    return new this();
   }
 }
 
@@ -122,14 +120,12 @@ export class Mish extends PlainActivation {
  * new LeakyReLU(0.1).forward(tensor([-1, 2])); // → [-0.1, 2]
  */
 export class LeakyReLU extends Activation {
+  static override readonly args: readonly string[] = ['slope'];
   constructor(readonly slope = 0.01) {
     super((x) => leakyRelu(x, slope));
   }
   override get config(): { readonly slope: number } {
     return { slope: this.slope };
-  }
-  static from({ slope }: LeakyReLU['config']): LeakyReLU {
-    return new LeakyReLU(slope);
   }
 }
 /**
@@ -138,14 +134,12 @@ export class LeakyReLU extends Activation {
  * new ELU().forward(tensor([-1, 2])); // → [-0.632, 2]
  */
 export class ELU extends Activation {
+  static override readonly args: readonly string[] = ['alpha'];
   constructor(readonly alpha = 1) {
     super((x) => elu(x, alpha));
   }
   override get config(): { readonly alpha: number } {
     return { alpha: this.alpha };
-  }
-  static from({ alpha }: ELU['config']): ELU {
-    return new ELU(alpha);
   }
 }
 /**
@@ -155,14 +149,12 @@ export class ELU extends Activation {
  * new GELU({ approximate: 'tanh' }).forward(tensor([1])); // → [0.8412]
  */
 export class GELU extends Activation {
+  static override readonly args: readonly string[] = ['options'];
   constructor(readonly options: GeluOptions = {}) {
     super((x) => gelu(x, options));
   }
   override get config(): { readonly options: GeluOptions } {
     return { options: this.options };
-  }
-  static from({ options }: GELU['config']): GELU {
-    return new GELU(options);
   }
 }
 /**
@@ -171,14 +163,12 @@ export class GELU extends Activation {
  * new Softplus().forward(tensor([-1, 0, 1])); // → [0.313, 0.693, 1.313]
  */
 export class Softplus extends Activation {
+  static override readonly args: readonly string[] = ['beta'];
   constructor(readonly beta = 1) {
     super((x) => softplus(x, beta));
   }
   override get config(): { readonly beta: number } {
     return { beta: this.beta };
-  }
-  static from({ beta }: Softplus['config']): Softplus {
-    return new Softplus(beta);
   }
 }
 /**
@@ -187,14 +177,12 @@ export class Softplus extends Activation {
  * new Softmax().forward(tensor([[0, 0], [0, 2]])); // → [[0.5, 0.5], [0.119, 0.881]]
  */
 export class Softmax extends Activation {
+  static override readonly args: readonly string[] = ['axis'];
   constructor(readonly axis = -1) {
     super((x) => softmax(x, axis));
   }
   override get config(): { readonly axis: number } {
     return { axis: this.axis };
-  }
-  static from({ axis }: Softmax['config']): Softmax {
-    return new Softmax(axis);
   }
 }
 /**
@@ -203,14 +191,12 @@ export class Softmax extends Activation {
  * new LogSoftmax().forward(tensor([[0, 0]])); // → [[-0.693, -0.693]]
  */
 export class LogSoftmax extends Activation {
+  static override readonly args: readonly string[] = ['axis'];
   constructor(readonly axis = -1) {
     super((x) => logSoftmax(x, axis));
   }
   override get config(): { readonly axis: number } {
     return { axis: this.axis };
-  }
-  static from({ axis }: LogSoftmax['config']): LogSoftmax {
-    return new LogSoftmax(axis);
   }
 }
 /**
@@ -219,6 +205,7 @@ export class LogSoftmax extends Activation {
  * new Hardtanh(-2, 2).forward(tensor([-3, 1, 3])); // → [-2, 1, 2]
  */
 export class Hardtanh extends Activation {
+  static override readonly args: readonly string[] = ['low', 'high'];
   constructor(
     readonly low = -1,
     readonly high = 1,
@@ -227,9 +214,6 @@ export class Hardtanh extends Activation {
   }
   override get config(): { readonly low: number; readonly high: number } {
     return { low: this.low, high: this.high };
-  }
-  static from({ low, high }: Hardtanh['config']): Hardtanh {
-    return new Hardtanh(low, high);
   }
 }
 
@@ -244,7 +228,8 @@ export interface PReluOptions extends BackendOption, LayoutOption {
  * @example
  * new PReLU().forward(tensor([-1, 2])); // → [-0.25, 2]
  */
-export class PReLU extends Module {
+export class PReLU extends Layer {
+  static override readonly args: readonly string[] = ['channels'];
   /** `[channels]`. */
   readonly weight: Parameter;
   readonly layout: Layout;
@@ -258,9 +243,6 @@ export class PReLU extends Module {
   }
   override get config(): ConfigOf<{ channels: number }, LayoutOption> {
     return { channels: this.channels, ...layoutConfig(this) };
-  }
-  static from({ channels, ...rest }: PReLU['config'], options: LayerOptions = {}): PReLU {
-    return new PReLU(channels, { ...rest, ...options });
   }
   forward(x: Tensor): Tensor {
     return prelu(x, this.weight.value, { layout: this.layout });

@@ -4,15 +4,9 @@ import { add, tensor } from '../ops/index.ts';
 import { fail } from '../ops/check.ts';
 import { scope, type Tensor } from '../tensor.ts';
 import { showShape, sizeOf, type DType, type Layout, type Shape } from '../types.ts';
-import {
-  initParameter,
-  onesInit,
-  zerosInit,
-  type BackendOption,
-  type ConfigOf,
-  type LayerOptions,
-} from './init.ts';
-import { Module, type Member } from './module.ts';
+import { initParameter, onesInit, zerosInit, type BackendOption, type ConfigOf } from './init.ts';
+import { Layer } from './layer.ts';
+import type { Member } from './module.ts';
 import { batchObserver, type MovingStatistics } from './moving-statistics.ts';
 import { StateBuffer, type Parameter } from './parameter.ts';
 import { layoutConfig, type LayoutOption } from './spatial.ts';
@@ -25,7 +19,7 @@ export interface NormOptions extends BackendOption, LayoutOption {
 }
 
 /** Weight and bias of a normalization. */
-export abstract class Norm extends Module {
+export abstract class Norm extends Layer {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly eps: number;
@@ -56,6 +50,7 @@ export interface BatchNormModuleOptions extends NormOptions {
  * evaluation, while locked, or with `statistics` set to 'stored', it uses those as they are and never changes them.
  */
 export abstract class BatchNorm extends Norm {
+  static override readonly args: readonly string[] = ['channels'];
   /** How many axes its activations may have. */
   declare protected static readonly ranks: readonly number[];
   readonly #ranks: readonly number[];
@@ -88,13 +83,6 @@ export abstract class BatchNorm extends Norm {
   override get config(): ConfigOf<{ channels: number }, BatchNormModuleOptions> {
     const { channels, eps, momentum } = this;
     return { channels, eps, momentum, affine: this.weight !== null, ...layoutConfig(this) };
-  }
-  static from<T extends BatchNorm>(
-    this: new (channels: number, options: BatchNormModuleOptions) => T,
-    { channels, ...rest }: BatchNorm['config'],
-    options: LayerOptions = {},
-  ): T {
-    return new this(channels, { ...rest, ...options });
   }
 
   /** PyTorch's names, so that its checkpoints fit. */

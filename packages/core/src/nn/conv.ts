@@ -14,7 +14,6 @@ import {
   defaultWeightInit,
   initParameter,
   type ConfigOf,
-  type LayerOptions,
   type WeightOptions,
 } from './init.ts';
 import type { Module } from './module.ts';
@@ -39,6 +38,7 @@ type ConvConfig = ConfigOf<
 >;
 
 abstract class ConvBase extends SpatialModule {
+  static override readonly args: readonly string[] = ['inChannels', 'outChannels', 'kernel'];
   protected static readonly transposed: boolean = false;
   /** `[outChannels, inChannels / groups, ...kernel]`; of a transposed convolution `[inChannels, outChannels / groups, ...kernel]`. */
   readonly weight: Parameter;
@@ -90,13 +90,6 @@ abstract class ConvBase extends SpatialModule {
       ...{ inChannels, outChannels, kernel, stride, padding, dilation, groups, bias },
       ...layoutConfig(this),
     };
-  }
-  static from<T extends ConvBase>(
-    this: new (i: number, o: number, kernelSize: PerAxis, options: ConvTransposeModuleOptions) => T,
-    { inChannels, outChannels, kernel, ...rest }: ConvConfig,
-    options: LayerOptions = {},
-  ): T {
-    return new this(inChannels, outChannels, kernel, { ...rest, ...options });
   }
 
   forward(x: Tensor): Tensor {

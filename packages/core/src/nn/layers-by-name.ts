@@ -16,7 +16,9 @@ export interface LayerClass {
 
 /** The layers of this package, by the names that model files have for them: every class of these files that has a `from`. */
 export const layers: Readonly<Record<string, LayerClass>> = /* @__PURE__ */ (() => {
-  const all = { ...sequential, ...basic, ...conv, ...norm, ...pool, ...activation };
+  // One that holds any function at all cannot be made again.
+  const { Activation: _, ...activations } = activation;
+  const all = { ...sequential, ...basic, ...conv, ...norm, ...pool, ...activations };
   const isLayer = (entry: [string, object]): entry is [string, LayerClass] => 'from' in entry[1];
   return Object.fromEntries(Object.entries<object>(all).filter(isLayer));
 })();

@@ -18,6 +18,7 @@ import {
   type LayerOptions,
   type WeightOptions,
 } from './init.ts';
+import { Layer } from './layer.ts';
 import { Module, wantModule } from './module.ts';
 import type { Parameter } from './parameter.ts';
 import { layoutConfig, type LayoutOption } from './spatial.ts';
@@ -29,7 +30,8 @@ import { layoutConfig, type LayoutOption } from './spatial.ts';
  * const layer = new Linear(3, 2, { init: onesInit, bias: false });
  * layer.forward(tensor([[1, 2, 3]])); // → [[6, 6]]
  */
-export class Linear extends Module {
+export class Linear extends Layer {
+  static override readonly args: readonly string[] = ['inFeatures', 'outFeatures'];
   /** `[out, in]`. */
   readonly weight: Parameter;
   /** `[out]`. */
@@ -51,9 +53,6 @@ export class Linear extends Module {
     const { inFeatures, outFeatures } = this;
     return { inFeatures, outFeatures, bias: this.bias !== null };
   }
-  static from({ inFeatures, outFeatures, ...rest }: Linear['config'], options: LayerOptions = {}): Linear {
-    return new Linear(inFeatures, outFeatures, { ...rest, ...options });
-  }
   forward(x: Tensor): Tensor {
     return linear(x, this.weight.value, this.bias?.value);
   }
@@ -72,7 +71,8 @@ export interface DropoutModuleOptions extends LayoutOption {
  * const layer = new Dropout(0.5);
  * layer.eval().forward(tensor([1, 2])); // → [1, 2]
  */
-export class Dropout extends Module {
+export class Dropout extends Layer {
+  static override readonly args: readonly string[] = ['p'];
   readonly layout: Layout;
   readonly per: 'element' | 'channel' | 'sample';
   constructor(
@@ -86,9 +86,6 @@ export class Dropout extends Module {
   }
   override get config(): ConfigOf<{ p: number }, DropoutModuleOptions> {
     return { p: this.p, per: this.per, ...layoutConfig(this) };
-  }
-  static from({ p, ...rest }: Dropout['config']): Dropout {
-    return new Dropout(p, rest);
   }
   override get frozen(): boolean {
     return this.locked || this.p === 0;
@@ -104,15 +101,13 @@ export class Dropout extends Module {
  * @example
  * new Flatten().forward(zeros([2, 3, 4, 4])).shape; // → [2, 48]
  */
-export class Flatten extends Module {
+export class Flatten extends Layer {
+  static override readonly args: readonly string[] = ['from'];
   constructor(readonly from = 1) {
     super();
   }
   override get config(): { readonly from: number } {
     return { from: this.from };
-  }
-  static from({ from }: Flatten['config']): Flatten {
-    return new Flatten(from);
   }
   forward(x: Tensor): Tensor {
     return flatten(x, this.from);
@@ -125,12 +120,10 @@ export class Flatten extends Module {
  * @example
  * new Identity().forward(tensor([1, 2])); // → [1, 2]
  */
-export class Identity extends Module {
+export class Identity extends Layer {
+  static override readonly args: readonly string[] = [];
   override get config(): object {
     return {};
-  }
-  static from(): Identity {
-    return new Identity();
   }
   forward(x: Tensor): Tensor {
     return x;
@@ -179,7 +172,8 @@ export class Upsample extends Module {
   }
 }
 
-abstract class Shuffle extends Module {
+abstract class Shuffle extends Layer {
+  static override readonly args: readonly string[] = ['factor'];
   readonly layout: Layout;
   readonly order: 'CRD' | 'DCR';
   constructor(
@@ -195,12 +189,6 @@ abstract class Shuffle extends Module {
   override get config(): ConfigOf<{ factor: number }, PixelShuffleOptions> {
     const { factor, order } = this;
     return { factor, ...(order !== 'CRD' && { order }), ...layoutConfig(this) };
-  }
-  static from<T extends Shuffle>(
-    this: new (factor: number, options: PixelShuffleOptions) => T,
-    { factor, ...rest }: Shuffle['config'],
-  ): T {
-    return new this(factor, rest);
   }
 }
 
@@ -244,7 +232,8 @@ export interface ResidualOptions {
  * const block = new Residual(new Activation((x) => mul(x, 2)), { activation: new ReLU() });
  * block.forward(tensor([-1, 2])); // → [0, 6]
  */
-export class Residual extends Module {
+export class Residual extends Layer {
+  static override readonly args: readonly string[] = ['body'];
   readonly body: Module;
   readonly shortcut: Module | null;
   readonly activation: Module | null;
@@ -259,9 +248,6 @@ export class Residual extends Module {
   override get config(): ResidualOptions & { readonly body: Module } {
     const { body, shortcut, activation } = this;
     return { body, ...(shortcut && { shortcut }), ...(activation && { activation }) };
-  }
-  static from({ body, ...rest }: Residual['config']): Residual {
-    return new Residual(body, rest);
   }
   forward(x: Tensor): Tensor {
     return composite(() => {
@@ -290,7 +276,8 @@ export interface SqueezeExciteOptions extends LayoutOption, LayerOptions {
  * @example
  * new SqueezeExcite(8, 2).forward(zeros([1, 8, 5, 5])).shape; // → [1, 8, 5, 5]
  */
-export class SqueezeExcite extends Module {
+export class SqueezeExcite extends Layer {
+  static override readonly args: readonly string[] = ['channels', 'squeezed'];
   readonly fc1: Conv2d;
   readonly fc2: Conv2d;
   readonly activation: Module;
@@ -313,12 +300,6 @@ export class SqueezeExcite extends Module {
   override get config(): ConfigOf<{ channels: number; squeezed: number }, SqueezeExciteOptions> {
     const { channels, squeezed, activation, gate } = this;
     return { channels, squeezed, activation, gate, ...layoutConfig(this) };
-  }
-  static from(
-    { channels, squeezed, ...rest }: SqueezeExcite['config'],
-    options: LayerOptions = {},
-  ): SqueezeExcite {
-    return new SqueezeExcite(channels, squeezed, { ...rest, ...options });
   }
   forward(x: Tensor): Tensor {
     return composite(() => {

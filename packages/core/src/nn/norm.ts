@@ -3,7 +3,7 @@ import { fail, wantWhole } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { BatchNorm, Norm, type BatchNormModuleOptions, type NormOptions } from './batch-norm.ts';
-import type { ConfigOf, LayerOptions } from './init.ts';
+import type { ConfigOf } from './init.ts';
 import { layoutConfig } from './spatial.ts';
 
 export type { BatchNormModuleOptions, NormOptions };
@@ -47,6 +47,7 @@ export class BatchNorm3d extends BatchNorm {
  * new LayerNorm(2).forward(tensor([[1, 3], [0, 8]])); // → [[-1.0, 1.0], [-1.0, 1.0]]
  */
 export class LayerNorm extends Norm {
+  static override readonly args: readonly string[] = ['shape'];
   readonly shape: Shape;
   constructor(shape: number | Shape, options: Omit<NormOptions, 'layout'> = {}) {
     const axes = typeof shape === 'number' ? [shape] : shape;
@@ -55,9 +56,6 @@ export class LayerNorm extends Norm {
   }
   override get config(): ConfigOf<{ shape: Shape }, Omit<NormOptions, 'layout'>> {
     return { shape: this.shape, eps: this.eps, affine: this.weight !== null };
-  }
-  static from({ shape, ...rest }: LayerNorm['config'], options: LayerOptions = {}): LayerNorm {
-    return new LayerNorm(shape, { ...rest, ...options });
   }
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.shape, this.affine());
@@ -72,6 +70,7 @@ export class LayerNorm extends Norm {
  * new GroupNorm(2, 4).forward(ones([1, 4, 3, 3])).shape; // → [1, 4, 3, 3]
  */
 export class GroupNorm extends Norm {
+  static override readonly args: readonly string[] = ['groups', 'channels'];
   constructor(
     readonly groups: number,
     readonly channels: number,
@@ -86,9 +85,6 @@ export class GroupNorm extends Norm {
     const { groups, channels, eps } = this;
     return { groups, channels, eps, affine: this.weight !== null, ...layoutConfig(this) };
   }
-  static from({ groups, channels, ...rest }: GroupNorm['config'], options: LayerOptions = {}): GroupNorm {
-    return new GroupNorm(groups, channels, { ...rest, ...options });
-  }
   forward(x: Tensor): Tensor {
     return groupNorm(x, this.groups, this.affine());
   }
@@ -101,6 +97,7 @@ export class GroupNorm extends Norm {
  * new InstanceNorm(1).forward(tensor([[[1, 3]]])); // → [[[-1.0, 1.0]]]
  */
 export class InstanceNorm extends Norm {
+  static override readonly args: readonly string[] = ['channels'];
   constructor(
     readonly channels: number,
     options: NormOptions = {},
@@ -110,9 +107,6 @@ export class InstanceNorm extends Norm {
   override get config(): ConfigOf<{ channels: number }, NormOptions> {
     const { channels, eps } = this;
     return { channels, eps, affine: this.weight !== null, ...layoutConfig(this) };
-  }
-  static from({ channels, ...rest }: InstanceNorm['config'], options: LayerOptions = {}): InstanceNorm {
-    return new InstanceNorm(channels, { ...rest, ...options });
   }
   forward(x: Tensor): Tensor {
     return instanceNorm(x, this.affine());

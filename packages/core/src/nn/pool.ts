@@ -18,6 +18,7 @@ import { layoutConfig, SpatialModule, type LayoutOption } from './spatial.ts';
 type PoolConfig = ConfigOf<{ kernel: PerAxis }, AvgPoolOptions>;
 
 abstract class PoolBase extends SpatialModule {
+  static override readonly args: readonly string[] = ['kernel'];
   readonly kernel: readonly number[];
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
@@ -37,12 +38,6 @@ abstract class PoolBase extends SpatialModule {
   override get config(): PoolConfig {
     const { kernel, stride, padding, dilation, ceilMode } = this;
     return { kernel, stride, padding, dilation, ceilMode, ...layoutConfig(this) };
-  }
-  static from<T extends PoolBase>(
-    this: new (kernel: PerAxis, options: AvgPoolOptions) => T,
-    { kernel, ...rest }: PoolConfig,
-  ): T {
-    return new this(kernel, rest);
   }
 }
 
@@ -126,6 +121,7 @@ export class AvgPool3d extends AvgPoolBase {
 }
 
 abstract class AdaptivePool extends SpatialModule {
+  static override readonly args: readonly string[] = ['output'];
   /** Spatial extents of the output. */
   readonly output: readonly number[];
   protected abstract readonly pool: typeof adaptiveAvgPool;
@@ -139,12 +135,6 @@ abstract class AdaptivePool extends SpatialModule {
   }
   override get config(): ConfigOf<{ output: PerAxis }, LayoutOption> {
     return { output: this.output, ...layoutConfig(this) };
-  }
-  static from<T extends AdaptivePool>(
-    this: new (output: PerAxis, options: LayoutOption) => T,
-    { output, ...rest }: AdaptivePool['config'],
-  ): T {
-    return new this(output, rest);
   }
 }
 abstract class AdaptiveAvgPoolBase extends AdaptivePool {
@@ -214,6 +204,7 @@ export interface GlobalPoolOptions extends LayoutOption {
 }
 
 abstract class GlobalPool extends SpatialModule {
+  static override readonly args: readonly string[] = [];
   readonly keepDims: boolean;
   protected abstract readonly pool: typeof globalAvgPool;
   constructor(options: GlobalPoolOptions = {}) {
@@ -226,12 +217,6 @@ abstract class GlobalPool extends SpatialModule {
   }
   override get config(): GlobalPoolOptions {
     return { keepDims: this.keepDims, ...layoutConfig(this) };
-  }
-  static from<T extends GlobalPool>(
-    this: new (options: GlobalPoolOptions) => T,
-    config: GlobalPoolOptions,
-  ): T {
-    return new this(config);
   }
 }
 abstract class GlobalAvgPoolBase extends GlobalPool {

@@ -1,7 +1,7 @@
 import { wantActivation } from '../ops/spatial.ts';
 import type { Layout } from '../types.ts';
 import type { Tensor } from '../tensor.ts';
-import { Module } from './module.ts';
+import { Layer } from './layer.ts';
 
 /** What every module with spatial axes takes. */
 export interface LayoutOption {
@@ -15,7 +15,7 @@ export function layoutConfig({ layout }: { readonly layout: Layout }): LayoutOpt
 }
 
 /** A module whose input has a batch axis, a channel axis and a fixed number of spatial axes: its class's `rank`. */
-export abstract class SpatialModule extends Module {
+export abstract class SpatialModule extends Layer {
   declare protected static readonly rank: number;
   readonly spatialRank: number;
   readonly layout: Layout;
