@@ -1,15 +1,14 @@
 /** What authors of operations, layers and model readers get of modules that have more in them. */
 export { wantLabels } from './data.ts';
-export { nearest, prefixMessage, suggestion, unknownName, withMessage } from './errors.ts';
 export { storedAffine } from './functional/batch-norm.ts';
 export { addBias } from './functional/channels.ts';
 export { convAffine, convBias, type ConvAffineOptions } from './functional/conv-affine.ts';
 export { convTransposeBias } from './functional/linear.ts';
-export { standardize } from './functional/norm.ts';
+export { standardize } from './functional/standardize.ts';
 export { fusedComposites } from './fused-composites.ts';
 export type { FusedComposite } from './op.ts';
 export { layers, type LayerClass } from './nn/layers-by-name.ts';
-export { defaultBiasInit, defaultWeightInit, fans, gain, initParameter } from './nn/init.ts';
+export { fans, gain } from './nn/fans.ts';
 export { evaluating, matchesName, wantModule, type Member } from './nn/module.ts';
 export { batchObserver, type BatchObserver, type MovingStatistics } from './nn/moving-statistics.ts';
 export { currentRandom } from './nn/random-context.ts';
@@ -37,7 +36,6 @@ export {
   resolveConvTranspose,
   zerosBehind,
 } from './ops/conv.ts';
-export { hostTensor, lift } from './ops/create.ts';
 export { primitives } from './ops/definitions.ts';
 export { binaryOp, castOp, compareOp, selectOp, unaryOp } from './ops/elementwise.ts';
 export { matmulOp } from './ops/matmul.ts';

@@ -7,16 +7,18 @@
  * Nothing but `*`: in esbuild's bundles, one name taken from a list here would bring along the modules of all others, the
  * compiler among them, which pages load on demand. Modules that have more in them than users need are in `users.ts`.
  */
-export * from './users.ts';
-export * from './compile/index.ts';
 export * from './autograd.ts';
+export * from './compile/index.ts';
 export * from './default-backend.ts';
+export * from './errors.ts';
 export * from './functional/activation.ts';
 export * from './functional/division.ts';
 export * from './functional/dropout.ts';
 export * from './functional/einsum.ts';
 export * from './functional/grid-sample.ts';
 export * from './functional/indexing.ts';
+export * from './functional/loss.ts';
+export * from './functional/norm.ts';
 export * from './functional/padding.ts';
 export * from './functional/pool.ts';
 export * from './functional/resize.ts';
@@ -25,11 +27,14 @@ export * from './functional/trigonometry.ts';
 export * from './metrics.ts';
 export * from './nn/activation.ts';
 export * from './nn/conv.ts';
+export * from './nn/init.ts';
 export * from './nn/layers.ts';
 export * from './nn/norm.ts';
 export * from './nn/pool.ts';
 export * from './nn/sequential.ts';
+export * from './ops/create.ts';
 export * from './optim/clip.ts';
+export * from './optim/rules.ts';
 export * from './optim/schedules.ts';
 export * from './rng/random.ts';
 export * from './tensor.ts';
@@ -39,3 +44,4 @@ export * from './train/grad-cam.ts';
 export * from './train/history.ts';
 export * from './train/options.ts';
 export * from './train/recipes.ts';
+export * from './users.ts';

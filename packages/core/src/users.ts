@@ -2,61 +2,13 @@
 export type { Backend } from './backend.ts';
 export { version } from './copies.ts';
 export { ArraySource, Subset, type DataSource } from './data.ts';
-export {
-  CheckpointError,
-  FormatError,
-  GraftError,
-  KernelError,
-  NameError,
-  OutOfMemoryError,
-  ShapeError,
-  StateError,
-  UnsupportedError,
-} from './errors.ts';
 export { batchNorm, type BatchNormOptions, type ChannelStatistics } from './functional/batch-norm.ts';
 export { crossEntropy, nll, type CrossEntropyOptions } from './functional/cross-entropy.ts';
 export { linear } from './functional/linear.ts';
-export {
-  bceWithLogits,
-  l1,
-  mse,
-  smoothL1,
-  type BceOptions,
-  type LossOptions,
-  type Reduction,
-  type SmoothL1Options,
-} from './functional/loss.ts';
-export {
-  groupNorm,
-  instanceNorm,
-  layerNorm,
-  type AffineOptions,
-  type ChannelNormOptions,
-} from './functional/norm.ts';
 export { logSoftmax, softmax } from './functional/softmax.ts';
 export type { MemoryCount } from './ledger.ts';
 export { freeLost } from './lost.ts';
 export { memory, peakMemory } from './memory.ts';
-export {
-  constantInit,
-  kaimingNormal,
-  kaimingUniform,
-  normalInit,
-  onesInit,
-  truncNormal,
-  uniformInit,
-  xavierNormal,
-  xavierUniform,
-  zerosInit,
-  type BackendOption,
-  type ConfigOf,
-  type Initializer,
-  type KaimingOptions,
-  type LayerOptions,
-  type Nonlinearity,
-  type TruncNormalOptions,
-  type WeightOptions,
-} from './nn/init.ts';
 export {
   Module,
   stagesOf,
@@ -70,17 +22,6 @@ export { manualSeed, withRandom } from './nn/random-context.ts';
 export type { LayoutOption } from './nn/spatial.ts';
 export { noGrad } from './op.ts';
 export { conv, convTranspose, type ConvOptions, type ConvTransposeOptions } from './ops/conv.ts';
-export {
-  arange,
-  full,
-  ones,
-  randomNormal,
-  randomUniform,
-  tensor,
-  zeros,
-  type CreateOptions,
-  type TensorValues,
-} from './ops/create.ts';
 export {
   abs,
   add,
@@ -152,17 +93,6 @@ export {
 export { argmax, max, mean, min, sum, variance } from './ops/reduce.ts';
 export type { Padding, PerAxis } from './ops/spatial.ts';
 export type { BaseHyper, GroupOptions, Optimizer, OptimizerEntry } from './optim/optimizer.ts';
-export {
-  adagrad,
-  adam,
-  adamW,
-  rmsprop,
-  sgd,
-  type AdagradHyper,
-  type AdamHyper,
-  type RmspropHyper,
-  type SgdHyper,
-} from './optim/rules.ts';
 export { imageNetPreprocess, inputShape, type Preprocess } from './preprocess.ts';
 export type { Checkpoint, CheckpointStore, SavedTensor } from './train/checkpoint.ts';
 export { evaluate, type EvaluateOptions, type Evaluation } from './train/evaluate.ts';

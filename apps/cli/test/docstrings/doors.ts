@@ -53,10 +53,9 @@ export const FIRST: Readonly<Record<string, string>> = {
     VectorOperand VectorWalk Walk WindowAttrs WindowGeometry activationGeometry averageDivisors bfloat16ToNumber
     broadcastStrides bytesOf collapse convProblem convertInto converted countedTaps decodeBfloat16 decodeFloat16
     deferredKernelError dot encodeBfloat16 encodeFloat16 fillOfEmptyInputs float16ToNumber float32 forEachOuter
-    forwardGrid forwardRows inputGradGrids inputGradRows inputsOf isComposite multiplyTriples nearest
-    numberToBfloat16 numberToFloat16 offsetsOf outputsOf positions prefixMessage product reducePlan relieve
-    sameShape showShape sizeOf stridesOf suggestion triple unknownName vectorWalk widen windowGeometry
-    withMessage
+    forwardGrid forwardRows inputGradGrids inputGradRows inputsOf isComposite multiplyTriples
+    numberToBfloat16 numberToFloat16 offsetsOf outputsOf positions product reducePlan relieve
+    sameShape showShape sizeOf stridesOf triple vectorWalk widen windowGeometry
   `,
   './extend': `
     AbortSignalLike BatchObserver Cell CompositeHead ConvAffineOptions Feed Field FieldTracer FrozenPrefix

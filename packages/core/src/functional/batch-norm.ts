@@ -6,7 +6,8 @@ import { channelAxis } from '../ops/spatial.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape, type Layout, type TensorSpec } from '../types.ts';
 import { channelsOf, perChannel, wantPerChannel } from './channels.ts';
-import { plusStatistics, type ChannelNormOptions } from './norm.ts';
+import type { ChannelNormOptions } from './norm.ts';
+import { plusStatistics } from './standardize.ts';
 
 /** Mean and variance of each channel, both `[c]`. */
 export interface ChannelStatistics {

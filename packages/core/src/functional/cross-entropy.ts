@@ -1,6 +1,6 @@
 import { KernelError } from '../errors.ts';
 import { composite, customVjp, defineFused, type FusedComposite } from '../op.ts';
-import { fail } from '../ops/check.ts';
+import { fail, wantReduction } from '../ops/check.ts';
 import {
   add,
   arange,
@@ -22,7 +22,7 @@ import {
 } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, sizeOf } from '../types.ts';
-import { wantReduction, type LossOptions, type Reduction } from './loss.ts';
+import type { LossOptions, Reduction } from './loss.ts';
 import { logSoftmaxForward, logSoftmaxGrad } from './softmax.ts';
 
 export interface CrossEntropyOptions extends LossOptions {

@@ -9,7 +9,6 @@ import {
   floor,
   greaterEqual,
   less,
-  lift,
   logicalAnd,
   mul,
   neg,
@@ -17,6 +16,7 @@ import {
   select,
   sub,
 } from '../ops/index.ts';
+import { lift } from '../ops/lift.ts';
 import type { Tensor, TensorLike } from '../tensor.ts';
 
 // There is no primitive that divides whole numbers. These are exact for all of int32 but −2³¹, and have no gradient.

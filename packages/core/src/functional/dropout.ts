@@ -1,6 +1,7 @@
 import { GraftError } from '../errors.ts';
 import { currentRandom } from '../nn/random-context.ts';
-import { hostTensor, mul } from '../ops/index.ts';
+import { mul } from '../ops/index.ts';
+import { hostTensor } from '../ops/lift.ts';
 import { wantOneOf } from '../ops/check.ts';
 import { channelAxis } from '../ops/spatial.ts';
 import type { Random } from '../rng/index.ts';

@@ -1,6 +1,6 @@
 import { composite, customVjp } from '../op.ts';
 import { abs, add, clip, div, less, mean, mul, neg, select, sub, sum } from '../ops/index.ts';
-import { fail, wantOneOf } from '../ops/check.ts';
+import { fail, wantReduction } from '../ops/check.ts';
 import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape } from '../types.ts';
 import { softplus } from './activation.ts';
@@ -11,11 +11,6 @@ export type Reduction = 'mean' | 'sum' | 'none';
 export interface LossOptions {
   /** Default `'mean'`. */
   readonly reduction?: Reduction;
-}
-
-/** Checks the word. */
-export function wantReduction(op: string, kind: Reduction): void {
-  wantOneOf(op, 'reduction', kind, ['mean', 'sum', 'none']);
 }
 
 function wantSame(op: string, x: Tensor, target: Tensor): void {

@@ -9,13 +9,8 @@ import { perAxis, wantPadding, type Padding, type PerAxis } from '../ops/spatial
 import type { Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 import { Activation } from './activation.ts';
-import {
-  defaultBiasInit,
-  defaultWeightInit,
-  initParameter,
-  type ConfigOf,
-  type WeightOptions,
-} from './init.ts';
+import type { ConfigOf, WeightOptions } from './init.ts';
+import { defaultBiasInit, defaultWeightInit, initParameter } from './init-parameter.ts';
 import type { Module } from './module.ts';
 import type { Parameter } from './parameter.ts';
 import { BatchNorm } from './batch-norm.ts';

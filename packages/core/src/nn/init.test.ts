@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../rng/index.ts';
+import { fans } from './fans.ts';
 import {
-  defaultBiasInit,
-  defaultWeightInit,
-  fans,
   kaimingNormal,
   kaimingUniform,
   truncNormal,
@@ -12,6 +10,7 @@ import {
   xavierUniform,
   type Initializer,
 } from './init.ts';
+import { defaultBiasInit, defaultWeightInit } from './init-parameter.ts';
 
 const shape = [64, 32, 3, 3];
 const draw = (init: Initializer, of: readonly number[] = shape): Float32Array =>

@@ -1,54 +1,14 @@
 import type { Backend } from '../backend.ts';
 import { GraftError } from '../errors.ts';
-import { wantOneOf, wantRoom, wantShape } from '../ops/check.ts';
-import { tensor } from '../ops/index.ts';
+import { wantOneOf } from '../ops/check.ts';
 import type { Random } from '../rng/index.ts';
-import { showShape, sizeOf, type Shape } from '../types.ts';
-import { Parameter } from './parameter.ts';
-import { currentRandom } from './random-context.ts';
+import { sizeOf, type Shape } from '../types.ts';
+import { fans, gain, type Nonlinearity } from './fans.ts';
+
+export type { Nonlinearity };
 
 /** Gives the initial values of a parameter, row-major. Drawn on the host: the same on every backend. */
 export type Initializer = (shape: Shape, random: Random) => Float32Array;
-
-/**
- * Inputs and outputs of one unit: `[out, in / groups, ...kernel]` has in / groups · kernel and out · kernel of them.
- * @throws GraftError for a shape of fewer than two axes.
- * @example
- * fans([8, 3, 5, 5]); // → { fanIn: 75, fanOut: 200 }
- */
-export function fans(shape: Shape): { fanIn: number; fanOut: number } {
-  if (shape.length < 2)
-    throw new GraftError(`fan-in and fan-out need at least two axes, not ${showShape(shape)}`);
-  const window = sizeOf(shape.slice(2));
-  return { fanIn: shape[1]! * window, fanOut: shape[0]! * window };
-}
-
-/** What a layer's activation does to the scale of its inputs, as in PyTorch's `calculate_gain`. */
-export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu';
-
-const NONLINEARITIES = ['linear', 'sigmoid', 'tanh', 'relu', 'leakyRelu', 'selu'];
-
-/**
- * The factor on the standard deviation that makes up for a nonlinearity; `slope` is leaky relu's.
- * @throws GraftError for a nonlinearity that is none of these.
- * @example
- * gain('relu'); // → 1.414
- */
-export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
-  wantOneOf('gain', 'nonlinearity', nonlinearity, NONLINEARITIES);
-  switch (nonlinearity) {
-    case 'tanh':
-      return 5 / 3;
-    case 'relu':
-      return Math.SQRT2;
-    case 'leakyRelu':
-      return Math.sqrt(2 / (1 + slope * slope));
-    case 'selu':
-      return 3 / 4;
-    default:
-      return 1;
-  }
-}
 
 /** All the same value. */
 export function constantInit(value: number): Initializer {
@@ -161,21 +121,6 @@ export function xavierNormal(factor = 1): Initializer {
   return (shape, random) => normalInit(0, xavierStd(shape, factor))(shape, random);
 }
 
-/**
- * PyTorch's default for convolutions and linear layers: uniform in ±1 / √fanIn, that is, `kaimingUniform` with slope √5.
- * @throws GraftError for a shape of fewer than two axes.
- */
-export const defaultWeightInit: Initializer = kaimingUniform({ slope: Math.sqrt(5) });
-
-/**
- * PyTorch's default for their biases: uniform in ±1 / √fanIn of the weight.
- * @throws GraftError for a shape of fewer than two axes.
- */
-export function defaultBiasInit(weightShape: Shape): Initializer {
-  const bound = 1 / Math.sqrt(Math.max(fans(weightShape).fanIn, 1));
-  return uniformInit(-bound, bound);
-}
-
 /** What every layer with parameters takes. */
 export interface BackendOption {
   /** Where its parameters live. Default: `getDefaultBackend()`. */
@@ -194,20 +139,6 @@ export interface LayerOptions extends BackendOption {
 
 /** A layer's configuration: the arguments of its constructor by name, and its options but for `LayerOptions`. */
 export type ConfigOf<Arguments, Options> = Readonly<Arguments> & Omit<Options, keyof LayerOptions>;
-
-/**
- * A parameter with values drawn from `currentRandom()`.
- * @throws ShapeError for what is no shape, OutOfMemoryError where there is no room for it.
- */
-export function initParameter(shape: Shape, init: Initializer, options: BackendOption = {}): Parameter {
-  wantShape('a parameter', shape);
-  wantRoom('a parameter', { dtype: 'float32', shape }, options.backend);
-  options.reserve?.(shape);
-  const values = init(shape, currentRandom());
-  return new Parameter(
-    tensor(values, shape, { dtype: 'float32', ...(options.backend ? { backend: options.backend } : {}) }),
-  );
-}
 
 /** What layers with a weight and a bias take. */
 export interface WeightOptions extends LayerOptions {

@@ -1,4 +1,4 @@
-import { withMessage } from '../errors.ts';
+import { withMessage } from '../error-messages.ts';
 
 /** Where an error comes from: the innermost module that is known, and what it said there. */
 const origins = new WeakMap<Error, { module: object; readonly message: string }>();

@@ -10,14 +10,8 @@ import { Tensor } from '../tensor.ts';
 import type { Layout } from '../types.ts';
 import { ReLU, Sigmoid } from './activation.ts';
 import { Conv2d } from './conv.ts';
-import {
-  defaultBiasInit,
-  defaultWeightInit,
-  initParameter,
-  type ConfigOf,
-  type LayerOptions,
-  type WeightOptions,
-} from './init.ts';
+import type { ConfigOf, LayerOptions, WeightOptions } from './init.ts';
+import { defaultBiasInit, defaultWeightInit, initParameter } from './init-parameter.ts';
 import { Layer } from './layer.ts';
 import { Module, wantModule } from './module.ts';
 import type { Parameter } from './parameter.ts';

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts';
 import { mark, refuseForeign } from '../copies.ts';
-import { GraftError, unknownName } from '../errors.ts';
+import { unknownName } from '../error-messages.ts';
+import { GraftError } from '../errors.ts';
 import { inspectedAs, moduleText } from '../inspect.ts';
 import { commonBackend } from '../op.ts';
 import { Tensor } from '../tensor.ts';

@@ -38,6 +38,11 @@ export function wantOneOf(op: string, what: string, value: unknown, allowed: rea
     fail(op, `${what} ${show(value)} is not known: it must be ${allowed.map(show).join(' or ')}`);
 }
 
+/** Checks how losses are put together. */
+export function wantReduction(op: string, kind: string): void {
+  wantOneOf(op, 'reduction', kind, ['mean', 'sum', 'none']);
+}
+
 /** Most elements of one tensor: positions in it are int32 on every backend. */
 const MAX_ELEMENTS = 2 ** 31 - 1;
 

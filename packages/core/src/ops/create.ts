@@ -97,21 +97,6 @@ export function tensor(values: TensorValues, shape?: Shape, options: CreateOptio
   return Tensor.fromBuffer(backend, backend.upload(flat as ArrayLike<number>, spec), spec);
 }
 
-/**
- * A float32 tensor of `[...shape]` whose values the host draws or computes. Where a function is being compiled, `make` is asked
- * anew at each of its calls, so that the values are not those of the first.
- * @throws StateError where no backend is given and there is no default.
- * @example
- * hostTensor([3], () => [1, 2, 3]); // → [1, 2, 3]
- */
-export function hostTensor(shape: Shape, make: () => ArrayLike<number>, backend?: Backend): Tensor {
-  const spec = { dtype: 'float32', shape: [...shape] } as const;
-  const trace = tracing();
-  if (trace) return trace.host(spec, make);
-  const at = backend ?? getDefaultBackend();
-  return Tensor.fromBuffer(at, at.upload(make(), spec), spec);
-}
-
 /** From so many elements on, a constant is one number that the backend repeats: the host need not hold it, too. */
 const REPEATED = 2 ** 16;
 
@@ -202,16 +187,4 @@ export function randomUniform(shape: Shape, random: Random, options: CreateOptio
  */
 export function randomNormal(shape: Shape, random: Random, options: CreateOptions = {}): Tensor {
   return tensor(random.normalArray(room('randomNormal', shape, options, 'float32')), shape, options);
-}
-
-/**
- * A number as a scalar beside `like`, of its dtype and on its backend; a tensor of any shape as it is.
- * @throws StateError where `like` was disposed.
- * @example
- * lift(3, tensor([1, 2])).shape; // → []
- */
-export function lift(value: TensorLike, like: Tensor): Tensor {
-  if (isTensor(value)) return value;
-  const { dtype, backend } = like;
-  return scalarOn(backend, dtype, value, () => tensor(value, [], { dtype, backend }));
 }

@@ -3,7 +3,7 @@ import type { BinaryKind, CompareKind, UnaryKind } from '../primitives.ts';
 import { isTensor, type Tensor, type TensorLike } from '../tensor.ts';
 import { DTYPES, sizeOf, type DType } from '../types.ts';
 import { broadcastShapes, fail, wantDtype, wantOneOf } from './check.ts';
-import { lift } from './create.ts';
+import { lift } from './lift.ts';
 import { ops } from './bound.ts';
 
 const INT_KINDS = new Set<UnaryKind>(['neg', 'abs', 'sign', 'relu']);

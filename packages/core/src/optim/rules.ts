@@ -8,15 +8,8 @@ import {
   type Update,
   type UpdateContext,
 } from './optimizer.ts';
+import { power } from './power.ts';
 import { adamStep, average, decayed, sgdStep } from './steps.ts';
-
-/** bⁿ for n ≥ 0 by repeated squaring: the same bits on every platform, unlike `**`. */
-export function power(b: number, n: number): number {
-  let result = 1;
-  for (let square = b, k = n; k > 0; k = Math.floor(k / 2), square *= square)
-    if (k % 2 === 1) result *= square;
-  return result;
-}
 
 type Options<H extends BaseHyper> = Partial<H> & GroupOptions<H>;
 

@@ -1,6 +1,6 @@
 import { GraftError } from '../errors.ts';
 import { alongCosine } from './cosine.ts';
-import { power } from './rules.ts';
+import { power } from './power.ts';
 
 /**
  * The learning rate at a step or an epoch, numbered from 0; `total` is how many there will be. With `lr` 1, the default
