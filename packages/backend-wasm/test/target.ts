@@ -18,6 +18,7 @@ export const target: Target = {
   name: 'wasm',
   create: () => createWasmBackend(),
   bitExact: true,
+  errorsAreThoseOf: 'cpu',
   variants: {
     'in 64 MiB': () => createWasmBackend({ maxBytes: 64 * 1024 * 1024 }),
     'on one thread': () => createWasmBackend({ threads: 1 }),
@@ -38,6 +39,7 @@ export const onPlainPage: Target = {
     return backend;
   },
   bitExact: true,
+  errorsAreThoseOf: 'cpu',
   notIn: { node: 'Node can always share memory between threads' },
 };
 

@@ -64,9 +64,10 @@ export function modesOf(c: Case, target: Target): Mode[] {
   if (c.law) return target.bitExact ? ['law'] : [];
   // Infinities that are multiplied by something rounded have no bound; bits they have.
   if (c.family === 'fused' && c.special) return target.bitExact ? ['bits', 'fused'] : [];
-  const modes: Mode[] = ['test'];
+  const bounded = target.errorsAreThoseOf === undefined;
+  const modes: Mode[] = bounded ? ['test'] : [];
   if (!c.special && (c.exact ?? true)) modes.push('exact');
-  if (differentiable(c)) modes.push('grad');
+  if (bounded && differentiable(c)) modes.push('grad');
   if (target.bitExact) modes.push('bits');
   if (USERS_OF_FUSED.includes(c.family)) modes.push('fused');
   if (target.bitExact || target.compiles) modes.push('compiled');

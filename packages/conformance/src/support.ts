@@ -61,6 +61,9 @@ class Notes {
   }
 }
 
+/** Marks the counts of a backend whose every bit was compared. */
+const SAME_BITS = ' =';
+
 interface Cell {
   /** How many passed, and whose bits were compared. */
   readonly count: string;
@@ -81,7 +84,7 @@ function cellOf(records: readonly CaseRecord[], { bitExact }: Target, notes: Not
   const count = passed.length === run.length ? `${run.length}` : `**${passed.length} of ${run.length}**`;
   const share = Math.max(0, ...passed.map((r) => r.share));
   return {
-    count: `${fused}${count}${bitExact ? ' =' : ''}`,
+    count: `${fused}${count}${bitExact ? SAME_BITS : ''}`,
     share: share > 0 ? ` ${share.toFixed(2)}` : '',
     notes: missing,
   };
@@ -91,10 +94,11 @@ function cellOf(records: readonly CaseRecord[], { bitExact }: Target, notes: Not
 function merged(cells: readonly Cell[]): string {
   const [first, ...others] = cells.map(({ count, share, notes }) => `${count}${share}${notes}`);
   if (others.every((text) => text === first)) return first;
-  const same = cells.every((c) => c.count === cells[0].count && c.notes === cells[0].notes);
-  return same
-    ? `${cells[0].count} ${cells.map((c) => c.share.trim() || '0.00').join(' / ')}${cells[0].notes}`
-    : [first, ...others].join(' / ');
+  const { count, notes } = cells[0];
+  if (!cells.every((c) => c.count === count && c.notes === notes)) return [first, ...others].join(' / ');
+  // The same bits have the same errors: one run has compared them.
+  if (count.endsWith(SAME_BITS)) return `${count}${cells.find((c) => c.share)!.share}${notes}`;
+  return `${count} ${cells.map((c) => c.share.trim() || '0.00').join(' / ')}${notes}`;
 }
 
 /** The platforms that a report has records of. */
@@ -176,8 +180,8 @@ export function supportTable(
     'Chromium; a test holds it up to date. A cell says how many cases of an op passed, each in all its modes (values, exact',
     'integers, gradients), then the largest error found, as a share of the proven bound: below 1.00 always, or the case would',
     'have failed. Where Node and Chromium differ, there are both: `Node / Chromium`. `=` marks a backend whose every bit was',
-    'also compared with the contract in `packages/core/src/primitives.ts`. A number in brackets is a case that is left out,',
-    'and leads to the reason at the end.',
+    'also compared with the contract in `packages/core/src/primitives.ts`: it has the errors of cpu, and no share of its own.',
+    'A number in brackets is a case that is left out, and leads to the reason at the end.',
     '',
     "Bounds: u = 2⁻²⁴, n = number of terms; *propagated* means by running error analysis through the op's parts, gradients",
     "included; a backend whose arithmetic is not cpu's has its own in `test/target.ts`. [adding-a-backend.md](adding-a-backend.md)",

@@ -14,6 +14,11 @@ export interface Target {
   readonly model?: Partial<ErrorModel> | ((backend: Backend) => Promise<Partial<ErrorModel>>);
   /** It claims the contract: the bits that core's `primitives.ts` prescribes. Default false. */
   readonly bitExact?: boolean;
+  /**
+   * Of a target with `bitExact`: whose run compares the contract's errors with their bounds. Equal bits have equal errors,
+   * so this one's run leaves that out (the modes `test` and `grad`).
+   */
+  readonly errorsAreThoseOf?: string;
   /** It takes graphs whole (`Backend.compile`): every case is run compiled, too. Default false. */
   readonly compiles?: boolean;
   /** It keeps −0 apart from +0. Default true. */

@@ -69,7 +69,9 @@ export function createErrorBoundBackend(model: ErrorModel): ErrorBoundBackend {
     name: 'error bound',
     upload(data, spec) {
       const value = uploadValues(data, spec, exact.number);
-      const error = spec.dtype === 'float32' ? Float64Array.from(value, (v) => inputError(model, v)) : null;
+      if (spec.dtype !== 'float32') return settle(model, { value, error: null }, true);
+      const error = new Float64Array(value.length);
+      for (let i = 0; i < error.length; i++) error[i] = inputError(model, value[i]);
       return settle(model, { value, error }, true);
     },
     read: async ({ value }) => value.slice(),

@@ -1,4 +1,4 @@
-import { sizeOf, type Backend, type TensorSpec } from '@graftjs/core';
+import { type Backend, type TensorSpec } from '@graftjs/core';
 import { referenceKernels } from '../primitives/index.ts';
 import { exact, rounded } from './arithmetic.ts';
 import { allocate, toInt32, type Arithmetic, type Values } from './values.ts';
@@ -13,7 +13,7 @@ export function uploadValues(
   const convert = { float32: number, int32: toInt32, bool: (v: number) => Number(Number(v) !== 0) }[
     spec.dtype
   ];
-  for (let i = 0; i < sizeOf(spec.shape); i++) values[i] = convert(data[i]);
+  for (let i = 0; i < values.length; i++) values[i] = convert(data[i]);
   return values;
 }
 
