@@ -1,3 +1,4 @@
+import { cp, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -12,12 +13,23 @@ import { graft, temporaryFolder } from '../src/testing.ts';
 const SEED = 7;
 const PER_CLASS = 40;
 /** Shares the pictures with `npm run demo`. */
-const photos = fileURLToPath(new URL(`../../../.cache/demo/emoji-${PER_CLASS}-${SEED}`, import.meta.url));
+const all = fileURLToPath(new URL(`../../../.cache/demo/emoji-${PER_CLASS}-${SEED}`, import.meta.url));
+/** Of the 1,492 test pictures, every so manieth: all of them with GRAFT_TEST_ALL=1, which takes minutes more. */
+const EVERY = process.env['GRAFT_TEST_ALL'] ? 1 : 4;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let photos = '';
 beforeAll(async () => {
   folder = await temporaryFolder();
-  await layOutEmoji(photos, PER_CLASS, SEED);
+  await layOutEmoji(all, PER_CLASS, SEED);
+  photos = join(folder.path, 'photos');
+  await cp(join(all, 'train'), join(photos, 'train'), { recursive: true });
+  for (const name of await readdir(join(all, 'test'))) {
+    const [from, to] = [join(all, 'test', name), join(photos, 'test', name)];
+    await mkdir(to, { recursive: true });
+    for (const [i, file] of (await readdir(from)).sort().entries())
+      if (i % EVERY === 0) await cp(join(from, file), join(to, file));
+  }
 });
 afterAll(() => folder.remove());
 
@@ -30,7 +42,8 @@ async function predictions(model: string, backend: string): Promise<Int32Array> 
       { folder: photos, strict: true, cache: null, featureMark: '' },
       new Progress(processIo()),
     );
-    expect([part, result.predictions.length]).toEqual(['test', 1492]);
+    expect(part).toBe('test');
+    expect(result.predictions.length).toBeGreaterThanOrEqual(1492 / EVERY);
     return result.predictions;
   } finally {
     await opened.backend.dispose();
