@@ -1,5 +1,5 @@
 import { Random } from '@graftjs/core';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
@@ -9,12 +9,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pictureFolder, temporaryFolder, tinyBase } from '../src/testing.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const bundler = fileURLToPath(new URL('../../../scripts/bundle.mjs', import.meta.url));
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let [photos, base] = ['', ''];
+let [program, photos, base] = ['', '', ''];
 const at = (name: string): string => join(folder.path, name);
 
 beforeAll(async () => {
   folder = await temporaryFolder();
+  execFileSync(process.execPath, [bundler, main, at('program')]);
+  program = at('program/main.mjs');
   photos = await pictureFolder(at('photos'), 8);
   base = await tinyBase(at('tiny.safetensors'));
 });
@@ -47,10 +50,7 @@ function start(
   const child = spawn(
     process.execPath,
     [
-      '--conditions=@graftjs/source',
-      '--import',
-      'tsx',
-      main,
+      program,
       'train',
       photos,
       '--out',
@@ -124,7 +124,7 @@ describe('Ctrl-C', () => {
   it('while the pictures are read: nothing is written', async () => {
     await mkdir(at('early'));
     const { child, ended } = start(at('early/m.safetensors'), 5);
-    await sleep(150);
+    await sleep(30);
     child.kill('SIGINT'); // while Node is still loading, before anything listens
     const { code, signal } = await ended;
     expect(code ?? signal).toSatisfy((end) => end === 130 || end === 'SIGINT');
@@ -181,14 +181,14 @@ describe('SIGKILL', () => {
     while (kills < 20 || finished === 0) {
       const { child, ended } = start(broken, epochs, '--resume');
       if (kills < 20) {
-        // Starting takes most of the time: wait for a sign of life (the checkpoint moves), then a random moment.
+        // Or starting would take most of the time: wait for a sign of life (the checkpoint moves), then a random moment.
         const before = existsSync(checkpoint) ? await sha(checkpoint) : '';
         const moved = async (): Promise<boolean> =>
           existsSync(checkpoint) && (await sha(checkpoint).catch(() => before)) !== before;
         let over = false;
         void ended.then(() => (over = true));
         while (!over && kills % 4 !== 3 && !(await moved())) await sleep(2);
-        await sleep(random.uniform() * (kills % 4 === 3 ? 1000 : 60));
+        await sleep(random.uniform() * (kills % 4 === 3 ? 400 : 60));
         child.kill('SIGKILL');
         kills++;
       }
@@ -208,10 +208,8 @@ describe('SIGKILL', () => {
 });
 
 describe('other ends', () => {
-  const cli = ['--conditions=@graftjs/source', '--import', 'tsx', main];
   const shell = (command: string): Promise<{ code: number | null; out: string }> => {
-    const graft = [process.execPath, ...cli].map((w) => `'${w}'`).join(' ');
-    const child = spawn('bash', ['-c', `graft() { ${graft} "$@"; }\n${command}`], {
+    const child = spawn('bash', ['-c', `graft() { '${process.execPath}' '${program}' "$@"; }\n${command}`], {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
     });
     let out = '';
@@ -258,7 +256,7 @@ describe('other ends', () => {
       [model, pipe],
       [pipe, join(photos, 'red/0.png')],
     ]) {
-      const child = spawn(process.execPath, [...cli, 'predict', ...words], {
+      const child = spawn(process.execPath, [program, 'predict', ...words], {
         cwd: fileURLToPath(new URL('..', import.meta.url)),
         stdio: 'ignore',
       });

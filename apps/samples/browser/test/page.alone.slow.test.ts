@@ -144,7 +144,7 @@ describe.skipIf(skip)('the page, as a person uses it', () => {
       const bytes = await readFile(path);
       files.set(backend, bytes);
 
-      const said = JSON.parse(await graft('predict', path, trial.file, '--json')) as {
+      const said = JSON.parse(await graft(sample, 'predict', path, trial.file, '--json')) as {
         predictions: [{ top: { class: string; probability: number }[] }];
       };
       const { top } = said.predictions[0];
@@ -168,7 +168,7 @@ describe.skipIf(skip)('the page, as a person uses it', () => {
       .locator('meter')
       .evaluateAll((all) => all.map((m) => [m.ariaLabel!, (m as HTMLMeterElement).value] as const));
     const model = join(sample.folder, 'webgl.safetensors'); // trained last, so the page's
-    const said = JSON.parse(await graft('predict', model, large, '--json')) as {
+    const said = JSON.parse(await graft(sample, 'predict', model, large, '--json')) as {
       predictions: [{ top: { class: string; probability: number }[] }];
     };
     const { top } = said.predictions[0];

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright';
 import { build, preview, type InlineConfig } from 'vite';
@@ -151,10 +152,16 @@ export async function filesIn(folder: string): Promise<string[]> {
   return (await readdir(folder)).sort().map((name) => join(folder, name));
 }
 
-/** What `graft` prints, run from a clone. */
-export function graft(...args: readonly string[]): Promise<string> {
-  const main = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--conditions=@graftjs/source', '--import', 'tsx', main, ...args], {
+/** What `graft` prints, made from the sources of this clone in the sample's folder. */
+export function graft({ folder }: Sample, ...args: readonly string[]): Promise<string> {
+  const program = join(folder, 'graft', 'main.mjs');
+  if (!existsSync(program)) {
+    const [bundler, main] = ['../../../../scripts/bundle.mjs', '../../../cli/src/main.ts'].map((path) =>
+      fileURLToPath(new URL(path, import.meta.url)),
+    );
+    execFileSync(process.execPath, [bundler!, main!, dirname(program)]);
+  }
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { draw, drawFolder } from './shapes.ts';
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 const graft = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url));
+const bundler = fileURLToPath(new URL('../../../../scripts/bundle.mjs', import.meta.url));
 
 interface Ended {
   readonly code: number | null;
@@ -16,12 +17,11 @@ interface Ended {
 }
 
 /** Runs a script as its README says, from a clone. */
-function run(script: string, ...args: string[]): Promise<Ended> {
-  const child = spawn(
-    process.execPath,
-    ['--conditions=@graftjs/source', '--import', 'tsx', script, ...args],
-    { cwd: fileURLToPath(new URL('..', import.meta.url)) },
-  );
+const run = (script: string, ...args: string[]): Promise<Ended> =>
+  node('--conditions=@graftjs/source', '--import', 'tsx', script, ...args);
+
+function node(...args: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, args, { cwd: fileURLToPath(new URL('..', import.meta.url)) });
   let [out, err] = ['', ''];
   child.stdout.on('data', (text) => (out += text));
   child.stderr.on('data', (text) => (err += text));
@@ -34,7 +34,10 @@ let folder: string;
 const inFolder = (...names: string[]): string => join(folder, ...names);
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'graft-sample-node-'));
+  execFileSync(process.execPath, [bundler, main, inFolder('program')]);
 });
+/** The sample once more, as one file: what starts many times. */
+const bundled = (): string => inFolder('program', 'main.mjs');
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('is under 80 lines', async () => {
@@ -84,7 +87,7 @@ it('frees all that it makes', async () => {
 
 describe('says in one line what is wrong, and ends with 1:', () => {
   const refuses = async (args: string[], message: RegExp): Promise<void> => {
-    const { code, err } = await run(main, ...args);
+    const { code, err } = await node(bundled(), ...args);
     expect(err.trimEnd().split('\n')).toHaveLength(1);
     expect(err).toMatch(message);
     expect(code).toBe(1);
@@ -107,7 +110,7 @@ describe('says in one line what is wrong, and ends with 1:', () => {
   it('a picture to predict that is none', async () => {
     const photos = await drawFolder(inFolder('few'), 3, ['disc', 'cross']);
     await writeFile(inFolder('notes.png'), 'Dear diary');
-    const { code, err } = await run(main, photos, inFolder('few.safetensors'), inFolder('notes.png'));
+    const { code, err } = await node(bundled(), photos, inFolder('few.safetensors'), inFolder('notes.png'));
     expect([code, err]).toEqual([1, expect.stringMatching(/^\S+notes\.png: is a text file; [^\n]+\n$/)]);
   });
   it('a folder to write to that is a file', async () => {
