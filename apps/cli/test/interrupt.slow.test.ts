@@ -1,7 +1,7 @@
 import { Random } from '@graftjs/core';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -78,6 +78,11 @@ const sha = async (path: string): Promise<string> =>
   createHash('sha256')
     .update(await readFile(path))
     .digest('hex');
+/** Which file is at a path: another one as soon as it is written anew; empty if there is none. */
+const stamp = (path: string): string => {
+  const file = statSync(path, { throwIfNoEntry: false });
+  return file ? `${file.ino} ${file.mtimeMs}` : '';
+};
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await sleep(5);
@@ -95,10 +100,8 @@ describe('Ctrl-C', () => {
     for (let i = 0, epochsAreLeft = true; epochsAreLeft; i++) {
       const { child, ended } = start(broken, 60, ...(i ? ['--resume'] : []));
       if (i < 2) {
-        const before = i === 0 ? '' : await sha(checkpoint);
-        // it has begun, or gone on
-        await until(() => existsSync(checkpoint));
-        while (i > 0 && (await sha(checkpoint)) === before) await sleep(5);
+        const before = stamp(checkpoint);
+        await until(() => existsSync(checkpoint) && stamp(checkpoint) !== before); // it has begun, or gone on
         child.kill('SIGINT');
       }
       const { code, signal, err } = await ended;
@@ -182,12 +185,11 @@ describe('SIGKILL', () => {
       const { child, ended } = start(broken, epochs, '--resume');
       if (kills < 20) {
         // Or starting would take most of the time: wait for a sign of life (the checkpoint moves), then a random moment.
-        const before = existsSync(checkpoint) ? await sha(checkpoint) : '';
-        const moved = async (): Promise<boolean> =>
-          existsSync(checkpoint) && (await sha(checkpoint).catch(() => before)) !== before;
+        const before = stamp(checkpoint);
         let over = false;
         void ended.then(() => (over = true));
-        while (!over && kills % 4 !== 3 && !(await moved())) await sleep(2);
+        const moved = (): boolean => stamp(checkpoint) !== before;
+        await until(() => over || kills % 4 === 3 || (existsSync(checkpoint) && moved()));
         await sleep(random.uniform() * (kills % 4 === 3 ? 400 : 60));
         child.kill('SIGKILL');
         kills++;
