@@ -1,159 +1,223 @@
 import { drawPicture, startCamera, stopCamera } from '@graftjs/vision/browser';
 import { proxy, wrap } from 'comlink';
-import { clear, getMany, set } from 'idb-keyval';
+import { forgetAll, isKeeper, keep, recall } from './storage.ts';
 import type { Api, Class, Image, Picture } from './worker.ts';
 
-const $ = <T = HTMLElement>(css: string, within: ParentNode = document): T => within.querySelector(css) as T;
-const copy = (id: string): Element => document.importNode($<HTMLTemplateElement>(id).content, true) as never;
-const make = document.createElement.bind(document);
+/*
+ * What happens when somebody presses something, from top to bottom: how work is done, one thing after the other; the boxes that
+ * pictures go into; training; trying. The work itself is the worker's: see worker.ts.
+ */
+
 const worker = wrap<Api>(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }));
-const [backend, video] = [$<HTMLSelectElement>('select'), $<HTMLVideoElement>('video')];
-const fieldset = $<HTMLFieldSetElement>('fieldset');
 
-/** Whether this tab is the one that stores: two would overwrite each other. It is for as long as it is open. */
-const stores = await new Promise<boolean>((resolve) => {
-  const { locks } = navigator as { locks?: LockManager }; // missing on pages from http:
-  if (!locks) return resolve(true);
-  const signal = AbortSignal.timeout(1000); // a page that is loaded anew waits for the one before it
-  const hold = (): Promise<never> => (resolve(true), new Promise(() => {}));
-  locks.request('graft-sample', { signal }, hold).catch(() => resolve(false));
-});
-const store = async (key: string, value: unknown): Promise<void> => (stores ? set(key, value) : undefined);
+const find = <T extends Element = HTMLElement>(css: string, within: ParentNode = document): T =>
+  within.querySelector<T>(css)!;
+/** A copy of what is in a `<template>` of index.html. */
+const fromTemplate = (css: string): DocumentFragment =>
+  document.importNode(find<HTMLTemplateElement>(css).content, true);
 
-// What was collected and trained outlives the page, where the browser lets it keep something.
-const stored = (async () => getMany(['classes', 'model']))().catch(() => []);
-const [classes = [], file] = (await stored) as [Class[]?, Uint8Array<ArrayBuffer>?];
+const fieldset = find<HTMLFieldSetElement>('fieldset');
+const backend = find<HTMLSelectElement>('select');
+const camera = find('#camera');
+const video = find<HTMLVideoElement>('video');
+const download = find<HTMLAnchorElement>('a');
+
+const { classes, model: keptModel } = await recall();
 while (classes.length < 2) classes.push({ name: `class ${classes.length + 1}`, pictures: [] });
-let model = file;
+/** The file of the model that was trained last. */
+let model = keptModel;
+
+// One thing at a time.
 
 let last = Promise.resolve();
-let asked = 0;
+/** How many things are asked for and not done yet. */
+let waiting = 0;
+/** What came of those that were done since there was last nothing to do, a sentence each. */
 let said: string[] = [];
+/** Where the keyboard was: a button that is disabled loses it. */
 let focused: Element | null = null;
 
-/** One thing at a time, in the order in which they were asked for; each says in a sentence what came of it, or what went wrong. */
+/** Does things in the order in which they were asked for; each says in a sentence what came of it, or what went wrong. */
 function run(work: () => Promise<string | void> | void): void {
-  if (asked++ === 0) [said, focused] = [[], document.activeElement];
+  if (waiting === 0) {
+    said = [];
+    focused = document.activeElement;
+  }
+  waiting++;
   showWork();
   last = last.then(async () => {
     try {
       said.push((await work()) ?? '');
-      await store('classes', classes);
+      await keep('classes', classes);
     } catch (error) {
       said.push((error as Error).message);
     }
-    asked--;
+    waiting--;
     showWork();
   });
 }
 
 /** Buttons wait while something is done; pictures can be dropped all the same, and are taken in turn. */
 function showWork(): void {
-  fieldset.disabled = false;
-  fieldset.ariaBusy = String(asked > 0);
+  const isBusy = waiting > 0;
+  fieldset.disabled = false; // it was until the page was ready
+  fieldset.ariaBusy = String(isBusy);
   for (const control of fieldset.querySelectorAll<HTMLButtonElement>('button, select'))
-    control.disabled = asked > 0;
-  const waiting = asked > 1 ? `${asked - 1} more to do when this is done.` : '';
-  $('#message').textContent = [...said, waiting].filter(Boolean).join('\n');
-  $('a').hidden = !model;
-  if (asked === 0 && document.activeElement === document.body) (focused as HTMLElement | null)?.focus();
+    control.disabled = isBusy;
+  const more = waiting > 1 ? `${waiting - 1} more to do when this is done.` : '';
+  find('#message').textContent = [...said, more].filter(Boolean).join('\n');
+  download.hidden = !model;
+  if (!isBusy && document.activeElement === document.body) (focused as HTMLElement | null)?.focus();
 }
 
-/** Pictures from files, chosen or dropped, and from the camera. */
-function source(prompt: string, take: (image: Image) => Promise<void>): Element {
-  const part = copy('#source');
-  const input = $<HTMLInputElement>('input', part);
-  $('span', part).textContent = prompt;
+// Pictures.
+
+/** Where pictures come from: files, chosen or dropped, and the camera. */
+function pictureSource(prompt: string, take: (image: Image) => Promise<void>): DocumentFragment {
+  const part = fromTemplate('#source');
+  const input = find<HTMLInputElement>('input', part);
+  find('span', part).textContent = prompt;
   input.onchange = () => {
     const files = [...input.files!];
-    input.value = '';
-    run(async () => {
-      const wrong: string[] = [];
-      for (const file of files) await take(file).catch((error: Error) => wrong.push(error.message));
-      if (wrong.length) throw new Error(wrong.join('\n'));
-    });
+    input.value = ''; // else the same file cannot be chosen again
+    run(() => takeFiles(files, take));
   };
-  $('button', part).onclick = () =>
-    run(async () => {
-      if (await startCamera(video)) $('#camera').hidden = false;
-      else await take(await createImageBitmap(video));
-    });
+  find('button', part).onclick = () => run(() => takeFromCamera(take));
   return part;
 }
 
-function show(c: Class): void {
-  const part = $('article', copy('#class'));
-  const name = $<HTMLInputElement>('input', part);
-  /** Who does not see which box a button is in hears it. */
-  const label = (): void => {
-    part.ariaLabel = c.name;
-    for (const b of part.querySelectorAll('button')) b.ariaLabel = `${b.textContent}: ${c.name}`;
-    $('label input', part).ariaLabel = `${$('span', part).textContent}: ${c.name}`;
-    part.querySelectorAll('canvas').forEach((p, i) => (p.ariaLabel = `${c.name}, picture ${i + 1}`));
-  };
-  const draw = (picture: Picture): void =>
-    part.append(drawPicture(picture, Object.assign(make('canvas'), { role: 'img' })));
-  const take = async (image: Image): Promise<void> => {
-    c.pictures.push(await worker.look(image));
-    draw(c.pictures.at(-1)!);
-    label();
+/** One that cannot be read does not keep the others out. */
+async function takeFiles(files: readonly File[], take: (image: Image) => Promise<void>): Promise<void> {
+  const wrong: string[] = [];
+  for (const file of files) await take(file).catch((error: Error) => wrong.push(error.message));
+  if (wrong.length) throw new Error(wrong.join('\n'));
+}
+
+/** The first press shows what the camera sees, the next ones take it. */
+async function takeFromCamera(take: (image: Image) => Promise<void>): Promise<void> {
+  if (await startCamera(video)) camera.hidden = false;
+  else await take(await createImageBitmap(video));
+}
+
+/** The box of a class: its name, its pictures, and where more come from. */
+function showClass(c: Class): void {
+  const box = find('article', fromTemplate('#class'));
+  const name = find<HTMLInputElement>('input', box);
+  const draw = (picture: Picture): void => {
+    const canvas = document.createElement('canvas');
+    canvas.role = 'img';
+    box.append(drawPicture(picture, canvas));
   };
   name.value = c.name;
   name.oninput = () => {
     c.name = name.value;
-    label();
+    labelClass(c, box);
   };
-  name.onchange = () => store('classes', classes); // beside other work
-  $('button', part).onclick = () => {
-    const count = c.pictures.length;
-    if (count && !confirm(`Remove '${c.name}' and its ${count} picture${count > 1 ? 's' : ''}?`)) return;
-    run(() => (part.remove(), void classes.splice(classes.indexOf(c), 1)));
-  };
-  part.append(source('Drop pictures here, or choose them', take));
+  name.onchange = () => keep('classes', classes); // at once: it disturbs no work
+  find('button', box).onclick = () => removeClass(c, box);
+  box.append(
+    pictureSource('Drop pictures here, or choose them', async (image) => {
+      const picture = await worker.look(image);
+      c.pictures.push(picture);
+      draw(picture);
+      labelClass(c, box);
+    }),
+  );
   c.pictures.forEach(draw);
-  label();
-  $('#add').before(part);
+  labelClass(c, box);
+  find('#add').before(box);
 }
 
+/** Who does not see which box a button or a picture is in hears it. */
+function labelClass({ name }: Class, box: HTMLElement): void {
+  box.ariaLabel = name;
+  for (const button of box.querySelectorAll('button')) button.ariaLabel = `${button.textContent}: ${name}`;
+  find('label input', box).ariaLabel = `${find('span', box).textContent}: ${name}`;
+  box.querySelectorAll('canvas').forEach((canvas, i) => (canvas.ariaLabel = `${name}, picture ${i + 1}`));
+}
+
+function removeClass(c: Class, box: HTMLElement): void {
+  const count = c.pictures.length;
+  if (count && !confirm(`Remove '${c.name}' and its ${count} picture${count > 1 ? 's' : ''}?`)) return;
+  run(() => {
+    box.remove();
+    classes.splice(classes.indexOf(c), 1);
+  });
+}
+
+function addClass(): void {
+  const added: Class = { name: 'another', pictures: [] };
+  classes.push(added);
+  showClass(added);
+}
+
+// Training.
+
+async function train(): Promise<void> {
+  model = await worker.train(backend.value, classes, proxy(showProgress)); // a proxy: the worker calls back
+  await keep('model', model);
+}
+
+/** @param done what is done, as a share of all; @param losses one for each epoch so far */
+function showProgress(done: number, losses: readonly number[]): void {
+  find<HTMLProgressElement>('progress').value = done;
+  // The curve fills the picture's 300 × 100 units, less a unit at the top and one at the bottom.
+  const [perEpoch, perLoss] = [300 / (losses.length - 1 || 1), 98 / Math.max(...losses)];
+  const points = losses.map((loss, epoch) => `${epoch * perEpoch},${99 - loss * perLoss}`);
+  find('polyline').setAttribute('points', points.join(' '));
+  if (losses.length) find('output').textContent = `Epoch ${losses.length}: loss ${losses.at(-1)!.toFixed(3)}`;
+}
+
+// Trying.
+
+/** What the model takes a picture for, and which part of the picture decided that. */
 async function explain(image: Image): Promise<void> {
   const { scores, picture } = await worker.explain(image);
-  drawPicture(picture, $<HTMLCanvasElement>('#heat')).hidden = false;
-  const bar = (ariaLabel: string, value: number) => Object.assign(make('meter'), { ariaLabel, value });
-  const lines = scores.map(([name, p]) => [`${name}: ${(100 * p).toFixed(1)} %`, bar(name, p)]);
-  $('#scores').replaceChildren(...lines.flat());
+  drawPicture(picture, find<HTMLCanvasElement>('#heat')).hidden = false;
+  const lines = scores.flatMap(([name, probability]) => {
+    const bar = document.createElement('meter');
+    bar.ariaLabel = name;
+    bar.value = probability;
+    return [`${name}: ${(100 * probability).toFixed(1)} %`, bar];
+  });
+  find('#scores').replaceChildren(...lines);
 }
 
-/** How much is done, and the losses so far. */
-function progress(done: number, losses: number[]): void {
-  const [x, y] = [300 / (losses.length - 1 || 1), 98 / Math.max(...losses)];
-  $<HTMLProgressElement>('progress').value = done;
-  $('polyline').setAttribute('points', losses.map((loss, i) => `${i * x},${99 - loss * y}`).join(' '));
-  if (losses.length) $('output').textContent = `Epoch ${losses.length}: loss ${losses.at(-1)!.toFixed(3)}`;
-}
+// What is pressed.
 
 backend.append(...['wasm', 'webgl', 'onnx', 'cpu'].map((name) => new Option(name)));
 backend.onchange = () => run(() => worker.open(backend.value, model));
-$('#train').onclick = () =>
+find('#train').onclick = () => run(train);
+download.onclick = () => (download.href = URL.createObjectURL(new Blob([model!])));
+find('#add').onclick = () => run(addClass);
+find('#forget').hidden = !isKeeper;
+find('#forget').onclick = () => {
+  if (!confirm('Forget all pictures and the model? They are nowhere else, unless you downloaded the model.'))
+    return;
   run(async () => {
-    model = await worker.train(backend.value, classes, proxy(progress));
-    await store('model', model);
+    await forgetAll();
+    location.reload();
+    await new Promise(() => {}); // nothing more is kept
   });
-$('a').onclick = () => ($<HTMLAnchorElement>('a').href = URL.createObjectURL(new Blob([model!])));
-$('#add').onclick = () => run(() => show(classes[classes.push({ name: 'another', pictures: [] }) - 1]!));
-$('#forget').hidden = !stores;
-$('#forget').onclick = () => {
-  if (confirm('Forget all pictures and the model? They are nowhere else, unless you downloaded the model.'))
-    run(() => clear().then(() => (location.reload(), new Promise(() => {}))));
 };
-$('#camera button').onclick = () => (stopCamera(video), ($('#camera').hidden = true));
-$('#trial').append(source('Drop a picture to try, or choose one', explain));
-for (const b of $('#trial').querySelectorAll('button')) b.ariaLabel = `${b.textContent}: to try`;
+find('button', camera).onclick = () => {
+  stopCamera(video);
+  camera.hidden = true;
+};
 // A picture that misses its box must not be opened instead of the page.
-document.ondrop = document.ondragover = (e) => e.target instanceof HTMLInputElement || e.preventDefault();
-classes.forEach(show);
+document.ondrop = document.ondragover = (event) => {
+  if (!(event.target instanceof HTMLInputElement)) event.preventDefault();
+};
+
+// At the start.
+
+const trial = find('#trial');
+trial.append(pictureSource('Drop a picture to try, or choose one', explain));
+for (const button of trial.querySelectorAll('button')) button.ariaLabel = `${button.textContent}: to try`;
+classes.forEach(showClass);
 run(async () => {
   const ready = await worker.open(backend.value, model);
-  return stores
+  return isKeeper
     ? ready
     : `${ready}\nAnother tab has this page open, and keeps the pictures: what you do here is not kept.`;
 });

@@ -1,7 +1,16 @@
 import * as graft from '@graftjs/core';
 import { loadBaseFrom, loadModel, saveModel, type LoadedModel } from '@graftjs/models';
 import baseFile from '@graftjs/models/coco-mobilenet-v3.safetensors?url';
-import { drawHeat, fitPicture, PictureSource, predict, resize, toInput, type Picture } from '@graftjs/vision';
+import {
+  drawHeat,
+  fitPicture,
+  PictureSource,
+  predict,
+  resize,
+  toInput,
+  type Picture,
+  type PictureEntry,
+} from '@graftjs/vision';
 import { decodeImage } from '@graftjs/vision/browser';
 import { expose } from 'comlink';
 import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
@@ -10,10 +19,9 @@ import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 export type { Picture };
 export type Image = Blob | ImageBitmap;
 export type Class = { name: string; pictures: Picture[] };
-type Opened = graft.Backend & { readonly threads?: number; readonly notes?: readonly string[] };
 
 const threads = navigator.hardwareConcurrency;
-const backends: Record<string, () => Promise<Opened>> = {
+const backends: Record<string, () => Promise<graft.Backend>> = {
   wasm: async () => (await import('@graftjs/backend-wasm')).createWasmBackend({ threads }),
   webgl: async () => (await import('@graftjs/backend-webgl')).createWebglBackend(),
   onnx: async () => {
@@ -23,7 +31,8 @@ const backends: Record<string, () => Promise<Opened>> = {
   },
   cpu: async () => (await import('@graftjs/backend-cpu')).createCpuBackend(),
 };
-let backend: Opened | undefined;
+let backend: graft.Backend | undefined;
+/** The model on it, as its file has it. */
 let trained: LoadedModel | undefined;
 
 const api = {
@@ -52,22 +61,26 @@ const api = {
     const empty = classes.find(({ pictures }) => pictures.length === 0);
     if (empty) throw new Error(`'${empty.name}' has no pictures: give it some, or remove it.`);
     await api.open(name); // anew: whatever has happened to the one before
-    const base = await loadBaseFrom(new Uint8Array(await (await fetch(baseFile)).arrayBuffer()));
+    const response = await fetch(baseFile);
+    const base = await loadBaseFrom(new Uint8Array(await response.arrayBuffer()));
     const { preprocess } = base;
-    const names = classes.map((c) => c.name.normalize());
-    const entries = classes.flatMap(({ pictures }, label) =>
-      pictures.map((picture, i) => ({ key: `${label}/${i}`, label, read: async () => picture })),
-    );
+    const names = classes.map((c) => c.name.normalize()); // 'é' is one letter, however it was typed
     const model = graft.transfer(base, { classes: names });
     const recipe = graft.headRecipe();
     const losses: number[] = [];
     await graft.fit(
       model,
-      { train: new PictureSource(entries, { classes: names, preprocess }) },
+      { train: new PictureSource(entriesOf(classes), { classes: names, preprocess }) },
       {
         ...recipe,
-        onProgress: ({ phase, done, total }) => void (phase === 'features' && tell(done / total / 2, losses)),
-        onEpoch: ({ loss }) => tell(0.5 + losses.push(loss) / recipe.epochs / 2, losses),
+        // Half of the bar is for what the network sees in the pictures, which is computed once, half for the epochs.
+        onProgress: ({ phase, done, total }) => {
+          if (phase === 'features') tell(done / total / 2, losses);
+        },
+        onEpoch: ({ loss }) => {
+          losses.push(loss);
+          tell(0.5 + losses.length / recipe.epochs / 2, losses);
+        },
       },
     );
     const file = await saveModel(model, { name: base.name, classes: names, preprocess });
@@ -79,18 +92,38 @@ const api = {
   async explain(image: Image): Promise<{ scores: [string, number][]; picture: Picture }> {
     if (!trained) throw new Error('There is no model yet: train one first.');
     const { model, info } = trained;
-    const preprocess = info.preprocess!;
-    const picture = await decodeImage(image, { size: preprocess.size });
+    const picture = await decodeImage(image, { size: info.preprocess!.size });
     const [answers] = await predict(trained, [picture], { top: Infinity });
-    const x = graft.tensor(toInput(picture, preprocess), [1, ...graft.inputShape(preprocess)]);
-    const map = graft.gradCam(model, x, answers![0]!.index);
-    const [, rows, columns] = map.shape as [number, number, number];
-    const shown = 320 / Math.max(picture.width, picture.height);
-    const large = resize(picture, Math.ceil(picture.width * shown), Math.ceil(picture.height * shown));
-    const heat = drawHeat(large, { rows, columns, values: await map.data() });
-    for (const t of [x, map]) t.dispose();
-    return { scores: answers!.map((a) => [a.class, a.probability]), picture: heat };
+    return {
+      scores: answers!.map((a) => [a.class, a.probability]),
+      picture: await withHeat(model, picture, info.preprocess!, answers![0]!.index),
+    };
   },
 };
 export type Api = typeof api;
+
+/** Pictures as `fit` reads them: each with the number of its class, and a name by which its features are kept. */
+function entriesOf(classes: readonly Class[]): PictureEntry[] {
+  return classes.flatMap(({ pictures }, label) =>
+    pictures.map((picture, i) => ({ key: `${label}/${i}`, label, read: async () => picture })),
+  );
+}
+
+/** The picture, 320 pixels on its longer side, with a glow where it speaks for a class. */
+async function withHeat(
+  model: graft.Module,
+  picture: Picture,
+  preprocess: graft.Preprocess,
+  index: number,
+): Promise<Picture> {
+  const x = graft.tensor(toInput(picture, preprocess), [1, ...graft.inputShape(preprocess)]);
+  const map = graft.gradCam(model, x, index);
+  const [, rows, columns] = map.shape as [number, number, number];
+  const values = await map.data();
+  for (const t of [x, map]) t.dispose();
+  const scale = 320 / Math.max(picture.width, picture.height);
+  const large = resize(picture, Math.ceil(picture.width * scale), Math.ceil(picture.height * scale));
+  return drawHeat(large, { rows, columns, values });
+}
+
 expose(api);
