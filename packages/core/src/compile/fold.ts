@@ -1,23 +1,12 @@
 import type { PrimitiveNode } from '../graph.ts';
 import { float32 } from '../math/index.ts';
+import { converted } from '../backend-kit/convert.ts';
 import { broadcastStrides } from '../backend-kit/walk.ts';
 import type { BinaryKind, UnaryKind } from '../primitives.ts';
-import { sizeOf, stridesOf, type DType, type Shape, type TensorSpec, type TypedArray } from '../types.ts';
+import { sizeOf, stridesOf, type Shape, type TensorSpec, type TypedArray } from '../types.ts';
 
 /** Larger results are left to the backend: folding is for scalars and vectors of channels. */
 const MOST_ELEMENTS = 4096;
-
-/** Numbers in an array of a dtype, by the rules of `cast`. */
-export function converted(values: ArrayLike<number | boolean>, dtype: DType): TypedArray {
-  // Copied as they are: there may be 10⁸ of them.
-  if (dtype === 'int32' && values instanceof Int32Array) return values.slice();
-  if (dtype === 'float32' && values instanceof Float32Array) return values.slice();
-  if (dtype === 'float32') return Float32Array.from(values, Number);
-  if (dtype === 'bool') return Uint8Array.from(values, (v) => (Number(v) === 0 ? 0 : 1));
-  return Int32Array.from(values, (v) =>
-    Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(Number(v)) || 0)),
-  );
-}
 
 /** Of the kinds that are not here, nothing is folded. */
 const UNARY: Readonly<Partial<Record<UnaryKind, (x: number) => number>>> = {
@@ -76,13 +65,13 @@ export function fold(
   const take = (data: TypedArray, at: Int32Array): TypedArray =>
     converted(
       Array.from(at, (i) => data[i]!),
-      output.dtype,
+      output,
     );
   switch (node.op) {
     case 'reshape':
       return a.data;
     case 'cast':
-      return converted(a.data, output.dtype);
+      return converted(a.data, output);
     case 'broadcastTo':
       return spread(a);
     case 'transpose': {

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend.ts';
+import { converted } from '../backend-kit/convert.ts';
 import { GraftError, StateError, UnsupportedError } from '../errors.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { withRunner, type CompositeHead, type OpDefinition, type Runner } from '../op.ts';
@@ -8,7 +9,6 @@ import { tensorsIn } from '../memory.ts';
 import { isTensor, scope, Tensor } from '../tensor.ts';
 import { withTracing, type Cell, type Tracing } from '../tracing.ts';
 import type { TensorSpec, TypedArray } from '../types.ts';
-import { converted } from './fold.ts';
 import { given } from './open.ts';
 
 /** Where a value that comes from outside is found when the graph runs. */
@@ -63,7 +63,7 @@ class Trace implements Tracing, Runner {
     name: 'compile',
     upload: (data, spec) => {
       const value = this.#value(spec);
-      this.constants.set(value, converted(data, spec.dtype));
+      this.constants.set(value, converted(data, spec));
       return value;
     },
     read: () => Promise.reject(this.#noValues()),

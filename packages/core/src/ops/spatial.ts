@@ -1,5 +1,4 @@
-import type { Layout, Shape, TensorSpec } from '../types.ts';
-import { showShape } from '../types.ts';
+import { showShape, type Layout, type Shape, type TensorSpec } from '../types.ts';
 import { fail, wantOneOf, wantWhole } from './check.ts';
 
 /** One number for every spatial axis, or one each. */

@@ -15,6 +15,12 @@ const cosine = (step: number, total: number): number => alongCosine(1, 0, step /
 /** Its bits are in models that were trained before: `cosineLR` is more exact. */
 const inFloat32 = (x: number): number => cospi(Math.fround(x));
 
+/** What they have in common: weight decay, a cosine, smoothed labels. */
+function recipe(epochs: number, batchSize: number, hyper: Parameters<typeof adamW>[0]): Recipe {
+  const optimizer = adamW({ weightDecay: 1e-2, ...hyper });
+  return { epochs, batchSize, optimizer, schedule: cosine, labelSmoothing: 0.1 };
+}
+
 /**
  * Only the new head: logistic regression on the locked base's features.
  * @example
@@ -22,13 +28,7 @@ const inFloat32 = (x: number): number => cospi(Math.fround(x));
  * [epochs, batchSize]; // → [60, 64]
  */
 export function headRecipe(epochs = 60): Recipe {
-  return {
-    epochs,
-    batchSize: 64,
-    optimizer: adamW({ lr: 5e-3, weightDecay: 1e-2 }),
-    schedule: cosine,
-    labelSmoothing: 0.1,
-  };
+  return recipe(epochs, 64, { lr: 5e-3 });
 }
 
 /**
@@ -37,14 +37,7 @@ export function headRecipe(epochs = 60): Recipe {
  * fineTuneRecipe(5).clipNorm; // → 1
  */
 export function fineTuneRecipe(epochs = 10): Recipe {
-  return {
-    epochs,
-    batchSize: 32,
-    optimizer: adamW({ lr: 1e-3, weightDecay: 1e-2, lrPerGroup: { base: 0.3 } }),
-    schedule: cosine,
-    labelSmoothing: 0.1,
-    clipNorm: 1,
-  };
+  return { ...recipe(epochs, 32, { lr: 1e-3, lrPerGroup: { base: 0.3 } }), clipNorm: 1 };
 }
 
 /**
@@ -53,12 +46,5 @@ export function fineTuneRecipe(epochs = 10): Recipe {
  * scratchRecipe().epochs; // → 30
  */
 export function scratchRecipe(epochs = 30): Recipe {
-  return {
-    epochs,
-    batchSize: 32,
-    optimizer: adamW({ lr: 3e-3, weightDecay: 1e-2 }),
-    schedule: cosine,
-    labelSmoothing: 0.1,
-    clipNorm: 1,
-  };
+  return { ...recipe(epochs, 32, { lr: 3e-3 }), clipNorm: 1 };
 }
