@@ -37,6 +37,7 @@ export {
   zerosBehind,
 } from './ops/conv.ts';
 export { primitives } from './ops/definitions.ts';
+export { resolvePadding } from './ops/spatial.ts';
 export { binaryOp, castOp, compareOp, selectOp, unaryOp } from './ops/elementwise.ts';
 export { matmulOp } from './ops/matmul.ts';
 export {

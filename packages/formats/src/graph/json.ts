@@ -1,11 +1,10 @@
 import { sizeOf } from '@graftjs/core';
 import { unknownName } from '@graftjs/core/extend';
 import { FormatError } from '../errors.ts';
+import { isRecord } from '../json.ts';
 import type { Attrs, GraphConstant, GraphDef, GraphInput, GraphNode, GraphTensor, Json } from './graph.ts';
 import { graphOps } from './operations.ts';
 
-const isRecord = (v: unknown): v is Record<string, unknown> =>
-  typeof v === 'object' && v !== null && !Array.isArray(v);
 const isNames = (v: unknown): v is string[] => Array.isArray(v) && v.every((s) => typeof s === 'string');
 const isExtents = (v: unknown): v is number[] =>
   Array.isArray(v) && v.length <= 32 && v.every((d) => Number.isSafeInteger(d) && (d as number) >= 0);

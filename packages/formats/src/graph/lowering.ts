@@ -204,6 +204,13 @@ export class Lowering {
     return v;
   }
 
+  /** The same for an operation that takes it as the attribute `key` where it is constant, else as a further input. */
+  extentsAs(key: string, i: number): { inputs: Value[]; attrs: Record<string, Json> } {
+    const v = this.extents(i);
+    if (v.kind === 'computed') return { inputs: [v], attrs: {} };
+    return { inputs: [], attrs: { [key]: Array.from(v.array.values) } };
+  }
+
   /**
    * An input that is trained where it is a constant, under its own name or that of the node and `role`. `change` gives it
    * another layout, for the reason `layout`.

@@ -13,12 +13,8 @@ export function axesOf(node: OnnxNode, to: OnnxLowering, i = 1): number[] | unde
 const reshape: Translation = (node, to) => {
   const copyZeros = attrInt(node, 'allowzero', 0) === 0;
   const shape = attrInts(node, 'shape');
-  const wanted = shape ? undefined : to.extents(1);
-  if (wanted?.kind === 'computed') return to.give('reshape', [to.input(0), wanted], { copyZeros });
-  to.give('reshape', [to.input(0)], {
-    shape: shape ? [...shape] : Array.from(wanted!.array.values),
-    copyZeros,
-  });
+  const { inputs, attrs } = shape ? { inputs: [], attrs: { shape: [...shape] } } : to.extentsAs('shape', 1);
+  to.give('reshape', [to.input(0), ...inputs], { ...attrs, copyZeros });
 };
 
 const concat: Translation = (node, to) => {

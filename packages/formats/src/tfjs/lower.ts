@@ -44,37 +44,26 @@ export class TfLowering extends Lowering {
     if (v === undefined) throw new FormatError(`input ${i} is left out`);
     return v;
   }
-  /** A shape: an attribute where it is a constant, else a value that follows from shapes. */
-  shapeOr(i: number): { shape: number[] } | Value {
-    const v = this.extents(i);
-    return v.kind === 'constant' ? { shape: Array.from(v.array.values) } : v;
-  }
   /** An input, a constant of one element as a number. */
   operand(i: number): Value {
     return asNumber(this.input(i));
   }
 }
 
-/** TensorFlow's types, by name or by number. (tensorflow/core/framework/types.proto) */
-const TYPES: Readonly<Record<string, ElementType>> = {
-  DT_FLOAT: 'float32',
-  DT_DOUBLE: 'float32',
-  DT_HALF: 'float32',
-  DT_BFLOAT16: 'float32',
-  DT_INT32: 'int32',
-  DT_INT64: 'int32',
-  DT_INT16: 'int16',
-  DT_INT8: 'int8',
-  DT_UINT8: 'uint8',
-  DT_UINT16: 'uint16',
-  DT_BOOL: 'bool',
-};
-const BY_NUMBER: Readonly<Record<number, string>> = {
-  ...{ 1: 'DT_FLOAT', 2: 'DT_DOUBLE', 3: 'DT_INT32', 4: 'DT_UINT8', 5: 'DT_INT16', 6: 'DT_INT8' },
-  ...{ 9: 'DT_INT64', 10: 'DT_BOOL', 14: 'DT_BFLOAT16', 17: 'DT_UINT16', 19: 'DT_HALF' },
-};
-/** The type that an attribute names; undefined for what Graft does not compute in. */
-export function typeOf(value: unknown): ElementType | undefined {
-  const name = typeof value === 'number' ? BY_NUMBER[value] : value;
-  return typeof name === 'string' && Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;
-}
+/** TensorFlow's types, by their numbers and names. (tensorflow/core/framework/types.proto) */
+const TYPES: readonly (readonly [code: number, name: string, element: ElementType])[] = [
+  [1, 'DT_FLOAT', 'float32'],
+  [2, 'DT_DOUBLE', 'float32'],
+  [3, 'DT_INT32', 'int32'],
+  [4, 'DT_UINT8', 'uint8'],
+  [5, 'DT_INT16', 'int16'],
+  [6, 'DT_INT8', 'int8'],
+  [9, 'DT_INT64', 'int32'],
+  [10, 'DT_BOOL', 'bool'],
+  [14, 'DT_BFLOAT16', 'float32'],
+  [17, 'DT_UINT16', 'uint16'],
+  [19, 'DT_HALF', 'float32'],
+];
+/** The type that an attribute names, either way; undefined for what Graft does not compute in. */
+export const typeOf = (value: unknown): ElementType | undefined =>
+  TYPES.find(([code, name]) => value === code || value === name)?.[2];

@@ -1,4 +1,5 @@
 import { FormatError } from '../errors.ts';
+import { isRecord } from '../json.ts';
 
 /**
  * Nodes of a TensorFlow GraphDef in proto3 JSON, as TensorFlow.js writes it: 64-bit integers are strings, bytes base64,
@@ -11,9 +12,6 @@ export interface TfNode {
   readonly inputs: readonly string[];
   readonly attrs: Readonly<Record<string, unknown>>;
 }
-
-const isRecord = (v: unknown): v is Record<string, unknown> =>
-  typeof v === 'object' && v !== null && !Array.isArray(v);
 
 /** All nodes of a topology, by name, and those that others wait for. @throws FormatError */
 export function readTfNodes(topology: unknown): {

@@ -40,24 +40,12 @@ function fused(
   const bias = ops[0] === 'BiasAdd';
   const rest = bias ? ops.slice(1) : ops;
   const one = (y: Value, kind: string, i: number): Value => {
-    switch (kind) {
-      case 'Relu':
-        return to.add('relu', [y]);
-      case 'Relu6':
-        return to.add('relu6', [y]);
-      case 'Elu':
-        return to.add('elu', [y], { alpha: 1 });
-      case 'Sigmoid':
-        return to.add('sigmoid', [y]);
-      case 'Tanh':
-        return to.add('tanh', [y]);
-      case 'LeakyRelu':
-        return to.add('leakyRelu', [y], { slope: attrFloat(node, 'leakyrelu_alpha', 0.2) });
-      case 'Prelu':
-        return to.add('prelu', [y, to.store(to.float(at + 1 + i), 'slope', true)]);
-      default:
-        throw new Unsupported(`fused ${kind}`);
-    }
+    if (kind === 'Prelu') return to.add('prelu', [y, to.store(to.float(at + 1 + i), 'slope', true)]);
+    if (kind === 'Elu') return to.add('elu', [y], { alpha: 1 });
+    if (kind === 'LeakyRelu')
+      return to.add('leakyRelu', [y], { slope: attrFloat(node, 'leakyrelu_alpha', 0.2) });
+    if (!['Relu', 'Relu6', 'Sigmoid', 'Tanh'].includes(kind)) throw new Unsupported(`fused ${kind}`);
+    return to.add(kind.toLowerCase(), [y]);
   };
   return {
     bias: bias ? to.store(to.float(at), 'bias', true) : undefined,
@@ -163,11 +151,10 @@ const batchNorm: Translation = (node, to) => {
 const resize =
   (method: string): Translation =>
   (node, to) => {
-    const size = to.shapeOr(1);
-    const computed = 'kind' in size ? [size] : [];
-    to.give('resize', [to.input(0), ...computed], {
+    const { inputs, attrs } = to.extentsAs('size', 1);
+    to.give('resize', [to.input(0), ...inputs], {
       method,
-      ...('kind' in size ? {} : { size: size.shape }),
+      ...attrs,
       alignCorners: attrBool(node, 'align_corners', false),
       halfPixelCenters: attrBool(node, 'half_pixel_centers', false),
       layout: 'channels-last',

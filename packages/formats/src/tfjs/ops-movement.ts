@@ -5,9 +5,8 @@ import type { TfLowering, Translation } from './lower.ts';
 import { attrInt, attrInts, attrString } from './node.ts';
 
 const reshape: Translation = (_, to) => {
-  const shape = to.shapeOr(1);
-  if ('kind' in shape) to.give('reshape', [to.input(0), shape]);
-  else to.give('reshape', [to.input(0)], { shape: shape.shape });
+  const { inputs, attrs } = to.extentsAs('shape', 1);
+  to.give('reshape', [to.input(0), ...inputs], attrs);
 };
 
 const pad: Translation = (node, to) => {

@@ -5,6 +5,7 @@ import type { Value } from '../graph/lowering.ts';
 import type { NetworkInput, ReadGraph } from '../graph/network.ts';
 import { inOrder } from '../graph/order.ts';
 import { pruned } from '../graph/simplify.ts';
+import { isRecord } from '../json.ts';
 import { foreignFile } from '../sniff/sniff.ts';
 import { dotted, TfLowering, typeOf } from './lower.ts';
 import { attrShape, attrType, readTfNodes, type TfNode } from './node.ts';
@@ -15,9 +16,6 @@ export interface TfjsOptions {
   /** Nodes wanted. Default: the outputs of the model's signature, or the nodes that nobody uses. What they do not need is left out. */
   readonly outputs?: readonly string[];
 }
-
-const isRecord = (v: unknown): v is Record<string, unknown> =>
-  typeof v === 'object' && v !== null && !Array.isArray(v);
 
 /** Loops and branches, the first by edges that go back. */
 const CONTROL = new Map([

@@ -1,6 +1,7 @@
 import { sizeOf } from '@graftjs/core';
 import { decodeFloat16 } from '@graftjs/core/backend';
 import { FormatError } from '../errors.ts';
+import { isRecord } from '../json.ts';
 
 /** One stored constant of a TensorFlow.js model. */
 export interface TfjsWeight {
@@ -9,8 +10,6 @@ export interface TfjsWeight {
   readonly data: Float32Array | Int32Array | Uint8Array;
 }
 
-const isRecord = (v: unknown): v is Record<string, unknown> =>
-  typeof v === 'object' && v !== null && !Array.isArray(v);
 const STORED_BYTES: Readonly<Record<string, number>> = {
   float32: 4,
   int32: 4,

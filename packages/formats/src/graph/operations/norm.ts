@@ -1,10 +1,25 @@
 import * as core from '@graftjs/core';
 import type { Tensor } from '@graftjs/core';
 import { standardize } from '@graftjs/core/extend';
+import type { Attrs } from '../graph.ts';
 import { axisOf } from './axes.ts';
-import { number, numbers, onTensors, optionalTensor, tensorAt, type GraphOp } from './operation.ts';
+import {
+  number,
+  numbers,
+  onTensors,
+  optionalTensor,
+  tensorAt,
+  type GraphOp,
+  type Inputs,
+} from './operation.ts';
 
 const keepDims = { keepDims: true } as const;
+const epsilonOf = (a: Attrs): number => number(a, 'epsilon', 1e-5);
+const affineOf = (x: Inputs, a: Attrs): { weight: Tensor; bias: Tensor; eps: number } => ({
+  weight: tensorAt(x, 1),
+  bias: tensorAt(x, 2),
+  eps: epsilonOf(a),
+});
 
 /** All axes from `axis` on. */
 function axesFrom(x: Tensor, axis: number): number[] {
@@ -15,25 +30,15 @@ const axesOfChannel = (x: Tensor): number[] => x.shape.map((_, i) => i).filter((
 
 export const norms: Readonly<Record<string, GraphOp>> = onTensors({
   /** x `[n, c, ...]`, scale and shift `[c]`. */
-  instanceNorm: (x, a) =>
-    core.instanceNorm(tensorAt(x, 0), {
-      weight: tensorAt(x, 1),
-      bias: tensorAt(x, 2),
-      eps: number(a, 'epsilon', 1e-5),
-    }),
+  instanceNorm: (x, a) => core.instanceNorm(tensorAt(x, 0), affineOf(x, a)),
   /** x `[n, c, ...]`, scale and shift `[c]`. */
-  groupNorm: (x, a) =>
-    core.groupNorm(tensorAt(x, 0), number(a, 'groups', 1), {
-      weight: tensorAt(x, 1),
-      bias: tensorAt(x, 2),
-      eps: number(a, 'epsilon', 1e-5),
-    }),
+  groupNorm: (x, a) => core.groupNorm(tensorAt(x, 0), number(a, 'groups', 1), affineOf(x, a)),
   /** x, scale and an optional shift, which broadcast to it; over all axes from `axis` on. */
   layerNorm(x, a) {
     const input = tensorAt(x, 0);
     const bias = optionalTensor(x, 2);
     const y = core.mul(
-      standardize(input, axesFrom(input, number(a, 'axis', -1)), number(a, 'epsilon', 1e-5)),
+      standardize(input, axesFrom(input, number(a, 'axis', -1)), epsilonOf(a)),
       tensorAt(x, 1),
     );
     return bias ? core.add(y, bias) : y;
@@ -47,14 +52,14 @@ export const norms: Readonly<Record<string, GraphOp>> = onTensors({
   layerFactor(x, a) {
     const input = tensorAt(x, 0);
     const variance = core.variance(input, axesFrom(input, number(a, 'axis', -1)), keepDims);
-    return core.rsqrt(core.add(variance, number(a, 'epsilon', 1e-5)));
+    return core.rsqrt(core.add(variance, epsilonOf(a)));
   },
   /** x `[n, c, ...]`, scale and shift `[c]`: by the statistics of this batch, always. */
   batchNormOfBatch(x, a) {
     const input = tensorAt(x, 0);
     const wide = (p: Tensor): Tensor =>
       core.reshape(p, [p.size, ...new Array<number>(Math.max(input.rank - 2, 0)).fill(1)]);
-    const y = standardize(input, axesOfChannel(input), number(a, 'epsilon', 1e-5));
+    const y = standardize(input, axesOfChannel(input), epsilonOf(a));
     return core.add(core.mul(y, wide(tensorAt(x, 1))), wide(tensorAt(x, 2)));
   },
   /** `[n, c, ...]` → `[c]`. */

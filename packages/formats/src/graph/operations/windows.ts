@@ -1,7 +1,7 @@
 import * as core from '@graftjs/core';
 import { ShapeError, sizeOf, type Tensor } from '@graftjs/core';
 import { stridesOf, type PoolAttrs } from '@graftjs/core/backend';
-import { composite } from '@graftjs/core/extend';
+import { composite, resolvePadding } from '@graftjs/core/extend';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
 import { boundedWindow } from './layers.ts';
@@ -113,19 +113,8 @@ export function windowFor(x: Tensor, a: Attrs): PoolWindow {
   const kernel = numbers(a, 'kernel');
   const stride = numbers(a, 'stride');
   const dilation = optionalNumbers(a, 'dilation') ?? kernel.map(() => 1);
-  const said = windowOf(a).padding;
-  const padding = kernel.map((k, i): [number, number] => {
-    if (said === 'valid') return [0, 0];
-    if (said === 'same' || said === 'same-lower') {
-      const extent = x.shape[2 + i] ?? 0;
-      const reach = (Math.ceil(extent / stride[i]!) - 1) * stride[i]! + (k - 1) * dilation[i]! + 1;
-      const total = Math.max(reach - extent, 0);
-      const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
-      return said === 'same' ? [less, more] : [more, less];
-    }
-    const p = typeof said === 'number' ? said : said[i]!;
-    return typeof p === 'number' ? [p, p] : [p[0], p[1]];
-  });
+  const extents = kernel.map((_, i) => x.shape[2 + i] ?? 0);
+  const padding = resolvePadding('pool', windowOf(a).padding, extents, kernel, stride, dilation);
   boundedWindow(x, x.shape[1] ?? 1, padding, a);
   return { kernel, stride, padding, dilation, ceilMode: a['ceilMode'] === true };
 }

@@ -1,6 +1,6 @@
 import type { Layout } from '@graftjs/core';
 import type { ConvAttrs, FusedActivation, OpAttrs } from '@graftjs/core/backend';
-import type { GraphBuilder, Value } from '@graftjs/onnx-graph';
+import type { Attributes, GraphBuilder, Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
 import {
   channelsFirst,
@@ -21,10 +21,16 @@ const emitter = <A>(run: (e: Emit, attrs: A) => Value | readonly Value[]): Emitt
 
 const pointwise = (run: (b: GraphBuilder, x: Value) => Value): Emitter =>
   emitter(({ b, inputs }) => run(b, inputs[0]!));
-const operator = (op: string): Emitter => pointwise((b, x) => like(b, op, [x]));
+/** One operator of the first input, with its attributes. */
+const operator = <A>(op: string, attributes?: (attrs: A) => Attributes): Emitter =>
+  emitter<A>(({ b, inputs }, attrs) => like(b, op, [inputs[0]!], attributes?.(attrs)));
 
 const clip = (b: GraphBuilder, x: Value, low: number, high: number): Value =>
   like(b, 'Clip', [x, low === -Infinity ? null : scalar(b, low), high === Infinity ? null : scalar(b, high)]);
+
+const clipped = emitter<{ low: number; high: number }>(({ b, inputs }, { low, high }) =>
+  clip(b, inputs[0]!, low, high),
+);
 
 /** `[c]` → `[c, 1, 1]`, to go with `[n, c, h, w]`; as it is with channels-last. */
 function perChannel(b: GraphBuilder, v: Value, rank: number, layout: Layout): Value {
@@ -216,37 +222,27 @@ export const composites: Readonly<Record<string, Emitter>> = {
   globalMaxPool: globalPool('GlobalMaxPool'),
   pixelShuffle: emitter(pixelShuffle),
   pixelUnshuffle: emitter(pixelUnshuffle),
-  clip: emitter<{ low: number; high: number }>(({ b, inputs }, { low, high }) =>
-    clip(b, inputs[0]!, low, high),
-  ),
-  hardtanh: emitter<{ low: number; high: number }>(({ b, inputs }, { low, high }) =>
-    clip(b, inputs[0]!, low, high),
-  ),
+  clip: clipped,
+  hardtanh: clipped,
   relu6: pointwise((b, x) => clip(b, x, 0, 6)),
-  leakyRelu: emitter<{ slope: number }>(({ b, inputs }, { slope }) =>
-    like(b, 'LeakyRelu', [inputs[0]!], { alpha: float(slope) }),
-  ),
+  leakyRelu: operator<{ slope: number }>('LeakyRelu', ({ slope }) => ({ alpha: float(slope) })),
   prelu: emitter<{ layout: Layout }>(({ b, inputs }, { layout }) => {
     const [x, slope] = inputs as [Value, Value];
     const wide = slope.shape[0] === 1 ? slope : perChannel(b, slope, x.shape.length, layout);
     return like(b, 'PRelu', [x, wide]);
   }),
-  elu: emitter<{ alpha: number }>(({ b, inputs }, { alpha }) =>
-    like(b, 'Elu', [inputs[0]!], { alpha: float(alpha) }),
-  ),
+  elu: operator<{ alpha: number }>('Elu', ({ alpha }) => ({ alpha: float(alpha) })),
   gelu: pointwise(gelu),
   geluTanh: pointwise(geluTanh),
   silu: pointwise((b, x) => with_(b, 'Mul', x, like(b, 'Sigmoid', [x]))),
   hardswish: operator('HardSwish'),
-  hardsigmoid: pointwise((b, x) => like(b, 'HardSigmoid', [x], { alpha: float(1 / 6), beta: float(0.5) })),
+  hardsigmoid: operator('HardSigmoid', () => ({ alpha: float(1 / 6), beta: float(0.5) })),
   softplus: emitter<{ beta: number }>(({ b, inputs }, { beta }) => {
     const x = inputs[0]!;
     if (beta === 1) return like(b, 'Softplus', [x]);
     return with_(b, 'Div', like(b, 'Softplus', [with_(b, 'Mul', x, beta)]), beta);
   }),
   mish: pointwise((b, x) => with_(b, 'Mul', x, like(b, 'Tanh', [like(b, 'Softplus', [x])]))),
-  softmax: emitter<{ axis: number }>(({ b, inputs }, { axis }) => like(b, 'Softmax', [inputs[0]!], { axis })),
-  logSoftmax: emitter<{ axis: number }>(({ b, inputs }, { axis }) =>
-    like(b, 'LogSoftmax', [inputs[0]!], { axis }),
-  ),
+  softmax: operator<{ axis: number }>('Softmax', ({ axis }) => ({ axis })),
+  logSoftmax: operator<{ axis: number }>('LogSoftmax', ({ axis }) => ({ axis })),
 };
