@@ -1,7 +1,7 @@
 import type { OnnxNode } from '@graftjs/onnx-graph';
 import type { Json } from '../graph/graph.ts';
 import type { HostArray } from '../graph/host-array.ts';
-import { Unsupported } from '../graph/lowering.ts';
+import { Unsupported, type Value } from '../graph/lowering.ts';
 import { permuted } from '../graph/operations/movement.ts';
 import { wantFloat } from '../graph/translations.ts';
 import type { OnnxLowering, Translation } from './lower.ts';
@@ -35,7 +35,7 @@ export function windowAttrs(
 }
 
 /** Spatial axes of a convolution: from its weights, input `i`, or from its attributes where those are computed. */
-export function spatialRank(node: OnnxNode, to: OnnxLowering, i = 1): number {
+function spatialRank(node: OnnxNode, to: OnnxLowering, i: number): number {
   to.input(i);
   const w = to.knownInput(i);
   const rank = w ? w.array.shape.length - 2 : attrInts(node, 'kernel_shape')?.length;
@@ -44,28 +44,30 @@ export function spatialRank(node: OnnxNode, to: OnnxLowering, i = 1): number {
   return rank;
 }
 
+/** Attributes of a convolution whose weights are input `i`. */
+export function convAttrs(node: OnnxNode, to: OnnxLowering, i: number): Record<string, Json> {
+  const window = windowAttrs(node, spatialRank(node, to, i));
+  return { ...window, groups: attrInt(node, 'group', 1), layout: 'channels-first' };
+}
 const conv: Translation = (node, to) => {
-  const attrs = {
-    ...windowAttrs(node, spatialRank(node, to)),
-    groups: attrInt(node, 'group', 1),
-    layout: 'channels-first',
-  };
+  const attrs = convAttrs(node, to, 1);
   const weight = to.weight(1, 'weight');
   to.give('conv', [to.input(0), weight, to.optional(2) && to.weight(2, 'bias')], attrs);
 };
 
 /** `output_shape`, or SAME padding, which asks for input · stride, settles how much is cut off; see the graph's operation. */
 const convTranspose: Translation = (node, to) => {
-  const rank = spatialRank(node, to);
-  const window = windowAttrs(node, rank);
+  const rank = spatialRank(node, to, 1);
   // Its first versions had the batch and channels in front.
   const outputShape = attrInts(node, 'output_shape')?.slice(-rank);
+  const { groups, layout, ...window } = convAttrs(node, to, 1);
+  // In the order in which saved models have them.
   const attrs = {
     ...window,
     ...(outputShape && { outputShape: [...outputShape] }),
     outputPadding: extents(node, 'output_padding', rank, 0),
-    groups: attrInt(node, 'group', 1),
-    layout: 'channels-first',
+    groups: groups!,
+    layout: layout!,
   };
   const weight = to.weight(1, 'weight');
   to.give('convTranspose', [to.input(0), weight, to.optional(2) && to.weight(2, 'bias')], attrs);
@@ -95,8 +97,7 @@ const gemm: Translation = (node, to) => {
     const w = transB ? to.weight(1, 'weight') : to.weight(1, 'weight', true, 'transposed', transposed);
     return to.give('linear', [a, w, c && to.weight(2, 'bias')]);
   }
-  const scaled = (v: ReturnType<OnnxLowering['input']>, by: number): typeof v =>
-    by === 1 ? v : to.add('mul', [v, to.number(by)]);
+  const scaled = (v: Value, by: number): Value => (by === 1 ? v : to.add('mul', [v, to.number(by)]));
   const product = scaled(to.add('matmul', [a, to.weight(1, 'weight')], { transposeB: transB }), alpha);
   to.output(c ? to.add('add', [product, scaled(to.weight(2, 'bias'), beta)]) : product);
 };

@@ -4,7 +4,7 @@ import type { Json } from '../graph/graph.ts';
 import { constantOf, Unsupported, type Value } from '../graph/lowering.ts';
 import type { OnnxLowering, Translation } from './lower.ts';
 import { attrFloat, attrInt } from './node.ts';
-import { spatialRank, windowAttrs } from './ops-conv.ts';
+import { convAttrs } from './ops-conv.ts';
 import { averageAttrs } from './ops-pool.ts';
 
 /** The range of the integers that a zero point is of. */
@@ -101,10 +101,6 @@ const integerMatmul: Translation = (_, to) => {
   to.give('cast', [y], { dtype: 'int32' }, 'int32');
 };
 
-function convAttrs(node: OnnxNode, to: OnnxLowering, weights: number): Record<string, Json> {
-  const window = windowAttrs(node, spatialRank(node, to, weights));
-  return { ...window, groups: attrInt(node, 'group', 1), layout: 'channels-first' };
-}
 const integerConv: Translation = (node, to) => {
   if (isReal(to.input(0))) {
     const w = stored(to, realOperand(to, 1, 3, 0), true);

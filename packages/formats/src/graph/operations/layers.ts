@@ -1,6 +1,6 @@
 import * as core from '@graftjs/core';
 import { sizeOf, type Padding, type Tensor } from '@graftjs/core';
-import { addBias, convAffine, convInputGradOp } from '@graftjs/core/extend';
+import { addBias, convAffine, convInputGradOp, zerosBehind } from '@graftjs/core/extend';
 import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
 import {
@@ -96,9 +96,7 @@ export const layers: Readonly<Record<string, GraphOp>> = {
         inputSize: plan.map((p) => p.size - Math.max(-p.after, 0)),
       });
       const missing = plan.map((p) => Math.max(-p.after, 0));
-      const whole = missing.some((n) => n > 0)
-        ? core.pad(y, { before: y.shape.map(() => 0), after: [0, 0, ...missing] })
-        : y;
+      const whole = zerosBehind(y, 'channels-first', missing);
       return bias ? addBias(whole, bias) : whole;
     },
     /**
