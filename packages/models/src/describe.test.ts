@@ -4,16 +4,14 @@ import { Module, Sequential, setDefaultBackend, type Tensor } from '@graftjs/cor
 import { FormatError, GraphModule } from '@graftjs/formats';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { examples as common } from '../test/examples.ts';
 import { hashedPicture } from '../test/hashed.ts';
-import { ConvNormActivation } from './blocks.ts';
 import { buildModel } from './build-model.ts';
 import { describeModel, layers, type ModelDescription } from './describe.ts';
-import { BasicBlock, Fire, InvertedResidual } from './networks/index.ts';
 import { blocks } from './networks/network.ts';
 
 beforeAll(async () => setDefaultBackend(await createCpuBackend()));
 
-const layout = 'channels-last';
 const graph = {
   inputs: ['x'],
   outputs: ['y'],
@@ -21,123 +19,7 @@ const graph = {
   tensors: { 'y.weight': { shape: [4], trainable: true } },
 };
 
-/** Examples of every kind, with options that are not the defaults, and an input shape for each. */
-const examples: [string, () => Module, number[]][] = [
-  ['Conv1d', () => new core.Conv1d(4, 6, 3, { stride: 2, padding: 'same', bias: false }), [2, 4, 9]],
-  [
-    'Conv2d',
-    () => new core.Conv2d(4, 6, [3, 1], { padding: [[1, 0], 0], groups: 2, dilation: 2, layout }),
-    [2, 8, 9, 4],
-  ],
-  ['Conv3d', () => new core.Conv3d(4, 2, 2), [1, 4, 3, 4, 5]],
-  ['ConvTranspose1d', () => new core.ConvTranspose1d(4, 6, 3, { stride: 2 }), [2, 4, 5]],
-  [
-    'ConvTranspose2d',
-    () => new core.ConvTranspose2d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
-    [1, 4, 5, 5],
-  ],
-  ['ConvTranspose3d', () => new core.ConvTranspose3d(2, 2, 2), [1, 2, 3, 3, 3]],
-  ['Linear', () => new core.Linear(4, 3, { bias: false }), [2, 4]],
-  ['BatchNorm1d', () => new core.BatchNorm1d(4, { affine: false, eps: 0.5 }), [3, 4]],
-  ['BatchNorm2d', () => new core.BatchNorm2d(4, { momentum: 0.5, layout }), [2, 3, 3, 4]],
-  ['BatchNorm3d', () => new core.BatchNorm3d(2), [1, 2, 2, 2, 2]],
-  ['LayerNorm', () => new core.LayerNorm([3, 4], { eps: 0.1 }), [2, 3, 4]],
-  ['GroupNorm', () => new core.GroupNorm(2, 4, { affine: false }), [2, 4, 3, 3]],
-  ['InstanceNorm', () => new core.InstanceNorm(4, { affine: true, layout }), [2, 3, 3, 4]],
-  ['Dropout', () => new core.Dropout(0.3, { per: 'channel', layout }), [2, 3, 3, 4]],
-  ['Flatten', () => new core.Flatten(2), [2, 3, 4]],
-  ['Identity', () => new core.Identity(), [2, 3]],
-  ['Upsample', () => new core.Upsample({ scale: [2, 3], mode: 'linear', layout }), [1, 3, 3, 2]],
-  ['PixelShuffle', () => new core.PixelShuffle(2, { layout }), [1, 3, 2, 8]],
-  ['PixelUnshuffle', () => new core.PixelUnshuffle(2, { order: 'DCR' }), [1, 3, 4, 6]],
-  ['MaxPool1d', () => new core.MaxPool1d(2), [1, 2, 6]],
-  [
-    'MaxPool2d',
-    () => new core.MaxPool2d([2, 3], { stride: 1, dilation: 2, ceilMode: true, layout }),
-    [1, 7, 7, 2],
-  ],
-  ['MaxPool3d', () => new core.MaxPool3d(2), [1, 2, 4, 4, 4]],
-  ['AvgPool1d', () => new core.AvgPool1d(2), [1, 2, 6]],
-  ['AvgPool2d', () => new core.AvgPool2d(3, { stride: 2, padding: 1, countIncludePad: false }), [1, 2, 6, 6]],
-  ['AvgPool3d', () => new core.AvgPool3d(2), [1, 2, 4, 4, 4]],
-  ['AdaptiveAvgPool1d', () => new core.AdaptiveAvgPool1d(2), [1, 2, 7]],
-  ['AdaptiveAvgPool2d', () => new core.AdaptiveAvgPool2d([2, 3], { layout }), [1, 7, 7, 2]],
-  ['AdaptiveAvgPool3d', () => new core.AdaptiveAvgPool3d(2), [1, 2, 4, 4, 4]],
-  ['AdaptiveMaxPool1d', () => new core.AdaptiveMaxPool1d(2), [1, 2, 7]],
-  ['AdaptiveMaxPool2d', () => new core.AdaptiveMaxPool2d(2), [1, 2, 7, 7]],
-  ['AdaptiveMaxPool3d', () => new core.AdaptiveMaxPool3d(2), [1, 2, 4, 4, 4]],
-  ['GlobalAvgPool1d', () => new core.GlobalAvgPool1d(), [1, 2, 7]],
-  ['GlobalAvgPool2d', () => new core.GlobalAvgPool2d({ keepDims: true, layout }), [1, 7, 7, 2]],
-  ['GlobalAvgPool3d', () => new core.GlobalAvgPool3d(), [1, 2, 4, 4, 4]],
-  ['GlobalMaxPool1d', () => new core.GlobalMaxPool1d(), [1, 2, 7]],
-  ['GlobalMaxPool2d', () => new core.GlobalMaxPool2d(), [1, 2, 7, 7]],
-  ['GlobalMaxPool3d', () => new core.GlobalMaxPool3d(), [1, 2, 4, 4, 4]],
-  ['GlobalStatsPool1d', () => new core.GlobalStatsPool1d(), [1, 2, 7]],
-  ['GlobalStatsPool2d', () => new core.GlobalStatsPool2d({ layout }), [1, 7, 7, 2]],
-  ['GlobalStatsPool3d', () => new core.GlobalStatsPool3d({ keepDims: true }), [1, 2, 4, 4, 4]],
-  ['ReLU', () => new core.ReLU(), [5]],
-  ['ReLU6', () => new core.ReLU6(), [5]],
-  ['SiLU', () => new core.SiLU(), [5]],
-  ['Hardswish', () => new core.Hardswish(), [5]],
-  ['Hardsigmoid', () => new core.Hardsigmoid(), [5]],
-  ['Sigmoid', () => new core.Sigmoid(), [5]],
-  ['Tanh', () => new core.Tanh(), [5]],
-  ['Mish', () => new core.Mish(), [5]],
-  ['GELU', () => new core.GELU({ approximate: 'tanh' }), [50]],
-  ['Hardtanh', () => new core.Hardtanh(-0.2, 0.3), [50]],
-  ['LeakyReLU', () => new core.LeakyReLU(0.3), [5]],
-  ['ELU', () => new core.ELU(0.5), [5]],
-  ['Softplus', () => new core.Softplus(2), [5]],
-  ['Softmax', () => new core.Softmax(0), [5, 2]],
-  ['LogSoftmax', () => new core.LogSoftmax(0), [5, 2]],
-  ['PReLU', () => new core.PReLU(4, { layout }), [2, 3, 3, 4]],
-  [
-    'Residual',
-    () =>
-      new core.Residual(new core.Conv2d(4, 6, 1), {
-        shortcut: new core.Conv2d(4, 6, 1),
-        activation: new core.ReLU(),
-      }),
-    [1, 4, 3, 3],
-  ],
-  [
-    'SqueezeExcite',
-    () => new core.SqueezeExcite(4, 2, { gate: new core.Hardsigmoid(), layout }),
-    [2, 3, 3, 4],
-  ],
-  [
-    'Sequential',
-    () =>
-      new Sequential(
-        new Map<string, Module>([
-          ['10', new core.Linear(4, 3)],
-          ['2', new Sequential([new core.ReLU(), new core.Linear(3, 2)])],
-        ]),
-      ),
-    [2, 4],
-  ],
-  ['GraphModule', () => new GraphModule(graph), [2, 4]],
-  [
-    'ConvNormActivation',
-    () =>
-      new ConvNormActivation({
-        inChannels: 4,
-        outChannels: 6,
-        kernel: 5,
-        stride: 2,
-        activation: null,
-        layout,
-      }),
-    [1, 7, 7, 4],
-  ],
-  [
-    'InvertedResidual',
-    () => new InvertedResidual({ inChannels: 4, outChannels: 4, stride: 1, expand: 3 }),
-    [1, 4, 5, 5],
-  ],
-  ['Fire', () => new Fire({ inChannels: 4, squeezeChannels: 2, expandChannels: 3, layout }), [1, 3, 3, 4]],
-  ['BasicBlock', () => new BasicBlock({ inChannels: 4, outChannels: 6, stride: 2, layout }), [1, 5, 5, 4]],
-];
+const examples = [...common, ['GraphModule', () => new GraphModule(graph), [2, 4]] as const];
 
 /** What the first version wrote for the examples, one a line: the text of a layer never changes. */
 const written = new Map(

@@ -14,10 +14,10 @@ import { exportOnnx, importOnnx, writeSafetensors } from '@graftjs/formats';
 import { loadModel, saveModel } from '@graftjs/models';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { examples } from '../../../../packages/models/test/examples.ts';
 import { PictureCache } from '../../../../packages/vision/src/node/picture-cache.ts';
 import { CheckpointFile } from '../../src/checkpoint-file.ts';
 import { FolderFeatureStore } from '../../src/feature-store.ts';
-import { examples } from './examples.ts';
 import {
   classes,
   classifier,

@@ -1,10 +1,13 @@
 import * as core from '@graftjs/core';
 import { Sequential, type Module } from '@graftjs/core';
-import { BasicBlock, ConvNormActivation, InvertedResidual } from '@graftjs/models';
+import { BasicBlock, ConvNormActivation, Fire, InvertedResidual } from '../src/index.ts';
 
 const layout = 'channels-last';
 
-/** Layers of every kind, most with options that are not the defaults, and the shape of an input for each. */
+/**
+ * Layers of every kind, most with options that are not the defaults, and the shape of an input for each. The files of
+ * `apps/cli/test/old-files` hold them, so those that are here stay as they are.
+ */
 export const examples: readonly (readonly [name: string, make: () => Module, input: readonly number[]])[] = [
   ['Conv1d', () => new core.Conv1d(4, 6, 3, { stride: 2, padding: 'same', bias: false }), [2, 4, 9]],
   [
@@ -31,6 +34,8 @@ export const examples: readonly (readonly [name: string, make: () => Module, inp
   ['Flatten', () => new core.Flatten(2), [2, 3, 2]],
   ['Identity', () => new core.Identity(), [2, 3]],
   ['Upsample', () => new core.Upsample({ scale: [2, 3], mode: 'linear', layout }), [1, 2, 2, 2]],
+  ['PixelShuffle', () => new core.PixelShuffle(2, { layout }), [1, 3, 2, 8]],
+  ['PixelUnshuffle', () => new core.PixelUnshuffle(2, { order: 'DCR' }), [1, 3, 4, 6]],
   ['MaxPool1d', () => new core.MaxPool1d(2), [1, 2, 6]],
   [
     'MaxPool2d',
@@ -112,4 +117,5 @@ export const examples: readonly (readonly [name: string, make: () => Module, inp
     [1, 2, 4, 4],
   ],
   ['BasicBlock', () => new BasicBlock({ inChannels: 2, outChannels: 3, stride: 2, layout }), [1, 5, 5, 2]],
+  ['Fire', () => new Fire({ inChannels: 4, squeezeChannels: 2, expandChannels: 3, layout }), [1, 3, 3, 4]],
 ];
