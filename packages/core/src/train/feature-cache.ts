@@ -186,21 +186,16 @@ export class FrozenPrefix {
   /**
    * Inputs of `rest` for some samples: through the cache where it accepts them, else computed now. Without locked stages
    * these are the samples themselves.
-   * @param batchSize Most samples that run through the prefix at once; fewer where they would take too much room.
    */
-  async inputs(
-    source: DataSource,
-    indices: readonly number[],
-    view: number,
-    cache: FeatureCache | null,
-    put: (values: Float32Array, shape: Shape) => Tensor,
-    batchSize: number,
-  ): Promise<Tensor> {
-    const rows = await this.rows(source, indices, view, cache, put, batchSize);
-    return put(rows, [indices.length, ...this.shape]);
+  async inputs(...request: Parameters<FrozenPrefix['rows']>): Promise<Tensor> {
+    const [, indices, , , put] = request;
+    return put(await this.rows(...request), [indices.length, ...this.shape]);
   }
 
-  /** The same on the host, sample after sample. */
+  /**
+   * The same on the host, sample after sample.
+   * @param batchSize Most samples that run through the prefix at once; fewer where they would take too much room.
+   */
   async rows(
     source: DataSource,
     indices: readonly number[],

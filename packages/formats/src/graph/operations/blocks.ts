@@ -4,24 +4,6 @@ import type { Attrs } from '../graph.ts';
 import { boundedShape } from '../host-array.ts';
 import { number, numbers, onTensors, tensorAt, type GraphOp, type Inputs } from './operation.ts';
 
-/** `[n, …]` blocks of channels to positions: `[n, c·b·b, h, w]` → `[n, c, h·b, w·b]`; ONNX names both orders of the channels. */
-function depthToSpace(x: Tensor, block: number, columnFirst: boolean): Tensor {
-  const [n, c, h, w] = x.shape as [number, number, number, number];
-  const out = c / (block * block);
-  if (x.rank !== 4 || !Number.isInteger(out))
-    throw new ShapeError(`blocks of ${block} of an input [${x.shape.join(', ')}]`);
-  const parts = columnFirst ? [n, out, block, block, h, w] : [n, block, block, out, h, w];
-  const perm = columnFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
-  return core.reshape(core.transpose(core.reshape(x, parts), perm), [n, out, h * block, w * block]);
-}
-function spaceToDepth(x: Tensor, block: number): Tensor {
-  const [n, c, h, w] = x.shape as [number, number, number, number];
-  if (x.rank !== 4 || h % block || w % block)
-    throw new ShapeError(`blocks of ${block} of an input [${x.shape.join(', ')}]`);
-  const cut = core.reshape(x, [n, c, h / block, block, w / block, block]);
-  return core.reshape(core.transpose(cut, [0, 3, 5, 1, 2, 4]), [n, c * block * block, h / block, w / block]);
-}
-
 function spaceToBatch(x: Inputs, a: Attrs): Tensor {
   const block = numbers(a, 'block');
   const amounts = pairs(a, 'paddings', block.length);
@@ -70,8 +52,9 @@ function pairs(a: Attrs, key: string, count: number): [number, number][] {
 }
 
 export const blocks: Readonly<Record<string, GraphOp>> = onTensors({
-  depthToSpace: (x, a) => depthToSpace(tensorAt(x, 0), number(a, 'block', 1), a['columnFirst'] === true),
-  spaceToDepth: (x, a) => spaceToDepth(tensorAt(x, 0), number(a, 'block', 1)),
+  depthToSpace: (x, a) =>
+    core.pixelShuffle(tensorAt(x, 0), number(a, 'block', 1), { order: a['columnFirst'] ? 'CRD' : 'DCR' }),
+  spaceToDepth: (x, a) => core.pixelUnshuffle(tensorAt(x, 0), number(a, 'block', 1), { order: 'DCR' }),
   /**
    * What lies `block` apart along the axes behind the batch becomes further samples, and back: TensorFlow's SpaceToBatchND
    * and BatchToSpaceND, with `paddings` before, and `crops` after it.
