@@ -1,13 +1,12 @@
-import { composite, customVjp, type CompositeHead } from '../op.ts';
-import { add, broadcastTo, div, mul, reshape, rsqrt, sub, sum } from '../ops/index.ts';
-import { fail, normalizeAxes, wantWhole } from '../ops/check.ts';
+import { composite, type CompositeHead } from '../op.ts';
+import { add, mul, reshape } from '../ops/index.ts';
+import { fail, wantWhole } from '../ops/check.ts';
 import { channelAxis, spatialAxes } from '../ops/spatial.ts';
-import type { Axes, Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 import { sameShape, showShape, type Layout, type Shape } from '../types.ts';
 import { channelsOf, perChannel, wantPerChannel } from './channels.ts';
 import { standardize } from './standardize.ts';
 
-const keepDims = { keepDims: true } as const;
 const EPS = 1e-5;
 
 export interface AffineOptions {

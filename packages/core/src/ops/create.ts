@@ -1,13 +1,12 @@
 import type { Backend } from '../backend.ts';
 import { getDefaultBackend } from '../default-backend.ts';
 import type { Random } from '../rng/index.ts';
-import { isTensor, Tensor, type NestedArray, type TensorLike } from '../tensor.ts';
+import { Tensor, type NestedArray } from '../tensor.ts';
 import { tracing } from '../tracing.ts';
 import { composite } from '../op.ts';
 import { DTYPES, showShape, sizeOf, type DType, type Shape } from '../types.ts';
 import { ops } from './bound.ts';
 import { fail, wantOneOf, wantRoom, wantShape, wantWhole } from './check.ts';
-import { scalarOn } from './scalars.ts';
 
 export interface CreateOptions {
   /**

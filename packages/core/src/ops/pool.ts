@@ -188,6 +188,21 @@ export function avgPool(x: Tensor, kernel: PerAxis, options: AvgPoolOptions = {}
   return avgPoolOp.apply([x], attrs);
 }
 
+interface GlobalOptions {
+  readonly layout?: Layout;
+  readonly keepDims?: boolean;
+}
+
+function globalPool(
+  name: string,
+  x: Tensor,
+  { layout = 'channels-first', keepDims = false }: GlobalOptions,
+  reduce: typeof ops.mean,
+): Tensor {
+  const head = { name, inputs: [x], attrs: { layout, keepDims } };
+  return composite(() => reduce(x, spatialAxes(layout, x.rank), { keepDims }), head);
+}
+
 /**
  * Mean over all positions: `[n, c, ...]` → `[n, c]`, or with `keepDims` `[n, c, 1, …]`.
  * @throws ShapeError where x is not float32 or the layout is not known.
@@ -195,16 +210,8 @@ export function avgPool(x: Tensor, kernel: PerAxis, options: AvgPoolOptions = {}
  * globalAvgPool(tensor([[[1, 2], [3, 5]]])); // → [[1.5, 4]]
  * globalAvgPool(zeros([2, 1280, 7, 7])).shape; // → [2, 1280]
  */
-export function globalAvgPool(
-  x: Tensor,
-  options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
-): Tensor {
-  const { layout = 'channels-first', keepDims = false } = options;
-  return composite(() => ops.mean(x, spatialAxes(layout, x.rank), { keepDims }), {
-    name: 'globalAvgPool',
-    inputs: [x],
-    attrs: { layout, keepDims },
-  });
+export function globalAvgPool(x: Tensor, options: GlobalOptions = {}): Tensor {
+  return globalPool('globalAvgPool', x, options, ops.mean);
 }
 
 /**
@@ -213,16 +220,8 @@ export function globalAvgPool(
  * @example
  * globalMaxPool(tensor([[[1, 2], [3, 5]]])); // → [[2, 5]]
  */
-export function globalMaxPool(
-  x: Tensor,
-  options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
-): Tensor {
-  const { layout = 'channels-first', keepDims = false } = options;
-  return composite(() => ops.max(x, spatialAxes(layout, x.rank), { keepDims }), {
-    name: 'globalMaxPool',
-    inputs: [x],
-    attrs: { layout, keepDims },
-  });
+export function globalMaxPool(x: Tensor, options: GlobalOptions = {}): Tensor {
+  return globalPool('globalMaxPool', x, options, ops.max);
 }
 
 /**
@@ -233,13 +232,9 @@ export function globalMaxPool(
  * @example
  * globalStatsPool(tensor([[[1, 3], [4, 4]]])); // → [[2, 4, 1.0, 0.003]]
  */
-export function globalStatsPool(
-  x: Tensor,
-  options: { readonly layout?: Layout; readonly keepDims?: boolean } = {},
-): Tensor {
-  const layout = options.layout ?? 'channels-first';
+export function globalStatsPool(x: Tensor, options: GlobalOptions = {}): Tensor {
+  const { layout = 'channels-first', keepDims = false } = options;
   const axes = spatialAxes(layout, x.rank);
-  const keepDims = options.keepDims ?? false;
   const mean = ops.mean(x, axes, { keepDims: true });
   const d = ops.sub(x, mean);
   const deviation = ops.sqrt(ops.add(ops.mean(ops.mul(d, d), axes, { keepDims: true }), 1e-5));
