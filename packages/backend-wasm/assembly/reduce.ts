@@ -356,11 +356,6 @@ export function argmax(kind: i32, x: usize, outer: i32, table: usize, lanes: i32
   }
 }
 
-@inline
-function key(keys: usize, i: i32): i64 {
-  return load<i64>(keys + (<usize>i << 3));
-}
-
 /**
  * A part is a line along the axis. Its elements become whole numbers of the same order, in the upper half, with the position
  * below: so no two are equal. They are merged in runs of 1, 2, 4, …
@@ -376,35 +371,42 @@ export function argsort(
   begin: i32,
   end: i32,
 ): void {
-  const bytes = extent << 3;
+  const bytes = <usize>extent << 3;
   for (let part = begin; part < end; part++) {
-    const first = (part / inner) * extent * inner + (part % inner);
-    let from = own(room, bytes << 1);
-    let to = from + <usize>bytes;
-    for (let i = 0; i < extent; i++) {
-      let v = int(x, first + i * inner);
+    const first = ((part / inner) * extent * inner + (part % inner)) << 2;
+    let from = own(room, extent << 4);
+    let to = from + bytes;
+    for (let i = 0, at = x + first; i < extent; i++, at += inner << 2) {
+      let v = load<i32>(at);
       if (float) {
         const magnitude = v & 0x7fffffff;
         // NaN above all; numbers below 0 the other way round, and −0 is +0.
         v = magnitude > 0x7f800000 ? i32.MAX_VALUE : v < 0 ? -magnitude : v;
       }
-      store<i64>(from + (<usize>i << 3), (<i64>(v ^ flip) << 32) | <i64>i);
+      store<i32>(from + (<usize>i << 3), i);
+      store<i32>(from + (<usize>i << 3), v ^ flip, 4);
     }
-    for (let width = 1; width < extent; width <<= 1) {
-      for (let start = 0; start < extent; start += width << 1) {
-        const middle = min(start + width, extent);
-        const last = min(middle + width, extent);
-        let i = start;
-        let j = middle;
-        for (let k = start; k < last; k++) {
-          const left = i < middle && (j >= last || key(from, i) < key(from, j));
-          store<i64>(to + (<usize>k << 3), left ? key(from, i++) : key(from, j++));
+    for (let width: usize = 8; width < bytes; width <<= 1) {
+      let j = from;
+      for (let t: usize = 0; t < bytes; ) {
+        let i = j;
+        const middle = min(i + width, from + bytes);
+        const last = min(middle + width, from + bytes);
+        j = middle;
+        // What is read past a run is not taken.
+        for (; i < middle || j < last; t += 8) {
+          const a = load<i64>(i);
+          const b = load<i64>(j);
+          const left = i < middle && (j >= last || a < b);
+          store<i64>(to + t, left ? a : b);
+          if (left) i += 8;
+          else j += 8;
         }
       }
       const sorted = to;
       to = from;
       from = sorted;
     }
-    for (let i = 0; i < extent; i++) store<i32>(element(y, first + i * inner), <i32>key(from, i));
+    for (let i = 0, at = y + first; i < extent; i++, at += inner << 2) store<i32>(at, load<i32>(from + (<usize>i << 3)));
   }
 }

@@ -10,9 +10,9 @@ const PARTIALS_ROOM = PARTIALS * LANES;
 /** Words for each element that is sorted: two keys. */
 const SORT_ROOM = 4;
 
-/** Nanoseconds per element of a sum or maximum, and of a pass of merging. */
+/** Nanoseconds per element of a sum or maximum, and of a sort of a thousand. */
 const COST = 0.4;
-const SORT_COST = 4;
+const SORT_COST = 40;
 
 const MAXIMA = { float32: MAX, int32: INT_MAX, bool: BOOL_MAX } as const;
 
@@ -76,22 +76,14 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
 
     argsort([x], { axis, descending }, y) {
       return produce(context, y, (to, scratch) => {
-        const { shape, dtype } = x.spec;
-        const size = sizeOf(shape);
+        const size = sizeOf(y.shape);
         if (size === 0) return;
-        const extent = shape[axis]!;
+        const extent = y.shape[axis]!;
+        const inner = sizeOf(y.shape.slice(axis + 1));
+        const float = Number(x.spec.dtype === 'float32');
         const room = scratch.words(context.threads * extent * SORT_ROOM);
-        const args = [
-          x.buffer.ptr,
-          Number(dtype === 'float32'),
-          extent,
-          sizeOf(shape.slice(axis + 1)),
-          descending ? -1 : 0,
-          to,
-          room,
-        ];
-        const cost = size * (1 + Math.log2(extent)) * SORT_COST;
-        context.split({ kernel: 'argsort', args, count: size / extent, cost });
+        const args = [x.buffer.ptr, float, extent, inner, descending ? -1 : 0, to, room];
+        context.split({ kernel: 'argsort', args, count: size / extent, cost: size * SORT_COST });
       });
     },
   };

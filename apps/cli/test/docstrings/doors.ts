@@ -80,5 +80,8 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     PixelShuffleOptions: 'the options of both',
     PixelShuffle: 'the layer; torch.nn.PixelShuffle',
     PixelUnshuffle: 'the layer; torch.nn.PixelUnshuffle',
+    argsort: 'positions in order: torch.argsort, numpy.argsort',
+    sort: 'values in order, and where they were: torch.sort',
+    SortOptions: 'the options of both',
   },
 };

@@ -23,6 +23,7 @@ import {
   scatterNd,
   sin,
   sinh,
+  sort,
   takeAlongAxis,
   tan,
   topK,
@@ -146,6 +147,21 @@ const indexing: Case[] = [
     const { values: y, indices } = topK(x, 3, { axis: 1 });
     return [y, indices];
   }),
+  composite(
+    'topK',
+    'the largest, NaN among them',
+    [f32([3, 6], values(1, NaN, Infinity, -Infinity, 2))],
+    (x) => topK(x, 3).indices,
+    {
+      special: true,
+    },
+  ),
+  ...[false, true].map((descending) =>
+    composite('sort', descending ? 'descending' : 'on axis 0', [f32([5, 3], distinct)], (x) => {
+      const { values: y, indices } = sort(x, descending ? { descending } : { axis: 0 });
+      return [y, indices];
+    }),
+  ),
   composite('topK', 'the smallest', [f32([3, 6], distinct)], (x) => topK(x, 2, { largest: false }).values),
 ];
 

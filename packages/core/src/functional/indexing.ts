@@ -2,10 +2,8 @@ import { composite } from '../op.ts';
 import { fail, normalizeAxis, wantOneOf, wantWhole } from '../ops/check.ts';
 import {
   add,
-  arange,
+  argsortOp,
   cast,
-  concat,
-  equal,
   gather,
   greaterEqual,
   less,
@@ -14,13 +12,10 @@ import {
   maximum,
   minimum,
   mul,
-  neg,
-  notEqual,
   reshape,
   scatterAddOp,
   select,
   slice,
-  sub,
   tensor,
 } from '../ops/index.ts';
 import { isTensor, type NestedArray, type Tensor } from '../tensor.ts';
@@ -272,6 +267,46 @@ export function scatterNd(
   });
 }
 
+export interface SortOptions {
+  /** Default: the last. */
+  readonly axis?: number;
+  /** The largest first. Default false. */
+  readonly descending?: boolean;
+}
+
+/**
+ * Positions along an axis that put its elements in order: equal ones stay in the order they had, and NaN counts as larger than
+ * all numbers. (torch.argsort, numpy.argsort with kind 'stable')
+ * @param x `[…, n, …]`, float32 or int32.
+ * @returns int32, the same shape; without a gradient.
+ * @throws ShapeError where there is no such axis, or x is bool.
+ * @example
+ * argsort(tensor([30, 10, 20])); // → [1, 2, 0]
+ * argsort(tensor([1, 3, 3]), { descending: true }); // → [1, 2, 0]
+ */
+export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
+  const axis = normalizeAxis('argsort', options.axis ?? -1, x.rank);
+  return argsortOp.apply([x], { axis, descending: options.descending ?? false });
+}
+
+/**
+ * The elements along an axis in order, and where each was, as `argsort` says. The gradient goes back there. (torch.sort)
+ * @param x `[…, n, …]`, float32 or int32.
+ * @returns `values`, and their positions `indices` (int32), both of x's shape.
+ * @throws ShapeError where there is no such axis, or x is bool.
+ * @example
+ * const { values, indices } = sort(tensor([[30, 10, 20]]));
+ * values; // → [[10, 20, 30]]
+ * indices; // → [[1, 2, 0]]
+ */
+export function sort(
+  x: Tensor,
+  options: SortOptions = {},
+): { readonly values: Tensor; readonly indices: Tensor } {
+  const indices = argsort(x, options);
+  return { values: takeAlongAxis(x, indices, options.axis ?? -1), indices };
+}
+
 export interface TopKOptions {
   /** Default: the last. */
   readonly axis?: number;
@@ -280,10 +315,10 @@ export interface TopKOptions {
 }
 
 /**
- * The k largest elements along an axis, the largest first; of equal ones the first comes first. One maximum after the other,
- * each excluded from the next by its position: k passes. NaN has no place. (torch.topk)
+ * The k largest elements along an axis, the largest first; of equal ones the first comes first, and NaN counts as larger than all
+ * numbers. The gradient goes to the elements taken. (torch.topk)
  * @param x `[…, n, …]`, float32 or int32.
- * @returns `values` and their positions `indices` (int32), both `[…, k, …]`. The gradient goes to the elements taken.
+ * @returns `values` and their positions `indices` (int32), both `[…, k, …]`.
  * @throws ShapeError where there is no such axis, or k is none of 0 … n.
  * @example
  * const { values, indices } = topK(tensor([3, 9, 4, 9]), 3);
@@ -298,24 +333,7 @@ export function topK(
   const axis = normalizeAxis('topK', options.axis ?? -1, x.rank);
   const n = x.shape[axis]!;
   if (!(Number.isInteger(k) && k >= 0 && k <= n)) fail('topK', `the ${k} largest of ${n}`);
-  const indices = composite(() => placesOfLargest(options.largest === false ? neg(x) : x, k, axis));
+  const descending = options.largest ?? true;
+  const indices = composite(() => slice(argsort(x, { axis, descending }), axis, 0, k));
   return { values: takeAlongAxis(x, indices, axis), indices };
-}
-
-function placesOfLargest(x: Tensor, k: number, axis: number): Tensor {
-  const n = x.shape[axis]!;
-  const along = [n, ...new Array<number>(x.rank - 1 - axis).fill(1)];
-  const places = reshape(arange(n, { backend: x.backend }), along);
-  const found: Tensor[] = [];
-  // What is taken is known by its position: an element may be −∞ itself.
-  for (let i = 0, rest: Tensor | null = null; i < k; i++) {
-    const open: Tensor = rest ?? equal(mul(places, 0), 0);
-    const best = max(select(open, x, x.dtype === 'int32' ? -(2 ** 31) : -Infinity), axis, { keepDims: true });
-    const hits = logicalAnd(open, equal(x, best));
-    // The first of them: the largest of n − place.
-    const at = sub(n, max(select(hits, sub(n, places), 0), axis, { keepDims: true }));
-    found.push(at);
-    rest = logicalAnd(open, notEqual(places, at));
-  }
-  return found.length ? concat(found, axis) : cast(slice(x, axis, 0, 0), 'int32');
 }
