@@ -23,7 +23,6 @@ export const SUM = 0;
 export const INT_SUM = 1;
 export const MAX = 2;
 export const INT_MAX = 3;
-export const BOOL_MAX = 4;
 
 /** Elements of a row that one part of an elementwise task takes: whole vectors, so that only the end of a row is not. */
 export const PIECE = 4096;

@@ -1,20 +1,18 @@
 import { type Kernels, reducePlan, sizeOf } from '@graftjs/core/backend';
-import { BLOCK, BOOL_MAX, INT_MAX, INT_SUM, LANES, MAX, PARTIALS, SUM } from './agreed.ts';
+import { BLOCK, INT_MAX, INT_SUM, LANES, MAX, PARTIALS, SUM } from './agreed.ts';
 import { produce, type Context } from './context.ts';
-import { BYTES, type WasmBuffer } from './memory.ts';
+import type { WasmBuffer } from './memory.ts';
 
 /** Words that a thread needs: for a block, or for partial sums of outputs side by side. */
 const BLOCK_ROOM = BLOCK + 4;
 const PARTIALS_ROOM = PARTIALS * LANES;
 
-/** Words for each element that is sorted: two keys. */
-const SORT_ROOM = 4;
+/** Words for each element that is sorted: its key. */
+const SORT_ROOM = 2;
 
 /** Nanoseconds per element of a sum or maximum, and of a sort of a thousand. */
 const COST = 0.4;
 const SORT_COST = 40;
-
-const MAXIMA = { float32: MAX, int32: INT_MAX, bool: BOOL_MAX } as const;
 
 export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'reduce' | 'argsort'> {
   return {
@@ -23,6 +21,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const outputs = sizeOf(y.shape);
         if (outputs === 0) return;
         const { shape, dtype } = x.spec;
+        const whole = dtype === 'int32'; // there is no other dtype to reduce than float32
         const from = x.buffer.ptr;
         const size = sizeOf(shape);
         if (size === 0) {
@@ -33,15 +32,15 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const outer = kept.shape.length;
         const table = outer > 0 ? scratch.ints([...kept.shape, ...kept.strides]) : 0;
         if (kind === 'argmax') {
-          const args = [MAXIMA[dtype], from, outer, table, lanes, length, step, to];
+          const args = [whole ? INT_MAX : MAX, from, outer, table, lanes, length, step, to];
           const count = (outputs / lanes) * Math.ceil(lanes / LANES);
           context.split({ kernel: 'argmax', args, count, cost: size });
           return;
         }
         // First the result of each block, and then of these; where there is one block, it is the whole.
         const blocks = Math.ceil((runs.length * length) / BLOCK);
-        const results = blocks === 1 ? to : scratch.words(Math.ceil((outputs * blocks * BYTES[dtype]) / 4));
-        const number = kind !== 'sum' ? MAXIMA[dtype] : dtype === 'int32' ? INT_SUM : SUM;
+        const results = blocks === 1 ? to : scratch.words(outputs * blocks);
+        const number = kind === 'max' ? (whole ? INT_MAX : MAX) : whole ? INT_SUM : SUM;
         const groups = (outputs / lanes) * blocks;
         const list = scratch.ints(runs);
         if (lanes > 1) {
