@@ -349,7 +349,7 @@ export function argmax(kind: i32, x: usize, outer: i32, table: usize, lanes: i32
  */
 export function argsort(
   x: usize,
-  float: i32,
+  whole: i32,
   extent: i32,
   inner: i32,
   flip: i32,
@@ -363,7 +363,7 @@ export function argsort(
     const first = (part / inner) * extent * inner + (part % inner);
     for (let i = 0; i < extent; i++) {
       let v = int(x, first + i * inner);
-      if (float) {
+      if (!whole) {
         const magnitude = v & 0x7fffffff;
         // NaN above all; numbers below 0 the other way round, and −0 is +0.
         v = magnitude > 0x7f800000 ? i32.MAX_VALUE : v < 0 ? -magnitude : v;

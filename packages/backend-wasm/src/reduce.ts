@@ -1,5 +1,5 @@
 import { type Kernels, reducePlan, sizeOf } from '@graftjs/core/backend';
-import { BLOCK, INT_MAX, INT_SUM, LANES, MAX, PARTIALS, SUM } from './agreed.ts';
+import { BLOCK, LANES, MAX, PARTIALS, SUM } from './agreed.ts';
 import { produce, type Context } from './context.ts';
 import type { WasmBuffer } from './memory.ts';
 
@@ -21,7 +21,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const outputs = sizeOf(y.shape);
         if (outputs === 0) return;
         const { shape, dtype } = x.spec;
-        const whole = dtype === 'int32'; // there is no other dtype to reduce than float32
+        const whole = Number(dtype === 'int32'); // the other dtype that is reduced: its kinds are next to float32's
         const from = x.buffer.ptr;
         const size = sizeOf(shape);
         if (size === 0) {
@@ -32,7 +32,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const outer = kept.shape.length;
         const table = outer > 0 ? scratch.ints([...kept.shape, ...kept.strides]) : 0;
         if (kind === 'argmax') {
-          const args = [whole ? INT_MAX : MAX, from, outer, table, lanes, length, step, to];
+          const args = [MAX + whole, from, outer, table, lanes, length, step, to];
           const count = (outputs / lanes) * Math.ceil(lanes / LANES);
           context.split({ kernel: 'argmax', args, count, cost: size });
           return;
@@ -40,7 +40,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         // First the result of each block, and then of these; where there is one block, it is the whole.
         const blocks = Math.ceil((runs.length * length) / BLOCK);
         const results = blocks === 1 ? to : scratch.words(outputs * blocks);
-        const number = kind === 'max' ? (whole ? INT_MAX : MAX) : whole ? INT_SUM : SUM;
+        const number = (kind === 'max' ? MAX : SUM) + whole;
         const groups = (outputs / lanes) * blocks;
         const list = scratch.ints(runs);
         if (lanes > 1) {
@@ -75,13 +75,13 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
 
     argsort([x], { axis, descending }, y) {
       return produce(context, y, (to, scratch) => {
-        const size = sizeOf(y.shape);
+        const { shape, dtype } = x.spec;
+        const size = sizeOf(shape);
         if (size === 0) return;
-        const extent = y.shape[axis]!;
-        const inner = sizeOf(y.shape.slice(axis + 1));
-        const float = Number(x.spec.dtype === 'float32');
+        const extent = shape[axis]!;
+        const inner = sizeOf(shape.slice(axis + 1));
         const room = scratch.words(context.threads * extent * SORT_ROOM);
-        const args = [x.buffer.ptr, float, extent, inner, descending ? -1 : 0, to, room];
+        const args = [x.buffer.ptr, Number(dtype === 'int32'), extent, inner, -Number(descending), to, room];
         context.split({ kernel: 'argsort', args, count: size / extent, cost: size * SORT_COST });
       });
     },
