@@ -84,4 +84,7 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     sort: 'values in order, and where they were: torch.sort',
     SortOptions: 'the options of both',
   },
+  './extend': {
+    resolvePadding: 'readers of files resolve the words for padding, same and same-lower, as core does',
+  },
 };

@@ -71,7 +71,13 @@ export function wantPadding(op: string, padding: Padding): void {
   );
 }
 
-/** Resolves any way of saying padding to `[before, after]` per axis. */
+/**
+ * Resolves any way of saying padding to `[before, after]` per axis.
+ * @param input Extents of the spatial axes.
+ * @throws ShapeError where it is no padding, or has not one entry for each axis.
+ * @example
+ * resolvePadding('conv', 'same', [5, 6], [3, 3], [2, 2], [1, 1]); // → [[1, 1], [0, 1]]
+ */
 export function resolvePadding(
   op: string,
   padding: Padding,
