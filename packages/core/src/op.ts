@@ -194,7 +194,7 @@ export function wantTensors(name: string, inputs: readonly (Tensor | null)[]): v
   });
 }
 
-/** Defines a primitive. */
+/** Defines a primitive. Calls are marked as pure: bundlers leave out what nobody uses. */
 export function defineOp<N extends OpName>(op: OpDefinition<N>): Primitive<N> {
   const apply: Primitive<N>['apply'] = (inputs, attrs) => {
     wantTensors(op.name, inputs);

@@ -60,7 +60,7 @@ function checkOutput(
   }
 }
 
-export const convOp: Primitive<'conv'> = defineOp({
+export const convOp: Primitive<'conv'> = /* @__PURE__ */ defineOp({
   name: 'conv',
   infer([x, w], a) {
     wantActivation('conv', 'input', x, a.layout, a.stride.length);
@@ -77,7 +77,7 @@ export const convOp: Primitive<'conv'> = defineOp({
   flops: ([, w], _, y) => (2 * sizeOf(y.shape) * sizeOf(w.shape)) / Math.max(w.shape[0]!, 1),
 });
 
-export const convInputGradOp: Primitive<'convInputGrad'> = defineOp({
+export const convInputGradOp: Primitive<'convInputGrad'> = /* @__PURE__ */ defineOp({
   name: 'convInputGrad',
   infer([gy, w], a) {
     wantActivation('convInputGrad', 'gy', gy, a.layout, a.stride.length);
@@ -102,7 +102,7 @@ export const convInputGradOp: Primitive<'convInputGrad'> = defineOp({
   flops: ([gy, w]) => (2 * sizeOf(gy.shape) * sizeOf(w.shape)) / Math.max(w.shape[0]!, 1),
 });
 
-export const convWeightGradOp: Primitive<'convWeightGrad'> = defineOp({
+export const convWeightGradOp: Primitive<'convWeightGrad'> = /* @__PURE__ */ defineOp({
   name: 'convWeightGrad',
   infer([x, gy], a) {
     wantActivation('convWeightGrad', 'input', x, a.layout, a.stride.length);

@@ -8,7 +8,7 @@ import { ops } from './bound.ts';
 
 const INT_KINDS = new Set<UnaryKind>(['neg', 'abs', 'sign', 'relu']);
 
-export const unaryOp: Primitive<'unary'> = defineOp({
+export const unaryOp: Primitive<'unary'> = /* @__PURE__ */ defineOp({
   name: 'unary',
   infer([x], { kind }) {
     if (kind === 'not') wantDtype('not', 'input', x, 'bool');
@@ -51,7 +51,7 @@ export const unaryOp: Primitive<'unary'> = defineOp({
   flops: ([x]) => sizeOf(x.shape),
 });
 
-export const binaryOp: Primitive<'binary'> = defineOp({
+export const binaryOp: Primitive<'binary'> = /* @__PURE__ */ defineOp({
   name: 'binary',
   infer([a, b], { kind }) {
     if (a.dtype !== b.dtype) fail(kind, `dtypes differ (${a.dtype} and ${b.dtype}): convert one with cast()`);
@@ -92,7 +92,7 @@ export const binaryOp: Primitive<'binary'> = defineOp({
   flops: (_, __, y) => sizeOf(y.shape),
 });
 
-export const compareOp: Primitive<'compare'> = defineOp({
+export const compareOp: Primitive<'compare'> = /* @__PURE__ */ defineOp({
   name: 'compare',
   infer([a, b], { kind }) {
     if (a.dtype !== b.dtype) fail(kind, `dtypes differ (${a.dtype} and ${b.dtype}): convert one with cast()`);
@@ -102,7 +102,7 @@ export const compareOp: Primitive<'compare'> = defineOp({
   flops: (_, __, y) => sizeOf(y.shape),
 });
 
-export const selectOp: Primitive<'select'> = defineOp({
+export const selectOp: Primitive<'select'> = /* @__PURE__ */ defineOp({
   name: 'select',
   infer([condition, a, b]) {
     wantDtype('select', 'condition', condition, 'bool');
@@ -120,7 +120,7 @@ export const selectOp: Primitive<'select'> = defineOp({
   flops: () => 0,
 });
 
-export const castOp: Primitive<'cast'> = defineOp({
+export const castOp: Primitive<'cast'> = /* @__PURE__ */ defineOp({
   name: 'cast',
   infer([x], { dtype }) {
     wantOneOf('cast', 'dtype', dtype, DTYPES);

@@ -4,7 +4,7 @@ import { sameShape, showShape, sizeOf } from '../types.ts';
 import { ops } from './bound.ts';
 import { broadcastShapes, fail, wantDtype } from './check.ts';
 
-export const matmulOp: Primitive<'matmul'> = defineOp({
+export const matmulOp: Primitive<'matmul'> = /* @__PURE__ */ defineOp({
   name: 'matmul',
   infer([a, b], { transposeA, transposeB }) {
     wantDtype('matmul', 'inputs', a, 'float32');

@@ -7,7 +7,7 @@ import { tensor } from './create.ts';
 
 const none = (): number => 0;
 
-export const reshapeOp: Primitive<'reshape'> = defineOp({
+export const reshapeOp: Primitive<'reshape'> = /* @__PURE__ */ defineOp({
   name: 'reshape',
   infer([x], { shape }) {
     if (sizeOf(x.shape) !== sizeOf(shape)) {
@@ -22,7 +22,7 @@ export const reshapeOp: Primitive<'reshape'> = defineOp({
   flops: none,
 });
 
-export const transposeOp: Primitive<'transpose'> = defineOp({
+export const transposeOp: Primitive<'transpose'> = /* @__PURE__ */ defineOp({
   name: 'transpose',
   infer([x], { perm }) {
     const rank = x.shape.length;
@@ -56,7 +56,7 @@ function wantLists(op: string, shape: Shape, lists: Readonly<Record<string, read
       );
 }
 
-export const sliceOp: Primitive<'slice'> = defineOp({
+export const sliceOp: Primitive<'slice'> = /* @__PURE__ */ defineOp({
   name: 'slice',
   infer([x], { start, size, step }) {
     wantLists('slice', x.shape, { start, size, step });
@@ -80,7 +80,7 @@ export const sliceOp: Primitive<'slice'> = defineOp({
   flops: none,
 });
 
-export const padOp: Primitive<'pad'> = defineOp({
+export const padOp: Primitive<'pad'> = /* @__PURE__ */ defineOp({
   name: 'pad',
   infer([x], { before, after, interior }) {
     wantLists('pad', x.shape, { before, after, interior });
@@ -101,7 +101,7 @@ export const padOp: Primitive<'pad'> = defineOp({
   flops: none,
 });
 
-export const concatOp: Primitive<'concat'> = defineOp({
+export const concatOp: Primitive<'concat'> = /* @__PURE__ */ defineOp({
   name: 'concat',
   infer(inputs, { axis }) {
     const first = inputs[0]!;
@@ -132,7 +132,7 @@ export const concatOp: Primitive<'concat'> = defineOp({
   flops: none,
 });
 
-export const broadcastToOp: Primitive<'broadcastTo'> = defineOp({
+export const broadcastToOp: Primitive<'broadcastTo'> = /* @__PURE__ */ defineOp({
   name: 'broadcastTo',
   infer([x], { shape }) {
     wantShape('broadcastTo', shape);
@@ -145,7 +145,7 @@ export const broadcastToOp: Primitive<'broadcastTo'> = defineOp({
   flops: none,
 });
 
-export const gatherOp: Primitive<'gather'> = defineOp({
+export const gatherOp: Primitive<'gather'> = /* @__PURE__ */ defineOp({
   name: 'gather',
   infer([x, indices], { axis }) {
     wantDtype('gather', 'indices', indices, 'int32');
@@ -161,7 +161,7 @@ export const gatherOp: Primitive<'gather'> = defineOp({
   flops: none,
 });
 
-export const scatterAddOp: Primitive<'scatterAdd'> = defineOp({
+export const scatterAddOp: Primitive<'scatterAdd'> = /* @__PURE__ */ defineOp({
   name: 'scatterAdd',
   infer([y, indices], { axis, size }) {
     wantDtype('scatterAdd', 'values', y, 'float32', 'int32');

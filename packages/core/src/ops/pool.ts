@@ -39,14 +39,14 @@ function sameAs(op: string, gy: TensorSpec, want: readonly number[]): void {
     fail(op, `gy has shape ${showShape(gy.shape)}, the pool gives ${showShape(want)}`);
 }
 
-export const maxPoolOp: Primitive<'maxPool'> = defineOp({
+export const maxPoolOp: Primitive<'maxPool'> = /* @__PURE__ */ defineOp({
   name: 'maxPool',
   infer: ([x], a) => ({ dtype: 'float32', shape: pooled('maxPool', x, a) }),
   vjp: ({ inputs: [x], gy, attrs }) => [maxPoolGradOp.apply([x, gy], attrs)],
   flops: (_, a, y) => sizeOf(y.shape) * sizeOf(a.kernel),
 });
 
-export const maxPoolGradOp: Primitive<'maxPoolGrad'> = defineOp({
+export const maxPoolGradOp: Primitive<'maxPoolGrad'> = /* @__PURE__ */ defineOp({
   name: 'maxPoolGrad',
   infer([x, gy], a) {
     sameAs('maxPoolGrad', gy, pooled('maxPoolGrad', x, a));
@@ -57,7 +57,7 @@ export const maxPoolGradOp: Primitive<'maxPoolGrad'> = defineOp({
   flops: ([x, gy], a) => sizeOf(x.shape) + sizeOf(gy.shape) * sizeOf(a.kernel),
 });
 
-export const avgPoolOp: Primitive<'avgPool'> = defineOp({
+export const avgPoolOp: Primitive<'avgPool'> = /* @__PURE__ */ defineOp({
   name: 'avgPool',
   infer: ([x], a) => ({ dtype: 'float32', shape: pooled('avgPool', x, a) }),
   vjp: ({ inputs: [x], gy, attrs }) => [
@@ -66,7 +66,7 @@ export const avgPoolOp: Primitive<'avgPool'> = defineOp({
   flops: (_, a, y) => sizeOf(y.shape) * sizeOf(a.kernel),
 });
 
-export const avgPoolGradOp: Primitive<'avgPoolGrad'> = defineOp({
+export const avgPoolGradOp: Primitive<'avgPoolGrad'> = /* @__PURE__ */ defineOp({
   name: 'avgPoolGrad',
   infer([gy], a) {
     wantActivation('avgPoolGrad', 'gy', gy, a.layout, a.kernel.length);

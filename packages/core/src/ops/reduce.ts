@@ -4,7 +4,7 @@ import { showShape, sizeOf, type Shape } from '../types.ts';
 import { ops } from './bound.ts';
 import { fail, normalizeAxes, wantDtype } from './check.ts';
 
-export const reduceOp: Primitive<'reduce'> = defineOp({
+export const reduceOp: Primitive<'reduce'> = /* @__PURE__ */ defineOp({
   name: 'reduce',
   infer([x], { kind, axes, keepDims }) {
     wantDtype(kind, 'input', x, 'float32', 'int32');
@@ -44,7 +44,7 @@ export const reduceOp: Primitive<'reduce'> = defineOp({
   flops: ([x]) => sizeOf(x.shape),
 });
 
-export const argsortOp: Primitive<'argsort'> = defineOp({
+export const argsortOp: Primitive<'argsort'> = /* @__PURE__ */ defineOp({
   name: 'argsort',
   infer([x]) {
     wantDtype('argsort', 'input', x, 'float32', 'int32');
