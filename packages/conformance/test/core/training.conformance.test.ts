@@ -28,6 +28,7 @@ import {
   Sequential,
   setDefaultBackend,
   sgd,
+  stagesOf,
   tensor,
   transfer,
   evaluate,
@@ -354,6 +355,16 @@ describe('fit', () => {
     expect(model.module('drop').frozen).toBe(true); // locked: it does not drop
     model.unlock('drop');
     expect(model.module('drop').frozen).toBe(false);
+  });
+
+  test('a convolution before the last pooling is a classifier behind dropout, and else the end of a trunk', () => {
+    const stages = (more: Record<string, Module>): string[] => {
+      const chain = { a: new Conv2d(2, 3, 3), ...more, last: new Conv2d(3, 4, 1), relu: new ReLU() };
+      const base = new Sequential({ ...chain, pool: new GlobalAvgPool2d() });
+      return stagesOf(transfer(base, { classes: 4, sampleShape: shape })).map((s) => s.name);
+    };
+    expect(stages({ drop: new Dropout(0.5) }).slice(0, -1)).toEqual(['a']);
+    expect(stages({}).slice(0, -1)).toEqual(['a', 'last', 'relu']);
   });
 });
 

@@ -132,8 +132,8 @@ const ENDINGS = [...POOLINGS, Linear, Dropout, Flatten, Softmax];
 
 /**
  * The stages of a chain, less the pooling, dropout, flattening and linear layers at its end, less what says that it is a head, and
- * less an earlier one. Where no layer with weights is among these, the classifier is a convolution with a kernel of one element
- * before the pooling, as SqueezeNet's.
+ * less an earlier one. Where no layer with weights is among these, the classifier may be a convolution with a kernel of one
+ * element before the pooling, as SqueezeNet's: dropout before it tells it from the last convolution of a trunk.
  */
 function withoutClassifier(stages: readonly Stage[]): Stage[] {
   let end = stages.length;
@@ -145,6 +145,7 @@ function withoutClassifier(stages: readonly Stage[]): Stage[] {
   if (!isPooled || off.some((s) => s.module.parameters().length > 0)) return stages.slice(0, end);
   const at = stages[end - 1]!.module instanceof ReLU ? end - 2 : end - 1;
   const last = stages[at]?.module;
-  const isClassifier = at > 0 && last instanceof Conv2d && last.kernel.every((k) => k === 1);
+  const isClassifier =
+    last instanceof Conv2d && last.kernel.every((k) => k === 1) && stages[at - 1]?.module instanceof Dropout;
   return isClassifier ? withoutClassifier(stages.slice(0, at)) : stages.slice(0, end);
 }
