@@ -64,7 +64,8 @@ const COMPOSED: Readonly<Partial<Record<UnaryKind, Composed>>> = {
   },
 };
 
-const BINARY: Readonly<Record<BinaryKind, string>> = {
+/** Kinds of `binary`, each one operator. */
+export const BINARY_OPERATORS: Readonly<Record<BinaryKind, string>> = {
   add: 'Add',
   sub: 'Sub',
   mul: 'Mul',
@@ -115,7 +116,7 @@ export const elementwiseLowerings: Pick<Lowerings, 'unary' | 'binary' | 'compare
   binary(b, [x, y], { kind }) {
     if (x.element === 'bool') return elementwise(b, kind === 'max' ? 'Or' : 'And', [x, y]);
     if (kind === 'min') return clipped(b, x, y) ?? clipped(b, y, x) ?? elementwise(b, 'Min', [x, y]);
-    return elementwise(b, BINARY[kind], [x, y]);
+    return elementwise(b, BINARY_OPERATORS[kind], [x, y]);
   },
 
   compare(b, inputs, { kind }) {

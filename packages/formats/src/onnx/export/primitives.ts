@@ -1,13 +1,12 @@
 import {
   type AvgPoolAttrs,
-  type BinaryKind,
   type OpAttrs,
   type OpName,
   type PoolAttrs,
   type UnaryKind,
   type OpInputs,
 } from '@graftjs/core/backend';
-import { lower, UNARY_OPERATORS, type Value } from '@graftjs/onnx-graph';
+import { BINARY_OPERATORS, lower, UNARY_OPERATORS, type Value } from '@graftjs/onnx-graph';
 import { conv, convTranspose } from './convolutions.ts';
 import {
   before,
@@ -31,16 +30,6 @@ const UNARY: Readonly<Partial<Record<UnaryKind, string>>> = {
   ...UNARY_OPERATORS,
   tanh: 'Tanh',
   sigmoid: 'Sigmoid',
-};
-
-const BINARY: Readonly<Record<BinaryKind, string>> = {
-  add: 'Add',
-  sub: 'Sub',
-  mul: 'Mul',
-  div: 'Div',
-  pow: 'Pow',
-  max: 'Max',
-  min: 'Min',
 };
 
 /** Null where there is no plain form, or not for these attributes. */
@@ -70,7 +59,7 @@ const plain: { readonly [N in OpName]?: Plain<N> } = {
   unary: ({ b, inputs }, { kind }) => (UNARY[kind] ? like(b, UNARY[kind], [inputs[0]!]) : null),
   binary({ b, inputs, outputs }, { kind }) {
     const { dtype, shape } = outputs[0]!;
-    return dtype === 'float32' ? elementwise(b, BINARY[kind], inputs, shape) : null;
+    return dtype === 'float32' ? elementwise(b, BINARY_OPERATORS[kind], inputs, shape) : null;
   },
   reduce(e, attrs) {
     const { kind, axes, keepDims } = attrs;
