@@ -361,10 +361,11 @@ describe('fit', () => {
     const stages = (more: Record<string, Module>): string[] => {
       const chain = { a: new Conv2d(2, 3, 3), ...more, last: new Conv2d(3, 4, 1), relu: new ReLU() };
       const base = new Sequential({ ...chain, pool: new GlobalAvgPool2d() });
-      return stagesOf(transfer(base, { classes: 4, sampleShape: shape })).map((s) => s.name);
+      const model = transfer(base, { classes: 4, sampleShape: shape });
+      return stagesOf(model).flatMap(({ name }) => (name.startsWith('head') ? [] : name));
     };
-    expect(stages({ drop: new Dropout(0.5) }).slice(0, -1)).toEqual(['a']);
-    expect(stages({}).slice(0, -1)).toEqual(['a', 'last', 'relu']);
+    expect(stages({ drop: new Dropout(0.5) })).toEqual(['a']);
+    expect(stages({})).toEqual(['a', 'last', 'relu']);
   });
 });
 
