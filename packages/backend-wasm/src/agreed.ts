@@ -18,7 +18,7 @@ export const PARTIALS = 8;
 /** Outputs side by side that are reduced together. */
 export const LANES = 256;
 
-/** Kinds of reductions, each of float32 before that of int32. */
+/** Kinds of reductions. */
 export const SUM = 0;
 export const INT_SUM = 1;
 export const MAX = 2;

@@ -1,5 +1,5 @@
 import { type Kernels, reducePlan, sizeOf } from '@graftjs/core/backend';
-import { BLOCK, LANES, MAX, PARTIALS, SUM } from './agreed.ts';
+import { BLOCK, INT_MAX, INT_SUM, LANES, MAX, PARTIALS, SUM } from './agreed.ts';
 import { produce, type Context } from './context.ts';
 import type { WasmBuffer } from './memory.ts';
 
@@ -21,7 +21,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const outputs = sizeOf(y.shape);
         if (outputs === 0) return;
         const { shape, dtype } = x.spec;
-        const whole = Number(dtype === 'int32'); // the other dtype that is reduced: its kinds are next to float32's
+        const [largest, sum] = dtype === 'int32' ? [INT_MAX, INT_SUM] : [MAX, SUM];
         const from = x.buffer.ptr;
         const size = sizeOf(shape);
         if (size === 0) {
@@ -32,7 +32,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         const outer = kept.shape.length;
         const table = outer > 0 ? scratch.ints([...kept.shape, ...kept.strides]) : 0;
         if (kind === 'argmax') {
-          const args = [MAX + whole, from, outer, table, lanes, length, step, to];
+          const args = [largest, from, outer, table, lanes, length, step, to];
           const count = (outputs / lanes) * Math.ceil(lanes / LANES);
           context.split({ kernel: 'argmax', args, count, cost: size });
           return;
@@ -40,7 +40,7 @@ export function reduceKernels(context: Context): Pick<Kernels<WasmBuffer>, 'redu
         // First the result of each block, and then of these; where there is one block, it is the whole.
         const blocks = Math.ceil((runs.length * length) / BLOCK);
         const results = blocks === 1 ? to : scratch.words(outputs * blocks);
-        const number = (kind === 'max' ? MAX : SUM) + whole;
+        const number = kind === 'max' ? largest : sum;
         const groups = (outputs / lanes) * blocks;
         const list = scratch.ints(runs);
         if (lanes > 1) {

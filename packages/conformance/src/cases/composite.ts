@@ -35,18 +35,7 @@ import {
 } from '@graftjs/core';
 import { standardize } from '@graftjs/core/extend';
 import { composite, type Case } from './case.ts';
-import {
-  f32,
-  i32,
-  indices,
-  nonzero,
-  positive,
-  range,
-  real,
-  values,
-  type Fill,
-  type InputSpec,
-} from './data.ts';
+import { f32, i32, indices, nonzero, positive, range, real, values, type Fill } from './data.ts';
 import { activationShape, LAYOUTS } from './geometry.ts';
 
 const activations: Readonly<Record<string, readonly [(x: Tensor) => Tensor, Fill]>> = {

@@ -8,7 +8,6 @@ import {
   greaterEqual,
   less,
   logicalAnd,
-  max,
   maximum,
   minimum,
   mul,
