@@ -14,7 +14,7 @@ const SEED = 7;
 const PER_CLASS = 40;
 /** Shares the pictures with `npm run demo`. */
 const all = fileURLToPath(new URL(`../../../.cache/demo/emoji-${PER_CLASS}-${SEED}`, import.meta.url));
-/** Of the 1,492 test pictures, every so manieth: all of them with GRAFT_TEST_ALL=1, which takes minutes more. */
+/** Of the 1,492 test pictures, every fourth; all of them with GRAFT_TEST_ALL=1, which takes minutes more. */
 const EVERY = process.env['GRAFT_TEST_ALL'] ? 1 : 4;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
