@@ -16,7 +16,7 @@ export interface Managed {
   readonly kept: boolean;
   readonly retained: number;
   owned: boolean;
-  watched: boolean;
+  watched: Ticket | null;
   dispose(): void;
 }
 
@@ -32,6 +32,11 @@ export interface Sentinel {
   found: boolean;
 }
 
+/** What is to be called when objects are lost, by ticket. */
+type Watches = Map<object, () => void>;
+/** Of a watched object: all that a registry holds of it. */
+type Ticket = WeakRef<Watches>;
+
 /** What core knows of a backend's tensors. Reachable from the backend alone: it goes with it. */
 export interface Ledger extends MemoryCount {
   /** Most bytes since somebody asked. */
@@ -39,8 +44,8 @@ export interface Ledger extends MemoryCount {
   readonly most: number;
   /** See lost.ts. Null where nothing has to be freed. */
   young: Managed[] | null;
-  /** Calls what was registered when its target is lost. */
-  readonly registry: FinalizationRegistry<() => void>;
+  /** Held by nothing else: where the ledger goes, nobody is called. */
+  readonly watches: Watches;
   /** Will the young be registered in the event loop's next turn? */
   scheduled: boolean;
   /** Tensors whose owner was lost since the last sweep. */
@@ -68,7 +73,7 @@ export function ledgerOf(backend: Backend): Ledger {
       peak: 0,
       most: backend.maxBytes ?? MOST_BYTES,
       young: [],
-      registry: new FinalizationRegistry((lost) => lost()),
+      watches: new Map(),
       scheduled: false,
       orphans: 0,
       floor: { tensors: 0, bytes: 0 },
@@ -88,4 +93,29 @@ export function unregister(storage: Storage): void {
     ledger.bytes -= storage.bytes;
     storage.backend.release(storage.buffer);
   }
+}
+
+/*
+ * One for all backends, for as long as the program lives. V8 (11.3, Node 20's) tells registries of what was lost in a task; one that
+ * is collected itself between a collection and that task leaves the task without work, and from then on no registry of the process is
+ * told of anything.
+ */
+const registry = new FinalizationRegistry<Ticket>((ticket) => {
+  const watches = ticket.deref();
+  const lost = watches?.get(ticket);
+  watches?.delete(ticket);
+  lost?.();
+});
+
+/** Calls `lost`, which must not hold the target, when the target is lost. */
+export function watch({ watches }: Ledger, target: object, lost: () => void): Ticket {
+  const ticket = new WeakRef(watches);
+  watches.set(ticket, lost);
+  registry.register(target, ticket, target);
+  return ticket;
+}
+
+export function unwatch({ watches }: Ledger, target: object, ticket: Ticket): void {
+  watches.delete(ticket);
+  registry.unregister(target);
 }

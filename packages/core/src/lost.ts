@@ -2,6 +2,7 @@ import type { Backend } from './backend.ts';
 import {
   ledgerOf,
   unregister,
+  watch,
   type Ledger,
   type Managed,
   type MemoryCount,
@@ -63,8 +64,7 @@ export function guard(t: Managed, ledger: Ledger): void {
 function registerYoung(ledger: Ledger): void {
   for (const t of ledger.young ?? []) {
     if (t.disposed || t.owned || t.watched) continue;
-    t.watched = true;
-    ledger.registry.register(t, releaseOf(t.storage), t);
+    t.watched = watch(ledger, t, releaseOf(t.storage));
   }
   if (ledger.young) ledger.young.length = 0;
 }
@@ -89,7 +89,7 @@ export class Property {
     const held = this.#held;
     this.exchange(tensors);
     if (!ledger.young) return;
-    ledger.registry.register(owner, () => {
+    watch(ledger, owner, () => {
       for (const t of held.tensors) {
         if (t.disposed) continue;
         t.owned = false;
@@ -108,7 +108,7 @@ export class Property {
 
 /** Calls `lost` once nobody holds `owner`; `lost` must not hold it. */
 export function whenLost(owner: object, backend: Backend, lost: () => void): void {
-  ledgerOf(backend).registry.register(owner, lost);
+  watch(ledgerOf(backend), owner, lost);
 }
 
 /** Its tensors are symbols: there is nothing to free. */
@@ -201,9 +201,9 @@ async function sweep(ledger: Ledger, whole: boolean): Promise<void> {
  * Collections of the young generation alone find a new object, and free nothing that has grown old. So a sentinel is held until
  * it is old itself: a full collection makes all that it leaves so, the largest array probably.
  */
-function newSentinel({ registry }: Ledger): Sentinel {
+function newSentinel(ledger: Ledger): Sentinel {
   const sentinel: Sentinel = { held: {}, found: false };
-  registry.register(sentinel.held!, () => (sentinel.found = true));
+  watch(ledger, sentinel.held!, () => (sentinel.found = true));
   return sentinel;
 }
 

@@ -2,7 +2,7 @@ import type { Backend } from './backend.ts';
 import { mark, refuseForeign } from './copies.ts';
 import { GraftError, StateError, UnsupportedError } from './errors.ts';
 import { inspectedAs, tensorText } from './inspect.ts';
-import { ledgerOf, unregister, type Storage } from './ledger.ts';
+import { ledgerOf, unregister, unwatch, type Managed, type Storage } from './ledger.ts';
 import { isPressed, relieve } from './lost.ts';
 import { register, runScope } from './memory.ts';
 import { ops } from './ops/bound.ts';
@@ -37,7 +37,7 @@ export class Tensor implements TensorSpec {
   /** Somebody frees it in time. */
   owned = false;
   /** The garbage collector tells when it is lost. */
-  watched = false;
+  watched: Managed['watched'] = null;
   #storage: Storage | null;
 
   /** For core and backends' tests; users call `tensor()`. */
@@ -131,7 +131,7 @@ export class Tensor implements TensorSpec {
     if (!this.#storage) return;
     const storage = this.#storage;
     this.#storage = null;
-    if (this.watched) ledgerOf(storage.backend).registry.unregister(this);
+    if (this.watched) unwatch(ledgerOf(storage.backend), this, this.watched);
     unregister(storage);
   }
   [Symbol.dispose](): void {

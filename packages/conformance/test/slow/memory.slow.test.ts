@@ -8,6 +8,7 @@ import {
   Conv2d,
   crossEntropy,
   Flatten,
+  freeLost,
   Linear,
   manualSeed,
   memory,
@@ -19,6 +20,7 @@ import {
   setDefaultBackend,
   tensor,
   valueAndGrad,
+  type Backend,
 } from '@graftjs/core';
 import { expect, test } from 'vitest';
 
@@ -70,4 +72,21 @@ test('500 training steps: no tensor more than before each step, resident memory 
   console.log(`resident memory after 500 more steps: ${ratio.toFixed(3)} of that before`);
   expect(ratio).toBeGreaterThan(0.95);
   expect(ratio).toBeLessThan(1.05);
+});
+
+test('what is lost is told of after a backend was dropped, too', async () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+  const lose = (on: Backend): void => void tensor([1], [1], { backend: on });
+  const held: { backend: Backend | null } = { backend: await createCpuBackend() };
+  lose(held.backend!);
+  await turn(); // registered
+  // Found lost, and before that can be told the backend goes, with all that is reachable from it alone.
+  collect();
+  held.backend = null;
+  collect();
+  await turn();
+  const other = await createCpuBackend();
+  lose(other);
+  await freeLost(other);
+  expect(memory(other).tensors).toBe(0);
 });
