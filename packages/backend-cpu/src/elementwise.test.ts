@@ -85,6 +85,7 @@ const unary: Record<Exclude<UnaryKind, 'not'>, (x: number) => number> = {
   floor: Math.floor,
   ceil: Math.ceil,
   round: float32.roundHalfEven,
+  trunc: Math.trunc,
   sqrt: Math.sqrt,
   rsqrt: (x) => 1 / f(Math.sqrt(x)),
   reciprocal: (x) => 1 / x,

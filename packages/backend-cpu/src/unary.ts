@@ -30,6 +30,9 @@ export const floatLoops: Record<Exclude<UnaryKind, 'not'>, Loop<Float32Array>> =
   round(x, y, n) {
     for (let i = 0; i < n; i++) y[i] = m.roundHalfEven(x[i]!);
   },
+  trunc(x, y, n) {
+    for (let i = 0; i < n; i++) y[i] = Math.trunc(x[i]!);
+  },
   sqrt(x, y, n) {
     for (let i = 0; i < n; i++) y[i] = Math.sqrt(x[i]!);
   },

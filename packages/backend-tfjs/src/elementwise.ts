@@ -22,6 +22,7 @@ const floats: Readonly<Record<Float, Unary>> = {
   floor: kernel('Floor'),
   ceil: kernel('Ceil'),
   round: kernel('Round'),
+  trunc: (t, x) => choose(t, binary(t, 'Less', x, 0), unary(t, 'Ceil', x), unary(t, 'Floor', x)),
   sqrt: kernel('Sqrt'),
   rsqrt: kernel('Rsqrt'),
   reciprocal: kernel('Reciprocal'),

@@ -31,6 +31,7 @@ const INT_NEG = 17;
 const INT_ABS = 18;
 const INT_SIGN = 19;
 const INT_RELU = 20;
+const TRUNC = 21;
 
 @inline
 function unaryOf(kind: i32, x: v128): v128 {
@@ -42,6 +43,7 @@ function unaryOf(kind: i32, x: v128): v128 {
   if (kind == FLOOR) return f32x4.floor(x);
   if (kind == CEIL) return f32x4.ceil(x);
   if (kind == ROUND) return f32x4.nearest(x);
+  if (kind == TRUNC) return f32x4.trunc(x);
   if (kind == SQRT) return f32x4.sqrt(x);
   if (kind == RSQRT) return f32x4.div(one, f32x4.sqrt(x));
   if (kind == RECIPROCAL) return f32x4.div(one, x);
@@ -83,6 +85,9 @@ export function unary_ceil(x: usize, y: usize, begin: i32, end: i32): void {
 }
 export function unary_round(x: usize, y: usize, begin: i32, end: i32): void {
   unary(ROUND, x, y, begin, end);
+}
+export function unary_trunc(x: usize, y: usize, begin: i32, end: i32): void {
+  unary(TRUNC, x, y, begin, end);
 }
 export function unary_sqrt(x: usize, y: usize, begin: i32, end: i32): void {
   unary(SQRT, x, y, begin, end);

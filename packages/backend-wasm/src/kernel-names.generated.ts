@@ -72,4 +72,5 @@ export type KernelName =
   | 'unary_sigmoid'
   | 'unary_sign'
   | 'unary_sqrt'
-  | 'unary_tanh';
+  | 'unary_tanh'
+  | 'unary_trunc';

@@ -134,6 +134,8 @@ export type UnaryKind =
   | 'ceil'
   /** Half to even, as IEEE 754. */
   | 'round'
+  /** Towards zero. */
+  | 'trunc'
   | 'sqrt'
   | 'rsqrt'
   | 'reciprocal'

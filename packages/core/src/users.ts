@@ -59,6 +59,7 @@ export {
   sqrt,
   sub,
   tanh,
+  trunc,
 } from './ops/elementwise.ts';
 export { matmul, type MatmulOptions } from './ops/matmul.ts';
 export {

@@ -83,6 +83,7 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     argsort: 'positions in order: torch.argsort, numpy.argsort',
     sort: 'values in order, and where they were: torch.sort',
     SortOptions: 'the options of both',
+    trunc: 'the integer part: torch.trunc, numpy.trunc',
   },
   './extend': {
     resolvePadding: 'readers of files resolve the words for padding, same and same-lower, as core does',

@@ -51,6 +51,7 @@ export const unaryKinds: Readonly<Record<UnaryKind, AboutUnary>> = {
   floor: unrounded(Math.floor, range(-4, 4)),
   ceil: unrounded(Math.ceil, range(-4, 4)),
   round: unrounded(roundHalfEven, range(-4, 4)),
+  trunc: unrounded(Math.trunc, range(-4, 4)),
   relu: unrounded((x) => Math.max(x, 0), nonzero),
   sqrt: {
     exact: Math.sqrt,
@@ -104,7 +105,7 @@ export function ofUnaryKinds<T>(
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-const STEPS = new Set<UnaryKind>(['sign', 'floor', 'ceil', 'round']);
+const STEPS = new Set<UnaryKind>(['sign', 'floor', 'ceil', 'round', 'trunc']);
 
 /** How far f(x ± e) may be from y = f(x), f evaluated exactly. All kinds are monotone where they are smooth. */
 function spreadUnary(kind: UnaryKind, x: number, e: number, y: number): number {

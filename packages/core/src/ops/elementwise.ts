@@ -44,7 +44,7 @@ export const unaryOp: Primitive<'unary'> = /* @__PURE__ */ defineOp({
         return [mul(gy, mul(y, sub(1, y)))];
       case 'relu': // 0 at 0, as PyTorch and TensorFlow.js
         return [select(greater(x, 0), gy, 0)];
-      default: // sign, floor, ceil, round: flat almost everywhere
+      default: // sign, floor, ceil, round, trunc: flat almost everywhere
         return [null];
     }
   },
@@ -221,6 +221,15 @@ export const ceil: Unary = unary('ceil');
  * round(tensor([0.5, 1.5, 1.7])); // → [0, 2, 2]
  */
 export const round: Unary = unary('round');
+
+/**
+ * The integer part, towards zero, element by element; the gradient is 0.
+ * @param x Any shape, float32.
+ * @throws ShapeError where x is not float32.
+ * @example
+ * trunc(tensor([1.7, -1.7])); // → [1, -1]
+ */
+export const trunc: Unary = unary('trunc');
 
 /**
  * √x, element by element; NaN below 0.

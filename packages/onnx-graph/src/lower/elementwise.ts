@@ -25,6 +25,11 @@ type Composed = (b: GraphBuilder, x: Value) => Value;
 const COMPOSED: Readonly<Partial<Record<UnaryKind, Composed>>> = {
   rsqrt: (b, x) => elementwise(b, 'Reciprocal', [elementwise(b, 'Sqrt', [x])]),
 
+  trunc(b, x) {
+    const below = elementwise(b, 'Less', [x, scalar(b, 0)], 'bool');
+    return choose(b, below, elementwise(b, 'Ceil', [x]), elementwise(b, 'Floor', [x]));
+  },
+
   /** onnxruntime's loses digits of small numbers, where x is the nearest float32 to it, or next to that. */
   tanh(b, x) {
     const small = elementwise(b, 'Less', [elementwise(b, 'Abs', [x]), scalar(b, 2 ** -12)], 'bool');
